@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use crate::cli::input::secret::{SecretSource, SecretText};
 
 /// Names of all variables that [`Environment`] reads.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "SGSEND_SERVER",
     "SGSEND_ADMIN_SERVER",
+    "SGSEND_LINK_SERVER",
     "SGSEND_TOKEN",
     "SGSEND_TOKEN_FILE",
     "SGSEND_ADMIN_KEY",
@@ -25,6 +26,7 @@ pub(crate) const NAMES: [&str; 11] = [
 pub(crate) struct Environment {
     pub server: Option<String>,
     pub admin_server: Option<String>,
+    pub link_server: Option<String>,
     pub token: Option<SecretSource>,
     pub admin_key: Option<SecretSource>,
     pub auth_name: Option<String>,
@@ -50,6 +52,7 @@ impl Environment {
         Self {
             server: text("SGSEND_SERVER"),
             admin_server: text("SGSEND_ADMIN_SERVER"),
+            link_server: text("SGSEND_LINK_SERVER"),
             token: secret("SGSEND_TOKEN", "SGSEND_TOKEN_FILE"),
             admin_key: secret("SGSEND_ADMIN_KEY", "SGSEND_ADMIN_KEY_FILE"),
             auth_name: text("SGSEND_AUTH_NAME"),

@@ -9,6 +9,7 @@ const SECTIONS: &[Section] = &[
         &[
             ("SGSEND_SERVER", "URL of the public service, as --server"),
             ("SGSEND_ADMIN_SERVER", "URL of the admin service, as --admin-server"),
+            ("SGSEND_LINK_SERVER", "URL of the server in links, as --link-server of upload"),
             ("SGSEND_TOKEN", "sender token, as --token"),
             ("SGSEND_TOKEN_FILE", "file with the sender token, as --token-file"),
             ("SGSEND_ADMIN_KEY", "admin key"),

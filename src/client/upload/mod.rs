@@ -40,11 +40,10 @@ use self::journal::Journal;
 use self::progress::SentCounter;
 use self::request::Payload;
 use self::session::Session;
-use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
+use super::{Api, FlowChoice, Interrupt, Origin, Progress, RetryPolicy};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::Metadata;
-use crate::domain::crypto::key::LinkKey;
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
@@ -72,6 +71,8 @@ pub struct Upload {
     pub unfinished: Option<Box<UnfinishedUpload>>,
     /// Allowed data path of the payload.
     pub flow: FlowChoice,
+    /// Base URL for the link, chosen by the user; `None` for the URL at which the service was reached.
+    pub link_server: Option<BaseUrl>,
 }
 
 /// Location of the state file of a large upload, which lets another process resume the upload.
@@ -99,8 +100,8 @@ pub struct Uploaded {
     pub flow: Flow,
     /// Content size, in bytes.
     pub content_bytes: u64,
-    /// Base URL that the server names for links, rejected for plain HTTP to another machine.
-    pub rejected_base_url: Option<BaseUrl>,
+    /// Base URL that the service suggests for links, if its origin is not that of [`Self::link`].
+    pub suggested_base_url: Option<BaseUrl>,
 }
 
 /// Checks `upload` against the limits and data paths of the server, before a transfer is created.
@@ -131,7 +132,7 @@ pub async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Uploaded, UploadError> {
     let content_bytes = upload.source.size();
-    let flow = upload.flow;
+    let (flow, link_server) = (upload.flow, upload.link_server.clone());
     let unfinished_id = upload.unfinished.as_ref().map(|unfinished| unfinished.id());
     let session = tokio::select! {
         session = Box::pin(Session::of(api, upload, &mut retry, &progress)) => session?,
@@ -161,8 +162,9 @@ pub async fn run(
         Ok((completed, flow)) => {
             journal.remove();
             progress.step(format_args!("upload of transfer {id} is complete"));
-            let (link, rejected_base_url) = link(api.base_url(), id, &page_url, link_key);
-            return Ok(Uploaded { link, completed, flow, content_bytes, rejected_base_url });
+            let (base_url, suggested_base_url) = link_base_url(api.base_url(), link_server, id, &page_url);
+            let link = Link { base_url, transfer_id: id, key: Some(link_key) };
+            return Ok(Uploaded { link, completed, flow, content_bytes, suggested_base_url });
         }
         Err(error) => error,
     };
@@ -193,13 +195,56 @@ async fn clean_up(api: &Api, id: TransferId, journal: &Journal, error: UploadErr
     }
 }
 
-/// Builds the link to a transfer. Uses the public base URL that the server names, or else the URL `reached`.
+/// Returns the base URL of a transfer's link, and the base URL that the service suggests if its origin is another.
 ///
-/// A named plain HTTP URL is rejected if the server was reached securely, and returned as the second value.
-fn link(reached: &BaseUrl, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<BaseUrl>) {
-    let named = page_url.parse::<Link>().ok().filter(|link| link.transfer_id == id);
-    let named = named.map_or_else(|| reached.clone(), |link| link.base_url);
-    let is_unencrypted = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();
-    let (base_url, rejected) = if is_unencrypted { (reached.clone(), Some(named)) } else { (named, None) };
-    (Link { base_url, transfer_id: id, key: Some(key) }, rejected)
+/// The link has the origin at which the service was `reached`, unless the user has `chosen` a base URL: a service must
+/// not direct recipients, who trust the sender, to another server. It may choose the path at its own origin.
+fn link_base_url(
+    reached: &BaseUrl,
+    chosen: Option<BaseUrl>,
+    id: TransferId,
+    page_url: &str,
+) -> (BaseUrl, Option<BaseUrl>) {
+    let suggested = page_url.parse::<Link>().ok().filter(|link| link.transfer_id == id).map(|link| link.base_url);
+    let has_origin = |base_url: &BaseUrl, other: &BaseUrl| Origin::from(base_url) == Origin::from(other);
+    let used = chosen.unwrap_or_else(|| {
+        let own = suggested.clone().filter(|suggested| has_origin(suggested, reached));
+        own.unwrap_or_else(|| reached.clone())
+    });
+    let other = suggested.filter(|suggested| !has_origin(suggested, &used));
+    (used, other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_the_origin_that_was_reached_or_chosen() {
+        let id = TransferId::random();
+        let url = |text: &str| text.parse::<BaseUrl>().unwrap();
+        let reached = "https://send.example:8443/base";
+        for (chosen, named, used, suggested) in [
+            (None, "/d/ID", reached, None),
+            (None, "https://send.example:8443/base/d/ID", reached, None),
+            (None, "https://send.example:8443/other/d/ID", "https://send.example:8443/other", None),
+            (None, "https://evil.example/d/ID", reached, Some("https://evil.example")),
+            (None, "https://send.example/base/d/ID", reached, Some("https://send.example/base")),
+            (None, "http://send.example:8443/base/d/ID", reached, Some("http://send.example:8443/base")),
+            (None, "https://send.example.:8443/d/ID", reached, Some("https://send.example.:8443")),
+            (None, "https://evil.example/d/0123456789abcdef0123456789abcdef", reached, None),
+            (None, "javascript:alert(1)", reached, None),
+            (Some("https://links.example"), "/d/ID", "https://links.example", None),
+            (Some("https://links.example"), "https://links.example/d/ID", "https://links.example", None),
+            (
+                Some("https://links.example"),
+                "https://evil.example/d/ID",
+                "https://links.example",
+                Some("https://evil.example"),
+            ),
+        ] {
+            let found = link_base_url(&url(reached), chosen.map(url), id, &named.replace("ID", &id.to_string()));
+            assert_eq!(found, (url(used), suggested.map(url)), "{chosen:?} {named}");
+        }
+    }
 }

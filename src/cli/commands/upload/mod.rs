@@ -60,6 +60,10 @@ pub(crate) struct Arguments {
     /// Print the link without its key on the first line and the key on the second
     #[arg(long)]
     separate_key: bool,
+    /// URL of the server in the link, if recipients reach the server at another address [default: --server]
+    /// [env: SGSEND_LINK_SERVER]
+    #[arg(long, value_name = "URL")]
+    link_server: Option<String>,
     #[command(flatten)]
     content: ContentOptions,
     /// List the files and check them against the limits of the server, without uploading
@@ -96,6 +100,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return dry_run::print(&prepared, &skipped, &context.printer);
     }
     let (name, files) = (prepared.metadata.filename.clone(), prepared.source.plan().map(Plan::files));
+    let link_is_chosen = prepared.link_server.is_some();
     let summary = Summary { name, files, skipped, separate_key, transparency };
     let meter = context.meter("upload");
     let sealed = dry_run::sealed_size(&prepared)?;
@@ -113,7 +118,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         // The key was never printed, so nobody can decrypt the transfer.
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
-    report::warn(&uploaded, &api, context);
+    report::warn(&uploaded, link_is_chosen, context);
     share.run(&report::link_to_print(&uploaded, separate_key), &context.printer);
     if let Err(error) = remember.add(&uploaded, &summary.name) {
         context.printer.warning(&format!("the upload could not be added to the history: {error}"));

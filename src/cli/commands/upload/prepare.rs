@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
 use crate::cli::input::link_arg::reject_link;
+use crate::cli::input::server_arg;
 use crate::client::Api;
 use crate::client::pack::SkippedEntry;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
@@ -55,6 +56,10 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }
+    let link_server = match &arguments.link_server {
+        Some(url) => Some(server_arg::parse_url(url, "--link-server")?),
+        None => context.settings.link_server().cloned(),
+    };
     let (command, resume) = (arguments.digest(context)?, arguments.resume);
     let api = context.sender_api(context.server()?).await?;
     let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
@@ -108,6 +113,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),
+        link_server,
     };
     upload::check(&api, &upload, &health)?;
     Ok((api, upload, opened.skipped))

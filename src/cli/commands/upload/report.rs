@@ -12,10 +12,9 @@ use crate::cli::output::escape::{self, for_shell};
 use crate::cli::output::plural::with_number;
 use crate::cli::output::printer::Printer;
 use crate::cli::output::time;
+use crate::client::Origin;
 use crate::client::pack::SkippedEntry;
 use crate::client::upload::Uploaded;
-use crate::client::{Api, Origin};
-use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
@@ -28,6 +27,8 @@ struct Output<'a> {
     transfer_id: TransferId,
     link: &'a str,
     key: &'a str,
+    /// URL that the server suggests for links, if its origin is not the link's.
+    suggested_server: Option<String>,
     expires_at: Timestamp,
     max_downloads: Option<u32>,
     size: Size,
@@ -60,6 +61,7 @@ pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -
             transfer_id: status.transfer_id,
             link,
             key: &key,
+            suggested_server: uploaded.suggested_base_url.as_ref().map(ToString::to_string),
             expires_at: status.expires_at,
             max_downloads: status.max_downloads,
             size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
@@ -153,20 +155,13 @@ impl Summary {
     }
 }
 
-/// Warns if the link points to another server than the upload, or if its address was rejected.
-pub(super) fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
-    if let Some(rejected) = &uploaded.rejected_base_url {
+/// Warns if the server suggests links to another origin, unless the user has chosen the link's.
+pub(super) fn warn(uploaded: &Uploaded, link_is_chosen: bool, context: &Context) {
+    if let Some(suggested) = uploaded.suggested_base_url.as_ref().filter(|_| !link_is_chosen) {
         let used = &uploaded.link.base_url;
         context.printer.warning(&format!(
-            "the server sets the unencrypted address {rejected} for its links; this link uses {used} instead"
-        ));
-    }
-    let host = |base_url: &BaseUrl| base_url.join("/").host_str().map(str::to_owned);
-    if host(&uploaded.link.base_url) != host(api.base_url()) {
-        context.printer.warning(&format!(
-            "the server sets the link to {}, but the upload went to {}",
-            uploaded.link.base_url,
-            api.origin()
+            "the server suggests links to {suggested}, but this link uses {used}, where the upload went; \
+             if recipients reach the server at the other address, add --link-server {suggested}"
         ));
     }
 }

@@ -26,6 +26,7 @@ const DEFAULT_AUTH_NAME: HeaderName = HeaderName::from_static("x-api-key");
 struct Layer {
     server: Option<BaseUrl>,
     admin_server: Option<BaseUrl>,
+    link_server: Option<BaseUrl>,
     token: Option<SecretSource>,
     admin_key: Option<SecretSource>,
     auth_name: Option<HeaderName>,
@@ -50,6 +51,7 @@ impl Settings {
         let flags = Layer {
             server: parse_base_url(global.server.as_deref(), "--server")?,
             admin_server: parse_base_url(global.admin_server.as_deref(), "--admin-server")?,
+            link_server: None,
             token: secret(global.token.clone().map(SecretSource::Text), global.token_file.clone()),
             admin_key: secret(None, global.admin_key_file.clone()),
             auth_name: None,
@@ -58,6 +60,7 @@ impl Settings {
         let environment = Layer {
             server: parse_base_url(environment.server.as_deref(), "SGSEND_SERVER")?,
             admin_server: parse_base_url(environment.admin_server.as_deref(), "SGSEND_ADMIN_SERVER")?,
+            link_server: parse_base_url(environment.link_server.as_deref(), "SGSEND_LINK_SERVER")?,
             token: environment.token.clone(),
             admin_key: environment.admin_key.clone(),
             auth_name: header(environment.auth_name.as_deref(), "SGSEND_AUTH_NAME")?,
@@ -68,6 +71,7 @@ impl Settings {
         let profile = Layer {
             server: parse_base_url(profile.server.as_deref(), "`server` of the profile")?,
             admin_server: parse_base_url(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
+            link_server: parse_base_url(profile.link_server.as_deref(), "`link_server` of the profile")?,
             token: secret(token, resolve_path(&profile.token_file)),
             admin_key: secret(None, resolve_path(&profile.admin_key_file)),
             auth_name: header(profile.auth_name.as_deref(), "`auth_name` of the profile")?,
@@ -94,6 +98,19 @@ impl Settings {
     /// Returns whether a flag, the environment or the profile names the admin service.
     pub(crate) fn names_admin_server(&self) -> bool {
         self.first(|layer| layer.admin_server.as_ref()).is_some()
+    }
+
+    /// Returns the base URL of links to transfers of the current public service; `None` for the service's own URL.
+    ///
+    /// Like a token, the value of the environment or a profile belongs to the server of that source.
+    pub(crate) fn link_server(&self) -> Option<&BaseUrl> {
+        let (current, default) = (self.server(), parse_default(DEFAULT_SERVER));
+        let candidates = [
+            (&self.environment.link_server, self.environment.server.as_ref().unwrap_or(&current)),
+            (&self.profile.link_server, self.profile.server.as_ref().unwrap_or(&default)),
+        ];
+        let own = candidates.into_iter().filter(|(_, owner)| Origin::from(*owner) == Origin::from(&current));
+        own.into_iter().find_map(|(link_server, _)| link_server.as_ref())
     }
 
     /// Returns the header of the admin key.

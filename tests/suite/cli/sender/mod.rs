@@ -2,6 +2,7 @@
 
 mod ci_scripts;
 mod history;
+mod link_origin;
 mod status_watch;
 mod token_prompt;
 mod token_storage;
