@@ -42,6 +42,7 @@ pub use http::error::ClientError;
 pub use http::fault::{ConnectFault, ProxyFault};
 pub use http::origin::Origin;
 pub use http::proxy::{InvalidProxy, Proxy, ProxyChoice, ProxySettings};
+pub use http::reach::Reach;
 pub use http::retry::RetryPolicy;
 pub use http::secret::{AdminKey, AdminSecret, ForeignOrigin, OriginBound, SenderToken};
 pub use http::transport::{Transport, TransportOptions};

@@ -11,7 +11,8 @@ use tower::Service;
 
 use super::certificate::CertificateFault;
 use super::destination::Destination;
-use super::resolver::LookupError;
+use super::resolver::{ForbiddenAddress, LookupError};
+use crate::client::Reach;
 
 // Types without a public name.
 type ConnectError = <HttpConnector as Service<Uri>>::Error;
@@ -85,6 +86,11 @@ impl Fault {
             Self::Lost
         }
     }
+}
+
+/// Returns the class of the address that a resolver of payload stores has refused; `None` for another error.
+pub(in crate::client) fn forbidden_address(error: &reqwest::Error) -> Option<Reach> {
+    find::<ForbiddenAddress>(error).map(|refused| refused.0)
 }
 
 /// Returns the fault of the proxy of `destination`; `None` if the error is not the proxy's.

@@ -10,6 +10,7 @@ pub(super) mod error;
 pub(super) mod fault;
 pub(super) mod origin;
 pub(super) mod proxy;
+pub(super) mod reach;
 mod resolver;
 pub(super) mod response;
 pub(super) mod retry;

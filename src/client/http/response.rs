@@ -35,6 +35,7 @@ pub(crate) async fn call<T: DeserializeOwned>(
 /// Sends a request and returns a successful response; other statuses are errors.
 pub(crate) async fn send(destination: &Destination, request: RequestBuilder) -> Result<Response, ClientError> {
     let response = request.send().await.map_err(|error| ClientError::of_request(destination, error))?;
+    destination.note_peer(response.remote_addr());
     let status = response.status();
     if status.is_success() {
         return Ok(response);

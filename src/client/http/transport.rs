@@ -6,8 +6,8 @@ use std::time::Duration;
 use reqwest::{Client, ClientBuilder};
 
 use super::destination::Destination;
-use super::proxy::{ProxyChoice, ProxySettings};
-use super::resolver::SystemResolver;
+use super::proxy::{Proxy, ProxyChoice, ProxySettings};
+use super::resolver::{StoreResolver, SystemResolver};
 use crate::client::{ClientError, Origin};
 use crate::domain::base_url::BaseUrl;
 
@@ -53,31 +53,38 @@ pub struct Transport {
 impl Transport {
     /// Builds the connection pool for the server at `base_url`, without connecting yet.
     pub fn to(base_url: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
-        let (client, destination) = connections(base_url, options, |builder| builder.http2_adaptive_window(true))?;
+        let (client, destination) = connections(base_url, options, |builder, _| {
+            builder.http2_adaptive_window(true).dns_resolver(Arc::new(SystemResolver))
+        })?;
         Ok(Self { client, destination, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }
 
-    /// Builds a connection pool for a payload store, with the same options.
+    /// Builds a connection pool for a payload store, with the same options. Connects only to addresses to which the
+    /// service may direct this client; the caller checks an address in the URL itself, which is not resolved.
     pub(crate) fn to_store(&self, base_url: &BaseUrl) -> Result<(Client, Destination), ClientError> {
-        // HTTP/1.1 gives each part a connection of its own, so that one failing connection does not break the others.
-        connections(base_url, &self.options, ClientBuilder::http1_only)
+        connections(base_url, &self.options, |builder, proxy| {
+            let proxy = proxy.map(Proxy::host).filter(|proxy| *proxy != Origin::from(base_url).host());
+            let resolver = StoreResolver { service: self.destination.clone(), proxy };
+            // HTTP/1.1 gives each part a connection of its own, so that one failing connection does not break the
+            // others.
+            builder.http1_only().dns_resolver(Arc::new(resolver))
+        })
     }
 }
 
 fn connections(
     base_url: &BaseUrl,
     options: &TransportOptions,
-    version: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    adapt: impl FnOnce(ClientBuilder, Option<&Proxy>) -> ClientBuilder,
 ) -> Result<(Client, Destination), ClientError> {
     if base_url.is_plain_http_beyond_loopback() && !options.insecure_http {
         return Err(ClientError::PlainHttp { origin: Origin::from(base_url) });
     }
-    let mut builder = version(Client::builder())
+    let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(options.connect_timeout)
-        .dns_resolver(Arc::new(SystemResolver))
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true);
     let proxy = match options.proxies.choose(base_url)? {
@@ -92,6 +99,7 @@ fn connections(
             Some(proxy)
         }
     };
+    builder = adapt(builder, proxy.as_ref());
     if let Some(pem) = &options.extra_roots {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::CaCertificates)?;
         builder = builder.tls_certs_merge(certificates);

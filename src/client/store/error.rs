@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use reqwest::Response;
 
-use crate::client::{ClientError, Destination, Origin};
+use crate::client::http::fault::forbidden_address;
+use crate::client::{ClientError, Destination, Origin, Reach};
 
 /// Maximum number of bytes read of an error response; the error code is at its beginning.
 const MAX_ERROR_BYTES: usize = 4 * 1024;
@@ -23,9 +24,17 @@ pub enum StoreError {
     /// The connection to the store was lost.
     #[error(transparent)]
     Lost(ClientError),
-    /// A service on another machine returned a URL of this machine's loopback interface.
-    #[error("the server names {origin} as its payload store, which is a loopback address of this machine")]
-    Loopback {
+    /// The service returned a URL to an address to which it may not direct this client.
+    #[error("the server names {origin} as its payload store, which is at {reach}")]
+    ForbiddenAddress {
+        /// Origin of the URL.
+        origin: Origin,
+        /// Class of the address.
+        reach: Reach,
+    },
+    /// A service that was reached over https returned a URL without https.
+    #[error("the server names {origin} as its payload store, without https, although the server itself uses https")]
+    Unencrypted {
         /// Origin of the URL.
         origin: Origin,
     },
@@ -56,6 +65,9 @@ impl From<StoreError> for ClientError {
 impl StoreError {
     /// Classifies a transport error of a request to `destination`.
     pub(super) fn of_request(destination: &Destination, error: reqwest::Error) -> Self {
+        if let Some(reach) = forbidden_address(&error) {
+            return Self::ForbiddenAddress { origin: destination.origin().clone(), reach };
+        }
         let connects = error.is_connect();
         match ClientError::of_request(destination, error) {
             error if connects => Self::Unreachable(error),
@@ -85,7 +97,7 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(error) | Self::Lost(error) => error.is_transient(),
-            Self::Loopback { .. } => false,
+            Self::ForbiddenAddress { .. } | Self::Unencrypted { .. } => false,
             // 409 is a concurrent write of the same object, which ends.
             Self::ErrorResponse { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
             // Sent with status 400 after slow or broken connections.
@@ -93,10 +105,10 @@ impl StoreError {
         }
     }
 
-    /// Returns whether the store cannot be reached from this machine.
+    /// Returns whether the store cannot be reached from this machine, or must not be.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Loopback { .. })
+        matches!(self, Self::Unreachable(_) | Self::ForbiddenAddress { .. } | Self::Unencrypted { .. })
     }
 
     /// Returns the HTTP status of an error response of the store; `None` for other errors.
@@ -116,7 +128,7 @@ impl StoreError {
         match self {
             Self::ErrorResponse { retry_after, .. } => *retry_after,
             Self::Unreachable(error) | Self::Lost(error) => error.retry_after(),
-            Self::Loopback { .. } => None,
+            Self::ForbiddenAddress { .. } | Self::Unencrypted { .. } => None,
         }
     }
 }

@@ -6,10 +6,11 @@
 mod error;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RANGE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Client, Response};
 use url::Url;
@@ -17,12 +18,16 @@ use url::Url;
 pub use self::error::StoreError;
 #[cfg(fuzzing)]
 pub(super) use self::error::code_in;
-use super::{Api, ClientError, Destination, Origin, Transport};
+use super::{Api, ClientError, Destination, Origin, Reach, Transport};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::UploadRequest;
 
-/// Headers that frame a request, which the service may not set.
-const RESERVED_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+/// Headers that a service may set in requests to its payload store, besides those with [`STORE_PREFIX`].
+///
+/// Others could carry a session, claim another origin, or change the meaning of the request.
+const SETTABLE_HEADERS: [HeaderName; 5] = [CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, RANGE];
+/// Beginning of the names of S3's own headers.
+const STORE_PREFIX: &str = "x-amz-";
 
 /// Payload store of one service.
 pub(super) struct StoreClient {
@@ -67,9 +72,13 @@ impl StoreClient {
         bare.set_fragment(None);
         let base_url = BaseUrl::new(bare).map_err(|error| self.invalid_response(call, &error.to_string()))?;
         let origin = Origin::from(&base_url);
-        // Prevents a remote service from directing requests to services on this machine.
-        if base_url.is_loopback() && !self.service.is_loopback() {
-            return Err(StoreError::Loopback { origin }.into());
+        if self.service.is_encrypted() && !base_url.is_encrypted() {
+            return Err(StoreError::Unencrypted { origin }.into());
+        }
+        // The resolver of the connections judges the addresses of names.
+        let literal = origin.host().trim_matches(['[', ']']).parse::<IpAddr>().ok().map(Reach::of);
+        if let Some(reach) = literal.filter(|reach| !self.transport.destination.reach().may_direct_to(*reach)) {
+            return Err(StoreError::ForbiddenAddress { origin, reach }.into());
         }
         let (client, destination) = self.connections(&base_url, &origin)?;
         Ok(SignedUrl { url, destination, client })
@@ -81,7 +90,7 @@ impl StoreClient {
             return Err(self.invalid_response(call, "a presigned upload does not use PUT"));
         }
         let headers = headers(&request.headers)
-            .ok_or_else(|| self.invalid_response(call, "a header is not valid or not allowed"))?;
+            .ok_or_else(|| self.invalid_response(call, "a header for the payload store is not valid or not allowed"))?;
         Ok(SignedPut { url: self.url(&request.url, call)?, headers })
     }
 
@@ -145,14 +154,21 @@ async fn check_response(
     }
 }
 
+/// Returns the headers of a presigned request; `None` if one is not valid or not allowed.
 fn headers(named: &BTreeMap<String, String>) -> Option<HeaderMap> {
     let header = |(name, value): (&String, &String)| {
         let name: HeaderName = name.parse().ok()?;
         let mut value: HeaderValue = value.parse().ok()?;
         value.set_sensitive(true);
-        (!RESERVED_HEADERS.contains(&name)).then_some((name, value))
+        let is_settable = SETTABLE_HEADERS.contains(&name) || name.as_str().starts_with(STORE_PREFIX);
+        is_settable.then_some((name, value))
     };
-    named.iter().map(header).collect()
+    let mut headers: HeaderMap = named.iter().map(header).collect::<Option<_>>()?;
+    // The body has its own length, and another one would break the framing of the request.
+    if let Some(length) = headers.remove(CONTENT_LENGTH) {
+        length.to_str().ok()?.parse::<u64>().ok()?;
+    }
+    Some(headers)
 }
 
 #[cfg(test)]
@@ -182,35 +198,99 @@ mod tests {
             assert!(matches!(error, ClientError::InvalidResponse { .. }), "{invalid}");
             assert!(!describe(&error).contains("secret"), "{error:?}");
         }
-        let unencrypted = store.url("http://b.example/?secret", "create").err().unwrap();
-        assert!(matches!(unencrypted, ClientError::PlainHttp { .. }) && !describe(&unencrypted).contains("secret"));
     }
 
     #[test]
-    fn a_remote_service_cannot_name_this_machine_as_store() {
-        let at = |service: &str| store_of(service).url("http://127.0.0.1:9000/x?secret", "create").err();
-        assert!(at("http://localhost:8080").is_none());
-        let rejected = at("https://send.example").unwrap();
-        assert!(!describe(&rejected).contains("secret"), "{rejected:?}");
+    fn a_service_names_no_store_in_a_network_that_it_is_not_in() {
+        let (public, private, loopback) = ("https://send.example", "http://10.0.0.1", "http://127.0.0.1:8080");
+        for (store, allowed) in [
+            ("https://192.0.2.1", &[public, private, loopback] as &[_]),
+            ("https://10.9.9.9:9000", &[private, loopback]),
+            ("https://[fd12::1]", &[private, loopback]),
+            ("https://127.0.0.1:9000", &[loopback]),
+            ("https://[::1]:9000", &[loopback]),
+            ("https://[::ffff:127.0.0.1]:9000", &[loopback]),
+            ("https://2130706433", &[loopback]),
+            ("https://0x7f.1", &[loopback]),
+            ("https://0.0.0.0:9000", &[]),
+            ("https://[::]", &[]),
+            ("https://169.254.169.254", &[]),
+            ("https://[::ffff:a9fe:a9fe]", &[]),
+            ("https://[64:ff9b::7f00:1]", &[]),
+            ("https://[fe80::1]", &[]),
+        ] {
+            for service in [public, private, loopback] {
+                let options = TransportOptions { insecure_http: true, ..TransportOptions::default() };
+                let client = StoreClient::of(&Api::new(service.parse().unwrap(), None, &options).unwrap());
+                let error = client.url(&format!("{store}/x?secret"), "create").err();
+                assert_eq!(error.is_none(), allowed.contains(&service), "{service} names {store}: {error:?}");
+                let Some(error) = error else { continue };
+                assert!(!describe(&error).contains("secret"), "{error:?}");
+                assert!(error.is_store_unreachable() && !error.is_transient());
+            }
+        }
     }
 
     #[test]
-    fn a_service_cannot_set_framing_headers() {
+    fn a_service_with_https_names_no_store_without() {
+        let options = TransportOptions { insecure_http: true, ..TransportOptions::default() };
+        let url = |service: &str, store: &str| {
+            StoreClient::of(&Api::new(service.parse().unwrap(), None, &options).unwrap()).url(store, "create").err()
+        };
+        assert!(url("http://send.example", "http://b.example/x").is_none());
+        assert!(url("https://send.example", "https://b.example/x").is_none());
+        for (service, store) in [
+            ("https://send.example", "http://b.example/x?secret"),
+            ("https://127.0.0.1:8443", "http://127.0.0.1:9000/x?secret"),
+            ("https://localhost", "http://localhost:9000/x?secret"),
+        ] {
+            let error = url(service, store).unwrap();
+            assert!(matches!(&error, ClientError::Store(error) if matches!(**error, StoreError::Unencrypted { .. })));
+            assert!(!describe(&error).contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_sets_only_headers_of_the_store() {
         let store = store_of("https://send.example");
         let put = |method: &str, name: &str, value: &str| {
             let headers = BTreeMap::from([(name.to_owned(), value.to_owned())]);
             let request = UploadRequest { method: method.into(), url: "https://b.example/".into(), headers };
-            store.put(&request, "create").is_ok()
+            store.put(&request, "create").ok().map(|put| put.headers)
         };
-        assert!(put("PUT", "content-type", "application/octet-stream"));
-        assert!(put("PUT", "If-None-Match", "*"));
-        for (method, name, value) in [
-            ("POST", "a", "b"),
-            ("PUT", "Host", "c.example"),
-            ("PUT", "content-length", "0"),
-            ("PUT", "a", "b\r\nc: d"),
+        for (name, value) in [
+            ("content-type", "application/octet-stream"),
+            ("If-None-Match", "*"),
+            ("if-match", "\"a\""),
+            ("range", "bytes=0-"),
+            ("X-Amz-Checksum-Sha256", "x"),
         ] {
-            assert!(!put(method, name, value), "{method} {name} {value}");
+            assert_eq!(put("PUT", name, value).unwrap()[name], value, "{name}");
+        }
+        assert_eq!(put("PUT", "Content-Length", "7").unwrap().len(), 0, "the body's own length is sent");
+        for (method, name, value) in [
+            ("POST", "content-type", "a/b"),
+            ("PUT", "a", "b"),
+            ("PUT", "Host", "c.example"),
+            ("PUT", "content-length", "7, 8"),
+            ("PUT", "transfer-encoding", "chunked"),
+            ("PUT", "connection", "close"),
+            ("PUT", "Authorization", "Bearer x"),
+            ("PUT", "proxy-authorization", "Basic x"),
+            ("PUT", "cookie", "a=b"),
+            ("PUT", "origin", "https://b.example"),
+            ("PUT", "referer", "https://b.example"),
+            ("PUT", "x-api-key", "x"),
+            ("PUT", "x-forwarded-for", "127.0.0.1"),
+            ("PUT", "x-http-method-override", "DELETE"),
+            ("PUT", "metadata-flavor", "Google"),
+            ("PUT", "x-aws-ec2-metadata-token", "x"),
+            ("PUT", "user-agent", "x"),
+            ("PUT", "expect", "100-continue"),
+            ("PUT", "x-amz-", "b\r\nc: d"),
+            ("PUT", "x-amz-a b", "c"),
+        ] {
+            assert!(put(method, name, value).is_none(), "{method} {name} {value}");
         }
     }
 }

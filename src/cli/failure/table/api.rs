@@ -70,7 +70,9 @@ fn of_store(error: &StoreError) -> Failure {
             if has_own_hint { failure } else { failure.hint(USE_SERVER) }
         }
         StoreError::Lost(inner) => of_client(inner),
-        StoreError::Loopback { .. } => Failure::new(Exit::Network, "unreachable", error.to_string()).hint(USE_SERVER),
+        StoreError::ForbiddenAddress { .. } | StoreError::Unencrypted { .. } => {
+            Failure::new(Exit::Network, "unsafe_store", error.to_string()).hint(USE_SERVER)
+        }
         StoreError::ErrorResponse { .. } => {
             let failure = Failure::new(Exit::Network, "store_refused", error.to_string());
             let failure = Failure { retryable: error.is_transient(), ..failure };

@@ -87,7 +87,7 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
     let destination = Destination::new(origin(), None, std::time::Duration::from_secs(10));
     let silent = of_store(StoreError::Unreachable(ClientError::Timeout { destination }));
     assert_eq!((silent.exit, silent.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
-    let away = of_store(StoreError::Loopback { origin: origin() });
+    let away = of_store(StoreError::ForbiddenAddress { origin: origin(), reach: crate::client::Reach::Loopback });
     assert_eq!((away.exit, away.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
     let flow = of(&ClientError::Flow { origin: origin(), flow: Flow::Bytes }.into());
     assert_eq!((flow.exit, flow.code.as_ref()), (Exit::Usage, "flow_unavailable"));

@@ -169,6 +169,11 @@ impl Stub {
         self.store.open();
     }
 
+    /// Returns the address of the service.
+    pub(crate) fn service_url(&self) -> &str {
+        self.service.url()
+    }
+
     /// Returns the address of the store.
     pub(crate) fn store_url(&self) -> &str {
         self.store.url()
@@ -195,7 +200,9 @@ impl Stub {
 
     fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         const TOKEN: &str = "sgs_0000000000000000_0000000000000000000000000000000000000000000000000000000000000000";
-        [&["--server", self.service.url(), "--token", TOKEN], arguments].concat()
+        let has_server = arguments.contains(&"--server");
+        let server = if has_server { &[][..] } else { &["--server", self.service.url()][..] };
+        [server, &["--token", TOKEN], arguments].concat()
     }
 
     /// Checks that the output contains no signature, and that the store received only expected headers.

@@ -5,7 +5,7 @@ use sgsend::domain::transfer::Status;
 
 use super::{check_failure, run_download, run_failing_upload, upload};
 use crate::support::stub::{Act, Plan, SIGNATURE, Stub, Terms, refusal};
-use crate::support::{Home, content};
+use crate::support::{FinishedCommand, Home, content};
 
 /// Starts a service whose responses to `call` are passed through `change`.
 fn changing(call: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Stub {
@@ -43,6 +43,36 @@ fn unsafe_payload_urls_are_not_followed() {
 }
 
 #[test]
+fn a_remote_service_names_no_store_on_this_machine() {
+    let home = Home::new();
+    let file = home.file("a.bin", b"hello");
+    for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        for fallback in [true, false] {
+            let stub = Plan::on(Terms { fallback, ..Terms::default() }).start();
+            stub.sign_for(&stub.store_url().replace("127.0.0.1", host));
+            // A proxy resolves the name of the service, so the service counts as remote.
+            let run = |arguments: &[&str]| {
+                let remote = ["--server", "http://send.example", "--insecure-http", "--json"];
+                let mut command = stub.command(&home, &[&remote, arguments].concat());
+                command.env("http_proxy", stub.service_url()).env("NO_PROXY", host);
+                FinishedCommand::of(command.output().unwrap())
+            };
+            let finished = run(&["upload", &file]);
+            let printed = finished.json();
+            if fallback {
+                assert_eq!((finished.exit, printed["mode"].as_str()), (0, Some("bytes")), "{}", finished.stderr);
+                let link = printed["link"].as_str().unwrap();
+                assert!(link.starts_with("http://send.example/d/"), "{link}");
+                assert_eq!(run(&["download", link, "-o", "b.bin", "--overwrite"]).json()["mode"], "bytes");
+            } else {
+                assert_eq!((finished.exit, printed["error"]["code"].as_str()), (8, Some("unsafe_store")), "{printed}");
+            }
+            assert_eq!(stub.store_requests(), 0, "{host}");
+        }
+    }
+}
+
+#[test]
 fn parts_that_do_not_cover_the_payload_are_rejected() {
     let home = Home::new();
     for (member, value, exit) in [
@@ -66,7 +96,11 @@ fn invalid_signed_requests_are_not_sent() {
     for (member, value) in [
         ("method", json!("DELETE")),
         ("headers", json!({"host": "elsewhere.example"})),
-        ("headers", json!({"content-length": "7"})),
+        ("headers", json!({"transfer-encoding": "chunked"})),
+        ("headers", json!({"authorization": "Bearer x"})),
+        ("headers", json!({"cookie": "a=b"})),
+        ("headers", json!({"metadata-flavor": "Google"})),
+        ("headers", json!({"x-aws-ec2-metadata-token": "x"})),
         ("headers", json!({"a": "b\r\nc: d"})),
     ] {
         let stub = changing("/transfers/create", move |response| response["upload"][member] = value.clone());
