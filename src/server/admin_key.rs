@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::crypto::hkdf;
+use crate::domain::crypto::{hkdf, key_proof};
 use crate::domain::id::{decode_lower_hex, hex};
 use crate::domain::timestamp::Timestamp;
 
@@ -18,7 +18,10 @@ pub(super) const SESSION_LIFETIME: Duration = Duration::from_hours(12);
 
 /// The admin key: never printed, compared in constant time, zeroed on drop.
 #[derive(Clone)]
-pub struct AdminKey(Zeroizing<String>);
+pub struct AdminKey {
+    text: Zeroizing<String>,
+    is_generated: bool,
+}
 
 /// The error for an admin key shorter than 32 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +35,28 @@ impl AdminKey {
     /// [`WeakAdminKey`] if the key has fewer than 32 characters.
     pub fn new(text: &str) -> Result<Self, WeakAdminKey> {
         let text = Zeroizing::new(text.trim().to_owned());
-        if text.chars().count() < MIN_CHARS { Err(WeakAdminKey) } else { Ok(Self(text)) }
+        if text.chars().count() < MIN_CHARS { Err(WeakAdminKey) } else { Ok(Self { text, is_generated: false }) }
+    }
+
+    /// Marks this key as generated, so that the service proves it to clients on request.
+    ///
+    /// Without effect on a key that is not 64 hex digits, such as one that a person has chosen: with a proof, anybody
+    /// could test guesses of the key.
+    #[must_use]
+    pub fn generated(self) -> Self {
+        Self { is_generated: decode_lower_hex::<32>(&self.text).is_some(), ..self }
+    }
+
+    /// Creates the proof that this service knows the key; `None` for a key that was not generated.
+    #[must_use]
+    pub(super) fn prove(&self, nonce: &str, origin: &str) -> Option<String> {
+        self.is_generated.then(|| key_proof::create(&self.text, nonce, origin))
     }
 
     /// Returns whether `candidate` equals this key, compared in constant time.
     #[must_use]
     pub fn matches(&self, candidate: &str) -> bool {
-        Sha256::of(self.0.as_bytes()).is_of(candidate.as_bytes())
+        Sha256::of(self.text.as_bytes()).is_of(candidate.as_bytes())
     }
 
     /// Creates the value of a session cookie: the expiry in Unix milliseconds, and its HMAC-SHA256 tag.
@@ -65,7 +83,7 @@ impl AdminKey {
     }
 
     fn session_key(&self) -> hmac::Key {
-        let key = hkdf::derive::<32>(self.0.as_bytes(), &[], b"sgsend/v1/admin-session");
+        let key = hkdf::derive::<32>(self.text.as_bytes(), &[], b"sgsend/v1/admin-session");
         hmac::Key::new(hmac::HMAC_SHA256, key.as_slice())
     }
 }

@@ -126,6 +126,7 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
+            proof_limit: RateLimiter::new(RateLimit::default()),
             admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
             response_budget: ResponseBudget::default(),

@@ -20,6 +20,7 @@ use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 use crate::server::net::client_address::{ClientAddressResolver, UnnamedProxy};
 use crate::server::net::payload_limit::PayloadLimit;
+use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::response_budget::ResponseBudget;
 
 /// The state shared by the public and the admin service.
@@ -38,6 +39,8 @@ pub(super) struct App {
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics: Metrics,
+    /// Rate of proofs of the admin key, also where requests are not limited.
+    pub(super) proof_limit: RateLimiter,
     pub(super) admin_key_attempts: FailedAttempts<NetworkKey>,
     pub(super) page_policy: Policy,
     pub(super) response_budget: ResponseBudget,

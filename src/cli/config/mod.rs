@@ -2,5 +2,6 @@
 
 pub(super) mod environment;
 pub(super) mod file;
+pub(super) mod generated_key;
 pub mod paths;
 pub(super) mod settings;

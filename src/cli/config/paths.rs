@@ -26,6 +26,12 @@ pub fn admin_key_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("admin-key"))
 }
 
+/// Returns the path of the file with the origins at which services have used the generated admin key.
+#[must_use]
+pub fn admin_key_origins_file() -> Option<PathBuf> {
+    config_directory().map(|directory| directory.join("admin-key-origins"))
+}
+
 /// Returns the directory of the history and of unfinished transfers.
 ///
 /// Returns `None` for a user without a home directory.

@@ -1,5 +1,6 @@
 //! The context of a command: settings, API clients, prompt and printer.
 
+mod admin_key;
 mod sender_token;
 
 use std::path::{Path, PathBuf};
@@ -15,16 +16,12 @@ use crate::cli::config::file::{Config, Profile, why_unreadable};
 use crate::cli::config::paths;
 use crate::cli::config::settings::Settings;
 use crate::cli::failure::exit::Exit;
-use crate::cli::guess::shown;
 use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;
 use crate::cli::output::printer::Printer;
-use crate::client::{
-    AdminApi, AdminSecret, Api, ClientError, Interrupt, Origin, OriginBound, ProxySettings, RetryPolicy,
-    TransportOptions,
-};
+use crate::client::{Api, ClientError, Interrupt, Origin, ProxySettings, RetryPolicy, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 
 /// Timeout of a request without a payload: at most `--timeout`, and at least a quarter of it.
@@ -110,23 +107,6 @@ impl Context {
     /// Returns a client of the public service at `base_url`, without a sender token.
     pub(super) fn anonymous_api(&self, base_url: BaseUrl) -> Result<Api> {
         Ok(Api::new(base_url, None, &self.transport_options()?)?)
-    }
-
-    /// Returns a client of the current admin service.
-    pub(super) async fn admin_api(&self) -> Result<AdminApi> {
-        self.needs_config(!self.settings.names_admin_server())?;
-        let base_url = self.settings.admin_server();
-        let origin = Origin::from(&base_url);
-        let Some(source) = self.settings.admin_key() else {
-            self.needs_config(true)?;
-            let failure = Failure::new(Exit::NotAuthorised, "admin_key_missing", format!("no admin key for {origin}"));
-            let given = ["--admin-key-file".into(), "FILE".into()].into_iter().chain(std::env::args_os().skip(1));
-            let command = shown(&given.collect::<Vec<_>>());
-            return Err(failure.hint(format!("run `{command}`, or set SGSEND_ADMIN_KEY to the admin key")).into());
-        };
-        let key = self.read_secret(source, "admin key").await?;
-        let secret = AdminSecret { header: self.settings.auth_name(), key };
-        Ok(AdminApi::new(base_url, Arc::new(OriginBound::new(origin, secret)), &self.transport_options()?)?)
     }
 
     /// Returns the TLS and timeout options of connections.

@@ -138,6 +138,12 @@ pub enum ClientError {
         /// The server's origin.
         origin: Origin,
     },
+    /// The service did not prove that it knows the generated admin key of this machine.
+    #[error("{origin} did not prove that it knows the admin key of this machine, so the key was not sent")]
+    KeyNotProven {
+        /// The server's origin.
+        origin: Origin,
+    },
     /// A secret belongs to another origin.
     #[error(transparent)]
     ForeignOrigin(#[from] ForeignOrigin),
@@ -204,6 +210,7 @@ impl ClientError {
             | Self::InvalidResponse { .. }
             | Self::Unsupported(_)
             | Self::PlainHttp { .. }
+            | Self::KeyNotProven { .. }
             | Self::ForeignOrigin(_)
             | Self::MalformedSecret(_)
             | Self::CaCertificates(_)

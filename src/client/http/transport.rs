@@ -1,11 +1,13 @@
 //! HTTP transport: trusted certificates, timeouts, and the ban on plain HTTP to other machines.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder};
 
 use super::destination::Destination;
+use super::one_connection::OneConnection;
 use super::proxy::{Proxy, ProxyChoice, ProxySettings};
 use super::resolver::{StoreResolver, SystemResolver};
 use crate::client::{ClientError, Origin};
@@ -55,6 +57,19 @@ impl Transport {
     pub fn to(base_url: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
         let (client, destination) = connections(base_url, options, |builder, _| {
             builder.http2_adaptive_window(true).dns_resolver(Arc::new(SystemResolver))
+        })?;
+        Ok(Self { client, destination, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
+    }
+
+    /// Builds the transport of a single connection to `address`, which the host of `base_url` stands for.
+    pub(crate) fn to_address(
+        base_url: &BaseUrl,
+        address: SocketAddr,
+        options: &TransportOptions,
+    ) -> Result<Self, ClientError> {
+        let host = base_url.join("/").host_str().unwrap_or_default().to_owned();
+        let (client, destination) = connections(base_url, options, |builder, _| {
+            builder.http1_only().resolve(&host, address).connector_layer(OneConnection::default())
         })?;
         Ok(Self { client, destination, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }

@@ -4,6 +4,7 @@ pub mod digest;
 pub mod envelope;
 pub(crate) mod hkdf;
 pub mod key;
+pub mod key_proof;
 pub mod passphrase;
 pub mod proof;
 pub mod random;

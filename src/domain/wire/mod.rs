@@ -7,6 +7,7 @@ mod create;
 mod download;
 mod event;
 mod health;
+mod key_proof;
 mod page;
 mod problem;
 mod stats;
@@ -19,6 +20,7 @@ pub use create::{CreateTransfer, CreatedTransfer, PartNumbers, UploadInstruction
 pub use download::{DownloadRequest, DownloadResponse};
 pub use event::{AddEvent, ClientEventKind, EventAdded};
 pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};
+pub use key_proof::{KeyProof, ProveKey};
 pub use page::{Page, PageQuery};
 pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, TokenCounts};

@@ -18,7 +18,10 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::AccessInvalid
         | ErrorCode::GrantInvalid
         | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
-        ErrorCode::TransferNotFound | ErrorCode::TokenNotFound | ErrorCode::RouteNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::TransferNotFound
+        | ErrorCode::TokenNotFound
+        | ErrorCode::RouteNotFound
+        | ErrorCode::ProofUnavailable => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::TransferNotPending

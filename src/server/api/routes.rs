@@ -15,7 +15,7 @@ pub struct Route {
     pub method: &'static str,
     /// The path template.
     pub template: &'static str,
-    /// The action in the audit trail; `None` for routes without audit: health, metrics, documents, pages.
+    /// The action in the audit trail; `None` for routes without audit: health, metrics, documents, pages, proofs.
     pub action: Option<ActionName>,
     /// The error codes specific to this route, in reusable groups.
     codes: &'static [&'static [ErrorCode]],
@@ -154,6 +154,13 @@ pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Admin, "/auth/set-cookie-form.js", &[]),
     admin("POST", "/auth/set-auth-cookie", ActionName::SessionCreate, &[ADMIN_CHANGE]),
     admin("POST", "/auth/end-session", ActionName::SessionEnd, &[ADMIN_CHANGE]),
+    Route {
+        service: ServiceName::Admin,
+        method: "POST",
+        template: "/auth/prove",
+        action: None,
+        codes: &[BODY, &[OriginNotAllowed, ProofUnavailable]],
+    },
     unrecorded(ServiceName::Admin, "/openapi.json", &[]),
     unrecorded(ServiceName::Admin, "/docs", &[]),
 ];

@@ -8,6 +8,10 @@ use http::Extensions;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// The local address of the connection, at which the client reached this process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalAddress(pub(crate) SocketAddr);
+
 /// Marks whether the connection uses TLS up to this process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IsTls(pub(crate) bool);

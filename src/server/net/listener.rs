@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::connection_info::{IsTls, Peer};
+use super::connection_info::{IsTls, LocalAddress, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
 use super::in_flight::{MAX_REQUESTS_PER_CONNECTION, RequestSlots};
@@ -113,6 +113,7 @@ impl Shared {
         permit: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        let local = LocalAddress(stream.local_addr()?);
         let request_slots = RequestSlots::new(MAX_REQUESTS_PER_CONNECTION as usize, permit);
         let mark = PayloadMark::default();
         let limits = WriteLimits {
@@ -120,7 +121,7 @@ impl Shared {
             payload_timeout: self.timeouts.response_timeout(),
             mark: mark.clone(),
         };
-        let info = |is_tls| ConnectionInfo { peer: Peer(peer), is_tls: IsTls(is_tls), request_slots, mark };
+        let info = |is_tls| ConnectionInfo { peer: Peer(peer), local, is_tls: IsTls(is_tls), request_slots, mark };
         let stream = WriteTimeout::new(stream, limits);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
         let stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
@@ -192,6 +193,7 @@ impl Shared {
 #[derive(Clone)]
 struct ConnectionInfo {
     peer: Peer,
+    local: LocalAddress,
     is_tls: IsTls,
     request_slots: RequestSlots,
     mark: PayloadMark,
@@ -201,6 +203,7 @@ async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo)
     let mut request = request.map(Body::new);
     let extensions = request.extensions_mut();
     extensions.insert(info.peer);
+    extensions.insert(info.local);
     extensions.insert(info.is_tls);
     extensions.insert(info.request_slots);
     extensions.insert(info.mark);

@@ -47,6 +47,7 @@ const ADMIN: &[&str] = &[
     "GET /auth/set-cookie-form.js",
     "POST /auth/set-auth-cookie",
     "POST /auth/end-session",
+    "POST /auth/prove",
 ];
 
 /// Routes missing from the description: routes of the description itself, and of page assets.

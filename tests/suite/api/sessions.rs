@@ -29,8 +29,8 @@ async fn open_session(service: &Started) -> String {
 
 /// Admin routes without authentication.
 ///
-/// These are health checks, pages without data, and routes that take the key in the body.
-const UNAUTHENTICATED: [(&str, &str); 9] = [
+/// These are health checks, pages without data, the proof of the key, and a route that takes the key in the body.
+const UNAUTHENTICATED: [(&str, &str); 10] = [
     ("GET", "/health"),
     ("GET", "/health/ready"),
     ("GET", "/"),
@@ -38,6 +38,7 @@ const UNAUTHENTICATED: [(&str, &str); 9] = [
     ("GET", "/auth/set-cookie-form"),
     ("GET", "/auth/set-cookie-form.js"),
     ("POST", "/auth/set-auth-cookie"),
+    ("POST", "/auth/prove"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
 ];

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::cli::Printer;
-use crate::cli::config::paths;
+use crate::cli::config::generated_key::GeneratedKey;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
@@ -16,30 +16,39 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 use crate::server::AdminKey;
 
+/// Admin key of a service.
+pub(super) struct LoadedKey {
+    pub(super) key: AdminKey,
+    /// This user's generated key, if it is the key of the service.
+    pub(super) generated: Option<GeneratedKey>,
+}
+
 /// Returns the configured admin key. If no key is configured and `may_generate`, returns this user's generated key.
 ///
 /// # Errors
 /// If the first configured key is unreadable or too short, or if no key is configured and none can be generated.
-pub(super) fn load(global: &GlobalOptions, may_generate: bool, printer: &Printer) -> Result<AdminKey, Failure> {
+pub(super) fn load(global: &GlobalOptions, may_generate: bool, printer: &Printer) -> Result<LoadedKey, Failure> {
+    let configured = |key| LoadedKey { key, generated: None };
     if let Some(file) = &global.admin_key_file {
-        return from_file(file);
+        return from_file(file).map(configured);
     }
     if let Some(key) = env::var_os("SGSEND_ADMIN_KEY") {
-        return parse(&Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_ADMIN_KEY");
+        return parse(&Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_ADMIN_KEY").map(configured);
     }
     if let Some(file) = env::var_os("SGSEND_ADMIN_KEY_FILE") {
-        return from_file(Path::new(&file));
+        return from_file(Path::new(&file)).map(configured);
     }
     if !may_generate {
         let failure = Failure::new(Exit::Usage, "admin_key_missing", "the admin service needs an admin key");
         return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters"));
     }
-    let file = paths::admin_key_file().ok_or_else(|| {
+    let generated = GeneratedKey::of_user().ok_or_else(|| {
         let failure =
             Failure::new(Exit::Usage, "admin_key_missing", "this user has no config directory for an admin key");
         failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters")
     })?;
-    match generate(&file) {
+    let file = generated.file();
+    match generate(file) {
         Ok(true) => printer.note(&format!("generated an admin key for this user: {}", file.display())),
         Ok(false) => {}
         Err(error) => {
@@ -48,7 +57,8 @@ pub(super) fn load(global: &GlobalOptions, may_generate: bool, printer: &Printer
                 .hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters"));
         }
     }
-    from_file(&file)
+    let key = from_file(file)?.generated();
+    Ok(LoadedKey { key, generated: Some(generated) })
 }
 
 fn from_file(file: &Path) -> Result<AdminKey, Failure> {

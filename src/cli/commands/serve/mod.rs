@@ -26,6 +26,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
+use crate::domain::crypto::key_proof;
 use crate::domain::error::chain;
 use crate::domain::store::StoreError;
 use crate::server::{Server, StartError, TlsError};
@@ -60,10 +61,13 @@ pub(crate) fn run(
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
+    let mut generated_key = None;
     if let Some((_, address)) = admin {
         // A key is generated only if neither the listener nor the store is reachable from other machines.
         let may_generate = address.ip().is_loopback() && !is_remote;
-        settings.admin_key = Some(admin_key::load(global, may_generate, printer)?);
+        let loaded = admin_key::load(global, may_generate, printer)?;
+        settings.admin_key = Some(loaded.key);
+        generated_key = loaded.generated;
     }
     check_exposure(&listens, &common, settings.tls.is_some(), printer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -77,7 +81,14 @@ pub(crate) fn run(
         let mut urls = Vec::new();
         for (service, listener) in &listeners {
             let address = listener.local_addr()?;
-            let scheme = if settings.is_encrypted(*service, address) { "https" } else { "http" };
+            let is_encrypted = settings.is_encrypted(*service, address);
+            if let Some(key) = generated_key.as_ref().filter(|_| *service == ServiceName::Admin)
+                && let Err(error) = key.bind_to(&key_proof::origin(is_encrypted, address))
+            {
+                let file = key.file().display();
+                printer.warning(&format!("commands will not find the admin key: cannot write beside {file}: {error}"));
+            }
+            let scheme = if is_encrypted { "https" } else { "http" };
             urls.push((*service, format!("{scheme}://{address}")));
         }
         let server =

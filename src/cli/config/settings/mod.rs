@@ -6,7 +6,6 @@ use http::HeaderName;
 
 use super::environment::Environment;
 use super::file::Profile;
-use super::paths;
 use crate::cli::failure::Failure;
 use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::secret::SecretSource;
@@ -173,17 +172,14 @@ impl Settings {
         self.flags.token.clone().or_else(from_environment)
     }
 
-    /// Returns the admin key for the current admin service.
-    ///
-    /// Without a configured key, a loopback service uses the generated key.
+    /// Returns the configured admin key for the current admin service.
     pub(crate) fn admin_key(&self) -> Option<SecretSource> {
         let current = self.admin_server();
         let origin = Origin::from(&current);
         let set = self.secret_of(&origin, &current, DEFAULT_ADMIN_SERVER, |layer| {
             (layer.admin_key.as_ref(), layer.admin_server.as_ref())
         });
-        let generated = || paths::admin_key_file().filter(|file| current.is_loopback() && file.exists());
-        set.cloned().or_else(|| generated().map(SecretSource::File))
+        set.cloned()
     }
 
     /// Returns the secret for `origin` with the highest precedence.

@@ -50,6 +50,10 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
             .hint("omit --flow to use the data path that the server chooses"),
         ClientError::PlainHttp { .. } => Failure::new(Exit::Usage, "plain_http", message)
             .hint("use an https address, or --insecure-http if anyone on the network path may read the requests"),
+        ClientError::KeyNotProven { .. } => Failure::new(Exit::NotAuthorised, "admin_key_unproven", message).hint(
+            "another program may listen there; if the service has a key of its own, pass it with --admin-key-file or \
+             SGSEND_ADMIN_KEY_FILE",
+        ),
         ClientError::ForeignOrigin(_) => Failure::new(Exit::NotAuthorised, "foreign_origin", message)
             .hint("use the secret that belongs to this server"),
         ClientError::MalformedSecret(_) => Failure::new(Exit::Usage, "malformed_secret", message),
@@ -135,7 +139,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
             (Exit::NotAuthorised, Some("ask the operator of the server for a new sender token"))
         }
         ErrorCode::NotYourTransfer => (Exit::NotAuthorised, Some("use the token that created the transfer")),
-        ErrorCode::AdminKeyInvalid => {
+        ErrorCode::AdminKeyInvalid | ErrorCode::ProofUnavailable => {
             (Exit::NotAuthorised, Some("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY_FILE"))
         }
         ErrorCode::GrantInvalid | ErrorCode::OriginNotAllowed => (Exit::NotAuthorised, None),

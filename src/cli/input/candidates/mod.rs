@@ -1,6 +1,7 @@
 //! Completion candidates for argument values, chosen by the value name in the help text.
+//!
+//! All candidates come from files of this user: pressing a key contacts no server, and sends no key or token.
 
-mod tokens;
 mod words;
 
 use std::ffi::OsStr;
@@ -28,7 +29,6 @@ fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
         "FILE" | "FILE|-" | "PATH" | "PATH|-" | "PATH|DIR|-" => argument.value_hint(ValueHint::AnyPath),
         "DIR" | "FOLDER" => argument.value_hint(ValueHint::DirPath),
         "LINK|ID|-" | "ID" => argument.add(ArgValueCompleter::new(transfers)),
-        "TOKEN_ID" => argument.add(ArgValueCandidates::new(move || tokens::candidates(command_line))),
         "NAME" if argument.get_id() == "profile" => {
             argument.add(ArgValueCandidates::new(move || words::profiles(command_line)))
         }

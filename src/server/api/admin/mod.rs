@@ -4,6 +4,7 @@ mod audit;
 mod delete;
 mod metrics;
 mod page;
+mod prove;
 mod session;
 mod stats;
 mod tokens;
@@ -31,4 +32,5 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(session::script))
         .routes(routes!(session::set_cookie))
         .routes(routes!(session::end))
+        .routes(routes!(prove::prove))
 }

@@ -1,9 +1,11 @@
 //! Shell completions, run through the generated scripts.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{FinishedCommand, Home, ReservedAddress, not_run};
+use crate::support::{FinishedCommand, Home, not_run};
 
 /// The transfer ID in the prepared history.
 const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
@@ -133,24 +135,32 @@ fn links_paths_and_profiles_complete() {
 }
 
 #[test]
-fn tokens_complete_only_while_the_service_is_reachable() {
-    let home = Home::new();
-    let serving = home.serve_any(&[]);
-    home.log_in(&serving);
-    let listed = home.run_at(&serving, &["token", "list", "--json"]).json();
-    let id = listed["items"][0]["token_id"].as_str().unwrap().to_owned();
-    let asking = |admin: &str| {
-        let mut command = home.sgsend(&["--", "sgsend", "token", "revoke", "--admin-server", admin, ""]);
-        command.env("SGSEND_COMPLETE", "fish");
-        if let Some(key) = serving.admin_key() {
-            command.env("SGSEND_ADMIN_KEY", key);
-        }
-        FinishedCommand::of(command.output().unwrap())
-    };
-    let finished = asking(&serving.admin);
-    assert!(finished.text().contains(&format!("{id}\ttest")), "{}", finished.text());
-    let finished = asking(&format!("http://{}", ReservedAddress::new()));
-    assert!(!finished.text().contains(&id) && finished.stderr.is_empty(), "{}", finished.stderr);
+fn completions_contact_no_server() {
+    let home = home();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let config = home.path().join(".config/sgsend");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("admin-key"), "0".repeat(64)).unwrap();
+    std::fs::write(config.join("admin-key-origins"), format!("{url}\n")).unwrap();
+    for words in [
+        &["token", "revoke", ""][..],
+        &["token", ""],
+        &["audit", "show", ""],
+        &["status", ""],
+        &["delete", "http"],
+        &["download", ""],
+        &["upload", "--profile", ""],
+    ] {
+        let servers = ["--server", &url, "--admin-server", &url];
+        let mut command = home.sgsend(&[&["--", "sgsend"], &servers[..], words].concat());
+        command.env("SGSEND_COMPLETE", "fish").env("SGSEND_ADMIN_KEY", "k".repeat(40)).env("SGSEND_TOKEN", "sgs_x");
+        let finished = FinishedCommand::of(command.output().unwrap());
+        assert_eq!((finished.exit, finished.stderr.as_str()), (0, ""), "{words:?}");
+        let accepted = listener.accept().map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(accepted, Err(ErrorKind::WouldBlock), "{words:?} made a connection");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod anonymity;
 mod certificates;
 mod doctor;
+mod impostors;
 mod invalid_settings;
 mod serving;
 mod shared_store;
