@@ -82,6 +82,8 @@ errors! {
     AccessRequired = "access_required", "this transfer requires an access proof";
     /// The admin key or session is missing or wrong.
     AdminKeyInvalid = "admin_key_invalid", "the admin key is missing or wrong";
+    /// The metrics key is missing or wrong.
+    MetricsKeyInvalid = "metrics_key_invalid", "the metrics key is missing or wrong";
     /// The service did not generate its admin key, so it proves nothing to clients.
     ProofUnavailable = "proof_unavailable", "this service has a configured admin key, and proves only a generated one";
     /// The token was revoked.

@@ -28,14 +28,20 @@ pub struct AdminKey {
 #[error("an admin key needs at least {MIN_CHARS} characters")]
 pub struct WeakAdminKey;
 
+/// Returns `text` without the white space around it; `None` if it is too short for a key.
+pub(super) fn strong(text: &str) -> Option<Zeroizing<String>> {
+    let text = text.trim();
+    (text.chars().count() >= MIN_CHARS).then(|| Zeroizing::new(text.to_owned()))
+}
+
 impl AdminKey {
     /// Reads a key from configuration, without the white space around it.
     ///
     /// # Errors
     /// [`WeakAdminKey`] if the key has fewer than 32 characters.
     pub fn new(text: &str) -> Result<Self, WeakAdminKey> {
-        let text = Zeroizing::new(text.trim().to_owned());
-        if text.chars().count() < MIN_CHARS { Err(WeakAdminKey) } else { Ok(Self { text, is_generated: false }) }
+        let text = strong(text).ok_or(WeakAdminKey)?;
+        Ok(Self { text, is_generated: false })
     }
 
     /// Marks this key as generated, so that the service proves it to clients on request.

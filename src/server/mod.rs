@@ -10,6 +10,7 @@ mod background;
 pub mod fuzzing;
 mod maintenance;
 mod metrics;
+mod metrics_key;
 mod middleware;
 mod net;
 mod router;
@@ -29,6 +30,7 @@ pub use admin_key::{AdminKey, WeakAdminKey};
 pub use api::error_status::status_of;
 pub use api::routes::{ROUTES, Route};
 pub use maintenance::copy::CopyStoreError;
+pub use metrics_key::{MetricsKey, WeakMetricsKey};
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddressResolver;
 pub use net::rate_limit::{InvalidRate, RateLimit};
@@ -125,6 +127,7 @@ impl Server {
             admin_url: settings.admin_url.clone(),
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
+            metrics_key: settings.metrics_key.clone(),
             metrics: Metrics::default(),
             proof_limit: RateLimiter::new(RateLimit::default()),
             admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),

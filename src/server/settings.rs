@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
+use super::metrics_key::MetricsKey;
 use super::store::{Durability, StorageLocation};
 use crate::domain::audit::{IpMode, ServiceName, WriteMode};
 use crate::domain::base_url::BaseUrl;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub auth_name: HeaderName,
     /// The admin key, required by the admin service.
     pub admin_key: Option<AdminKey>,
+    /// Read-only key for the metrics of both services, if configured.
+    pub metrics_key: Option<MetricsKey>,
 }
 
 impl Settings {
@@ -88,6 +91,7 @@ impl Settings {
             plain_loopback_admin: false,
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,
+            metrics_key: None,
         }
     }
 

@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::admin_key::AdminKey;
 use super::metrics::Metrics;
+use super::metrics_key::MetricsKey;
 use super::web::Policy;
 use crate::domain::address::{AddressPolicy, NetworkKey};
 use crate::domain::audit::AuditLog;
@@ -38,6 +39,7 @@ pub(super) struct App {
     pub(super) admin_url: Option<BaseUrl>,
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
+    pub(super) metrics_key: Option<MetricsKey>,
     pub(super) metrics: Metrics,
     /// Rate of proofs of the admin key, also where requests are not limited.
     pub(super) proof_limit: RateLimiter,

@@ -45,6 +45,7 @@ const fn challenge(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::TokenInvalid => Some("Bearer realm=\"sgsend\", error=\"invalid_token\""),
         ErrorCode::AccessRequired => Some("SgsendAccess realm=\"sgsend\""),
         ErrorCode::AdminKeyInvalid => Some("ApiKey realm=\"sgsend admin\""),
+        ErrorCode::MetricsKeyInvalid => Some("Bearer realm=\"sgsend metrics\""),
         _ => None,
     }
 }

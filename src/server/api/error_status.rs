@@ -9,9 +9,11 @@ use crate::domain::error::ErrorCode;
 pub const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidRequest | ErrorCode::InvalidId => StatusCode::BAD_REQUEST,
-        ErrorCode::TokenMissing | ErrorCode::TokenInvalid | ErrorCode::AccessRequired | ErrorCode::AdminKeyInvalid => {
-            StatusCode::UNAUTHORIZED
-        }
+        ErrorCode::TokenMissing
+        | ErrorCode::TokenInvalid
+        | ErrorCode::AccessRequired
+        | ErrorCode::AdminKeyInvalid
+        | ErrorCode::MetricsKeyInvalid => StatusCode::UNAUTHORIZED,
         ErrorCode::TokenRevoked
         | ErrorCode::TokenExpired
         | ErrorCode::NotYourTransfer

@@ -5,6 +5,7 @@ pub(super) mod error;
 pub(super) mod error_status;
 pub(super) mod extract;
 pub(super) mod health;
+pub(super) mod metrics;
 pub(super) mod openapi;
 pub(super) mod paging;
 pub(super) mod public;

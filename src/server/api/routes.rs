@@ -50,6 +50,8 @@ const UPLOAD_ENDED: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMisma
 const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted];
 /// Errors of the admin key.
 const ADMIN: &[ErrorCode] = &[AdminKeyInvalid];
+/// Errors of the metrics key.
+const METRICS: &[ErrorCode] = &[MetricsKeyInvalid];
 /// Errors of an admin request that changes something.
 const ADMIN_CHANGE: &[ErrorCode] =
     &[AdminKeyInvalid, OriginNotAllowed, InvalidRequest, PayloadTooLarge, RequestTimeout];
@@ -84,6 +86,7 @@ const DOWNLOAD_CODES: &[&[ErrorCode]] =
 pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Public, "/health", &[]),
     unrecorded(ServiceName::Public, "/health/ready", &[]),
+    unrecorded(ServiceName::Public, "/metrics", &[METRICS]),
     public(
         "POST",
         "/transfers/create",
@@ -147,7 +150,7 @@ pub const ROUTES: &[Route] = &[
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN]),
     admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, ADMIN, QUERY]),
     admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[ANY_TRANSFER, ADMIN_CHANGE]),
-    unrecorded(ServiceName::Admin, "/metrics", &[ADMIN]),
+    unrecorded(ServiceName::Admin, "/metrics", &[ADMIN, METRICS]),
     unrecorded(ServiceName::Admin, "/", &[]),
     unrecorded(ServiceName::Admin, "/web/{*path}", &[&[RouteNotFound]]),
     unrecorded(ServiceName::Admin, "/auth/set-cookie-form", &[]),

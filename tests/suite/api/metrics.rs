@@ -1,6 +1,16 @@
 //! Metrics for monitoring.
 
-use crate::support::Service;
+use sgsend::domain::audit::ServiceName;
+use sgsend::server::{MetricsKey, ROUTES};
+
+use crate::support::{ADMIN_KEY, Service, Started};
+
+/// Key that opens the metrics.
+const KEY: &str = "a key for Prometheus, long enough";
+
+async fn started_with_key() -> Started {
+    Service::any().with(|settings| settings.metrics_key = Some(MetricsKey::new(KEY).unwrap())).start().await
+}
 
 #[tokio::test]
 async fn requests_are_counted_without_client_data() {
@@ -25,5 +35,77 @@ async fn requests_are_counted_without_client_data() {
     assert!(text.contains(r#"sgsend_request_duration_seconds_count{service="public"} 5"#), "{text}");
     for secret in [id.as_str(), "127.0.0", "PURGE", "sgs_", sender.authorization()] {
         assert!(!text.contains(secret), "{secret} is a label: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_key_opens_the_metrics_of_both_services() {
+    let service = started_with_key().await;
+    for api in [service.public(), service.admin_without_key()] {
+        for scheme in ["Bearer", "bearer"] {
+            let read = api.get("/metrics").header("authorization", &format!("{scheme} {KEY}")).send().await;
+            assert_eq!(read.status, 200, "{read:?}");
+            assert!(read.header("content-type").starts_with("application/openmetrics-text"), "{read:?}");
+            assert!(!String::from_utf8_lossy(&read.body).contains(KEY));
+        }
+        let wrong =
+            api.get("/metrics").header("authorization", "Bearer wrong").expect_error("metrics_key_invalid").await;
+        assert_eq!(wrong.header("www-authenticate"), "Bearer realm=\"sgsend metrics\"");
+    }
+    // The admin key opens the metrics of its own service only.
+    assert_eq!(service.admin().get("/metrics").send().await.status, 200);
+    let admin_at_public = service.public().get("/metrics").header("x-api-key", ADMIN_KEY);
+    admin_at_public.expect_error("metrics_key_invalid").await;
+    // Without a configured key, nothing opens the metrics of the public service.
+    let service = Service::any().start().await;
+    for key in [KEY, ADMIN_KEY, ""] {
+        let read = service.public().get("/metrics").header("authorization", &format!("Bearer {key}"));
+        read.expect_error("metrics_key_invalid").await;
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_key_opens_nothing_else() {
+    let service = started_with_key().await;
+    let id = service.sender().await.send_payload(b"abc", "").await;
+    let mut tried = 0;
+    for route in ROUTES.iter().filter(|route| route.service == ServiceName::Admin && route.template != "/metrics") {
+        let path = route.template.replace("{transfer_id}", &id).replace("{token_id}", &"0".repeat(16));
+        if service.admin_without_key().request(route.method, &path).json("{}").send().await.status != 401 {
+            continue;
+        }
+        tried += 1;
+        for (name, value) in [
+            ("authorization", format!("Bearer {KEY}")),
+            ("x-api-key", KEY.to_owned()),
+            ("cookie", format!("x-api-key={KEY}")),
+        ] {
+            let request = service.admin_without_key().request(route.method, &path).header(name, &value).json("{}");
+            let response = request.send().await;
+            assert_eq!(response.status, 401, "{name} at {} {path}: {response:?}", route.method);
+        }
+        service.advance_clock(std::time::Duration::from_mins(1));
+    }
+    assert!(tried >= 7, "only {tried} routes need the admin key");
+    let session = format!(r#"{{"cookie_value":"{KEY}"}}"#);
+    let origin = format!("http://{}", service.admin);
+    let session = service.admin_without_key().post("/auth/set-auth-cookie").header("origin", &origin).json(&session);
+    session.expect_error("admin_key_invalid").await;
+    let create = service.public().post("/transfers/create").header("authorization", &format!("Bearer {KEY}"));
+    create.json(r#"{"size_bytes":3}"#).expect_error("token_invalid").await;
+}
+
+#[tokio::test]
+async fn wrong_metrics_keys_are_limited_and_the_right_one_is_not() {
+    let service = started_with_key().await;
+    for api in [service.public(), service.admin_without_key()] {
+        let read = |key: &str| api.get("/metrics").header("authorization", &format!("Bearer {key}"));
+        for _ in 0..10 {
+            read("wrong").expect_error("metrics_key_invalid").await;
+        }
+        read("wrong").expect_error("rate_limited").await;
+        assert_eq!(read(KEY).send().await.status, 200);
+        assert_eq!(service.admin().get("/metrics").send().await.status, 200);
+        service.advance_clock(std::time::Duration::from_mins(1));
     }
 }

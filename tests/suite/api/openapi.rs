@@ -14,6 +14,7 @@ use crate::support::{Api, Service, Started};
 const PUBLIC: &[&str] = &[
     "GET /health",
     "GET /health/ready",
+    "GET /metrics",
     "GET /token/status",
     "POST /transfers/create",
     "POST /transfers/id/{transfer_id}/payload/upload-bytes",

@@ -16,6 +16,9 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 use crate::server::AdminKey;
 
+/// Hint for a key that is too short.
+pub(super) const GENERATE: &str = "generate a key with `openssl rand -hex 32`";
+
 /// Admin key of a service.
 pub(super) struct LoadedKey {
     pub(super) key: AdminKey,
@@ -62,18 +65,22 @@ pub(super) fn load(global: &GlobalOptions, may_generate: bool, printer: &Printer
 }
 
 fn from_file(file: &Path) -> Result<AdminKey, Failure> {
-    let text = fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
-        let message = format!("cannot read the admin key from {}: {error}", file.display());
-        Failure::new(Exit::Usage, "admin_key_unreadable", message).hint("choose a file that this user can read")
-    })?;
-    parse(&text, &file.display().to_string())
+    parse(&read(file, "admin key", "admin_key_unreadable")?, &file.display().to_string())
+}
+
+/// Reads the file of a key; `name` is the key's name in messages, and `code` that of a failure.
+pub(super) fn read(file: &Path, name: &str, code: &'static str) -> Result<Zeroizing<String>, Failure> {
+    fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
+        let message = format!("cannot read the {name} from {}: {error}", file.display());
+        Failure::new(Exit::Usage, code, message).hint("choose a file that this user can read")
+    })
 }
 
 fn parse(text: &str, source: &str) -> Result<AdminKey, Failure> {
     AdminKey::new(text).map_err(|error| {
         let failure =
             Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {source} is too short: {error}"));
-        failure.hint("generate a key with `openssl rand -hex 32`")
+        failure.hint(GENERATE)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Arguments of `sgsend serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -137,6 +137,9 @@ pub(super) struct CommonArguments {
     /// Name of the header and cookie with the admin key
     #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
     auth_name: HeaderName,
+    /// File with a key that opens only /metrics [env: SGSEND_METRICS_KEY_FILE; the key itself: SGSEND_METRICS_KEY]
+    #[arg(long, value_name = "FILE")]
+    metrics_key_file: Option<PathBuf>,
     /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
     #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
     durability: DurabilityName,
@@ -199,6 +202,11 @@ impl CommonArguments {
             settings.tls = Some(TlsFiles { certificate, key });
         }
         Ok(settings)
+    }
+
+    /// Returns the file of the metrics key, if the flag names one.
+    pub(super) fn metrics_key_file(&self) -> Option<&Path> {
+        self.metrics_key_file.as_deref()
     }
 
     /// Returns whether `--trusted-proxy` seems to be missing. That is likely if the public URL is not loopback, and no

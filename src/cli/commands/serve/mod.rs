@@ -3,6 +3,7 @@
 mod admin_key;
 mod arguments;
 pub(crate) mod log;
+mod metrics_key;
 mod variables;
 
 use std::error::Error as StdError;
@@ -69,6 +70,7 @@ pub(crate) fn run(
         settings.admin_key = Some(loaded.key);
         generated_key = loaded.generated;
     }
+    settings.metrics_key = metrics_key::load(common.metrics_key_file(), settings.admin_key.as_ref())?;
     check_exposure(&listens, &common, settings.tls.is_some(), printer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

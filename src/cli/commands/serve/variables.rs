@@ -10,7 +10,7 @@ use crate::cli::config::environment;
 /// Prefix of the variables of `sgsend`.
 const PREFIX: &str = "SGSEND_";
 /// Variables that are neither bound to a flag nor in [`environment::NAMES`].
-const OTHERS: [&str; 2] = ["SGSEND_LOG", "SGSEND_COMPLETE"];
+const OTHERS: [&str; 4] = ["SGSEND_LOG", "SGSEND_COMPLETE", "SGSEND_METRICS_KEY", "SGSEND_METRICS_KEY_FILE"];
 
 /// Returns the names of unknown variables with the prefix of `sgsend`, without reading the values.
 pub(super) fn unknown(command_line: &Command) -> Vec<String> {

@@ -142,7 +142,9 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::AdminKeyInvalid | ErrorCode::ProofUnavailable => {
             (Exit::NotAuthorised, Some("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY_FILE"))
         }
-        ErrorCode::GrantInvalid | ErrorCode::OriginNotAllowed => (Exit::NotAuthorised, None),
+        ErrorCode::GrantInvalid | ErrorCode::OriginNotAllowed | ErrorCode::MetricsKeyInvalid => {
+            (Exit::NotAuthorised, None)
+        }
         ErrorCode::AccessRequired | ErrorCode::AccessInvalid => {
             (Exit::WrongKey, Some("check that the link is complete and that any passphrase is correct"))
         }

@@ -2,7 +2,6 @@
 
 mod audit;
 mod delete;
-mod metrics;
 mod page;
 mod prove;
 mod session;
@@ -12,7 +11,7 @@ mod tokens;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::health;
+use super::{health, metrics};
 use crate::server::state::AppState;
 
 /// The routes of the admin service.
@@ -24,7 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::revoke))
         .routes(routes!(stats::overview))
-        .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics::admin))
         .routes(routes!(audit::all))
         .routes(routes!(delete::delete))
         .routes(routes!(page::overview))

@@ -4,6 +4,7 @@
 
 mod admin;
 mod json;
+mod metrics;
 mod params;
 mod path;
 mod proofs;
@@ -14,6 +15,7 @@ mod transfer;
 pub(crate) use admin::cookies_named;
 pub(crate) use admin::{Admin, origin_of};
 pub(crate) use json::Json;
+pub(crate) use metrics::MetricsReader;
 pub(crate) use params::Params;
 pub(crate) use path::Id;
 pub(crate) use proofs::Proofs;

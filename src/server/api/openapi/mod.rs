@@ -78,12 +78,14 @@ fn operation_of<'a>(item: &'a mut PathItem, route: &Route) -> Option<&'a mut Ope
 
 fn add_security(components: &mut Components, service: ServiceName, settings: &Settings) {
     let name = settings.auth_name.as_str();
+    let bearer = || HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    let metrics_key = ("metrics_key", SecurityScheme::Http(bearer().build()));
     let schemes = match service {
-        ServiceName::Public => vec![(
-            "sender_token",
-            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sgs_…").build()),
-        )],
+        ServiceName::Public => {
+            vec![metrics_key, ("sender_token", SecurityScheme::Http(bearer().bearer_format("sgs_…").build()))]
+        }
         ServiceName::Admin => vec![
+            metrics_key,
             ("admin_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)))),
             ("admin_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(name)))),
         ],

@@ -16,7 +16,7 @@ mod upload_status;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::health;
+use super::{health, metrics};
 use crate::server::state::AppState;
 
 /// The routes of the public service.
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(health::public))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::public))
         .routes(routes!(create::create))
         .routes(routes!(upload_bytes::upload_bytes))
         .routes(routes!(upload_status::upload_status))

@@ -1,8 +1,9 @@
 //! `sgsend serve`: start, rejected settings, shutdown.
 
+use std::io::Write;
 use std::net::TcpListener;
 
-use crate::support::{Home, ServerProcess};
+use crate::support::{FinishedCommand, Home, ServerProcess};
 
 #[test]
 fn an_admin_key_is_generated_for_loopback_only() {
@@ -40,6 +41,44 @@ fn an_invalid_admin_key_prevents_the_start() {
     let weak = home.file("weak", b"too short");
     home.run(&[&serve[..], &["--admin-key-file", &weak]].concat()).expect_failure(2, "too short");
     assert!(!home.path().join(".config/sgsend/admin-key").exists());
+}
+
+#[test]
+fn a_metrics_key_comes_from_a_flag_or_the_environment() {
+    let home = Home::new();
+    let store = format!("file:{}", home.path().join("store").display());
+    let (key, other) = ("k".repeat(40), "o".repeat(40));
+    let (file, other_file) = (home.file("key", key.as_bytes()), home.file("other", format!("{other}\n").as_bytes()));
+    let opens = |serving: &ServerProcess, key: &str| {
+        let address = serving.public.trim_start_matches("http://").to_owned();
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let head = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n");
+        stream.write_all((head + "connection: close\r\n\r\n").as_bytes()).unwrap();
+        let response = std::io::read_to_string(stream).unwrap();
+        response.starts_with("HTTP/1.1 200 ") && response.contains("# EOF")
+    };
+    let server = || home.server().only("public").storage(&store);
+    let by_flag = server().arguments(&["--metrics-key-file", &file]).env("SGSEND_METRICS_KEY", &other).start();
+    assert!(opens(&by_flag, &key) && !opens(&by_flag, &other));
+    let by_key = server().env("SGSEND_METRICS_KEY", &key).env("SGSEND_METRICS_KEY_FILE", &other_file).start();
+    assert!(opens(&by_key, &key) && !opens(&by_key, &other));
+    let by_file = server().env("SGSEND_METRICS_KEY_FILE", &other_file).start();
+    assert!(opens(&by_file, &other) && !opens(&by_file, &key));
+    let log = by_file.terminate();
+    assert!(!log.contains("not a setting") && !log.contains(&other), "{log}");
+
+    let serve = ["serve", "all", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--storage", &store];
+    for (name, value) in [
+        ("SGSEND_METRICS_KEY", ""),
+        ("SGSEND_METRICS_KEY", "short"),
+        ("SGSEND_METRICS_KEY_FILE", ""),
+        ("SGSEND_METRICS_KEY_FILE", "/no/such/file"),
+    ] {
+        let output = home.sgsend(&serve).env(name, value).output().unwrap();
+        FinishedCommand::of(output).expect_failure(2, "metrics key");
+    }
+    let same = home.sgsend(&serve).env("SGSEND_METRICS_KEY", &key).env("SGSEND_ADMIN_KEY", &key).output().unwrap();
+    FinishedCommand::of(same).expect_failure(2, "is the admin key");
 }
 
 #[test]
