@@ -40,6 +40,14 @@ pub struct RequestInfo {
     pub network_key: NetworkKey,
 }
 
+impl RequestInfo {
+    /// Returns the key that the rate limit counts the client by, with its network.
+    #[must_use]
+    pub const fn rate_limit_key(&self) -> (ClientKey, NetworkKey) {
+        (self.client_key, self.network_key)
+    }
+}
+
 /// Audit records of a request that were already written together with its commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditState {

@@ -27,9 +27,7 @@ pub(super) async fn limit_rate(
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let Some(limiter) = &context.limiter else { return next(request).await };
-    let scope = scope_of(&request);
-    let client = (scope.request().client_key, scope.request().network_key);
-    let is_piece = is_piece(&request);
+    let (client, is_piece) = (scope_of(&request).request().rate_limit_key(), is_piece(&request));
     let allowed = if is_piece { limiter.check_address(client) } else { limiter.count_address(client) };
     if let Err(error) = allowed {
         return ApiError::from(error).into_response();

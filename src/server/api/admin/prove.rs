@@ -33,7 +33,7 @@ pub(super) async fn prove(
     parts: Parts,
     Json(ProveKey { nonce }): Json<ProveKey>,
 ) -> Result<JsonResponse<KeyProof>, ApiError> {
-    app.proof_limit.count_address(scope.request().client_key)?;
+    app.proof_limit.count_address(scope.request().rate_limit_key())?;
     if !key_proof::is_nonce(&nonce) {
         let text = "nonce must have 16 to 128 characters of base64, base64url or hex";
         return Err(Error::InvalidRequest(text.to_owned()).into());
