@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::state::App;
+use crate::domain::clock::ClockState;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::store::Store;
@@ -20,11 +21,11 @@ const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Starts all jobs, which run until `stop`.
-pub(super) fn start(app: &App, stop: &CancellationToken) -> JoinSet<()> {
+pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(write_counts_periodically(app.transfers.clone(), stop.clone()));
     jobs.spawn(flush_periodically(app.store.clone(), stop.clone()));
-    jobs.spawn(sweep_periodically(app.transfers.clone(), stop.clone()));
+    jobs.spawn(sweep_periodically(app.clone(), stop.clone()));
     jobs
 }
 
@@ -59,22 +60,54 @@ pub(super) async fn flush(store: &dyn Store) {
     }
 }
 
+/// Sweeps, unless the clock has jumped: nothing must be removed that would not have expired. Returns whether it swept.
+async fn sweep_unless_jumped(app: &App) -> bool {
+    if let ClockState::Jumped { noticed_at } = app.clock_state().await {
+        tracing::warn!(
+            clock = %app.now().minute(), noticed_at = %noticed_at.minute(),
+            "the clock has jumped, so nothing is removed; correct it, or run `sgsend sweep --accept-clock`"
+        );
+        return false;
+    }
+    match app.transfers.sweep().await {
+        Ok(swept) => tracing::debug!(?swept, "swept"),
+        Err(error) => tracing::error!(error = %chain(&error), "sweep failed"),
+    }
+    true
+}
+
 /// Sweeps at each [`SWEEP_INTERVAL`] until `stop`, which also aborts a running sweep.
-async fn sweep_periodically(transfers: Transfers, stop: CancellationToken) {
+async fn sweep_periodically(app: Arc<App>, stop: CancellationToken) {
     // A random first delay spreads the sweeps of several servers on one store over the interval.
     let first = tokio::time::Instant::now() + SWEEP_INTERVAL.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
     let mut ticks = tokio::time::interval_at(first, SWEEP_INTERVAL);
     let sweeping = async {
         loop {
             ticks.tick().await;
-            match transfers.sweep().await {
-                Ok(swept) => tracing::debug!(?swept, "swept"),
-                Err(error) => tracing::error!(error = %chain(&error), "sweep failed"),
-            }
+            sweep_unless_jumped(&app).await;
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
         () = sweeping => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::{Clock, ManualClock};
+    use crate::domain::timestamp::Timestamp;
+    use crate::server::{Server, Settings};
+
+    #[tokio::test]
+    async fn nothing_is_swept_after_a_jump_until_an_administrator_accepts_the_clock() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let server = Server::open(Settings::new("memory:".parse().unwrap()), clock.clone()).await.unwrap();
+        assert!(sweep_unless_jumped(&server.app).await);
+        clock.set(clock.now().plus(Duration::from_hours(24 * 365)));
+        assert!(!sweep_unless_jumped(&server.app).await, "swept by a clock that has jumped");
+        server.accept_clock().await.unwrap();
+        assert!(sweep_unless_jumped(&server.app).await);
     }
 }

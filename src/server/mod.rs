@@ -41,10 +41,10 @@ pub use store::{FolderState, InvalidStorageLocation, StorageLocation};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, ClockGuard};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
-use crate::domain::store::open_header;
+use crate::domain::store::{StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use metrics::Metrics;
@@ -116,6 +116,7 @@ impl Server {
         let app = App {
             tokens: Tokens::new(store.clone(), clock.clone()),
             store,
+            clock_guard: ClockGuard::new(clock.clone()),
             clock,
             ids,
             client_address: settings.client_address.clone(),
@@ -176,6 +177,15 @@ impl Server {
         while background.join_next().await.is_some() {}
         self.shut_down().await;
         Ok(())
+    }
+
+    /// Accepts the present clock: services on this store whose clock has jumped sweep again.
+    ///
+    /// # Errors
+    /// [`StartError::Storage`] if the store cannot be written.
+    pub async fn accept_clock(&self) -> Result<(), StartError> {
+        let accepted = StoreHeader::accept_clock(&*self.app.store, self.app.now()).await;
+        accepted.map_err(|error| StartError::Storage(error.into()))
     }
 
     /// Runs one sweep instead of serving.

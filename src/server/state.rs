@@ -11,11 +11,11 @@ use super::web::Policy;
 use crate::domain::address::{AddressPolicy, NetworkKey};
 use crate::domain::audit::AuditLog;
 use crate::domain::base_url::BaseUrl;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, ClockGuard, ClockState};
 use crate::domain::error::Error;
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{Attempt, FailedAttempts};
-use crate::domain::store::Store;
+use crate::domain::store::{Store, StoreHeader};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
@@ -28,6 +28,7 @@ use crate::server::net::response_budget::ResponseBudget;
 pub(super) struct App {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) clock_guard: ClockGuard,
     pub(super) ids: Arc<RecordIds>,
     pub(super) client_address: ClientAddressResolver,
     pub(super) unnamed_proxy: UnnamedProxy,
@@ -52,6 +53,15 @@ pub(super) struct App {
 impl App {
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Checks whether the clock has jumped; looks for an administrator's acceptance in the store then.
+    pub(super) async fn clock_state(&self) -> ClockState {
+        if self.clock_guard.check(None) == ClockState::Trusted {
+            return ClockState::Trusted;
+        }
+        let header = StoreHeader::of(&*self.store).await;
+        self.clock_guard.check(header.ok().flatten().and_then(|header| header.clock_accepted_at))
     }
 
     /// Accepts a correct admin key or session, and counts a wrong one.

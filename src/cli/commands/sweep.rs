@@ -24,6 +24,11 @@ pub(crate) struct Arguments {
     storage: StorageLocation,
     #[command(flatten)]
     s3: S3Options,
+    /// Accept the clock of this machine, if services removed nothing since theirs had jumped
+    ///
+    /// A service whose clock is set by more than a day removes nothing for an hour, in case the new time is wrong.
+    #[arg(long)]
+    accept_clock: bool,
 }
 
 #[derive(Serialize)]
@@ -47,6 +52,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let is_remote = storage.is_remote();
     let failed = |error| start_failure(&error, is_remote);
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
+    if arguments.accept_clock {
+        server.accept_clock().await.map_err(failed)?;
+    }
     let swept = server.sweep().await.map_err(failed)?;
     if swept.failed > 0 {
         let text = format!("{} of {} transfers could not be cleaned up", swept.failed, swept.processed);

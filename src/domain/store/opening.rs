@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncompleteCopyMarker, StorageKey, Store, StoreError, create, from_json};
+use super::{IncompleteCopyMarker, StorageKey, Store, StoreError, Swap, create, from_json, swap};
 use crate::domain::store::Commit;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
 /// `store.json`: header of a store, with its format version and store-wide settings.
@@ -15,6 +16,9 @@ pub struct StoreHeader {
     pub v: V1,
     /// Retention period of audit records after the end of a transfer, in seconds.
     pub retain_audit_s: u64,
+    /// Time at which an administrator last accepted a clock that had jumped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_accepted_at: Option<Timestamp>,
 }
 
 impl StoreHeader {
@@ -35,6 +39,19 @@ impl StoreHeader {
     /// As [`StoreHeader::parse`].
     pub async fn of(store: &dyn Store) -> Result<Option<Self>, StoreError> {
         store.get(&StorageKey::header()).await?.map(|found| Self::parse(&found.value)).transpose()
+    }
+
+    /// Stores that an administrator accepts the clock at `now`, so that services sweep after a jump.
+    ///
+    /// # Errors
+    /// As [`StoreHeader::of`]; [`StoreError::Unusable`] without a header.
+    pub async fn accept_clock(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+        let missing = || StoreError::Unusable("the store has no header".to_owned());
+        swap(store, &StorageKey::header(), missing, |mut header: Self| {
+            header.clock_accepted_at = Some(now);
+            Ok(Swap::write(header, Commit::default(), ()))
+        })
+        .await
     }
 
     /// Returns the retention period of audit records after the end of a transfer.
@@ -61,7 +78,7 @@ async fn read_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreH
         if let Some(found) = StoreHeader::of(store).await? {
             return Ok(found);
         }
-        let header = StoreHeader { v: V1, retain_audit_s: retain_audit.as_secs() };
+        let header = StoreHeader { v: V1, retain_audit_s: retain_audit.as_secs(), clock_accepted_at: None };
         match create(store, StorageKey::header(), &header, Commit::default()).await {
             // Another process has created the header first: use that header.
             Err(StoreError::Conflict) => {}
