@@ -6,10 +6,13 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::domain::audit::ServiceName;
+use crate::domain::limits::free_space::FreeSpaceLevel;
+use crate::domain::wire::StorageSpace;
 
 /// The metrics since the start of the process.
 #[derive(Debug)]
@@ -19,6 +22,22 @@ pub(super) struct Metrics {
     durations: Family<ServiceLabels, Histogram>,
     received: Family<ServiceLabels, Counter>,
     sent: Family<ServiceLabels, Counter>,
+    storage: StorageGauges,
+    clock_jumped: Gauge,
+}
+
+/// Label set without labels: such a gauge is absent until it is set.
+type NoLabels = [(&'static str, &'static str); 0];
+
+/// Gauges of the store's free space; a size without a known value is absent.
+#[derive(Clone, Debug, Default)]
+struct StorageGauges {
+    free: Family<NoLabels, Gauge>,
+    total: Family<NoLabels, Gauge>,
+    min_free: Family<NoLabels, Gauge>,
+    reserve: Family<NoLabels, Gauge>,
+    reserve_target: Family<NoLabels, Gauge>,
+    full: Gauge,
 }
 
 /// Labels of a request counter.
@@ -52,7 +71,22 @@ impl Default for Metrics {
         registry.register_with_unit("request_duration", help, Unit::Seconds, Family::clone(&durations));
         registry.register("received_bytes", "Bytes of request bodies", Family::clone(&received));
         registry.register("sent_bytes", "Bytes of response bodies", Family::clone(&sent));
-        Self { registry, requests, durations, received, sent }
+        let storage = StorageGauges::default();
+        for (name, help, gauge) in [
+            ("storage_free", "Free space of the store's disk, without what its reserve lacks", &storage.free),
+            ("storage_total", "Size of the store's disk", &storage.total),
+            ("storage_min_free", "Free space that uploads must leave", &storage.min_free),
+            ("storage_reserve", "Allocated reserve for deletions on a full disk", &storage.reserve),
+            ("storage_reserve_target", "Size of the whole reserve", &storage.reserve_target),
+        ] {
+            registry.register_with_unit(name, help, Unit::Bytes, Family::clone(gauge));
+        }
+        let help = "1 if the store has no space for ordinary writes, else 0";
+        registry.register("storage_full", help, storage.full.clone());
+        let clock_jumped = Gauge::default();
+        let help = "1 while clean-up waits since the clock has jumped, else 0";
+        registry.register("clock_jumped", help, clock_jumped.clone());
+        Self { registry, requests, durations, received, sent, storage, clock_jumped }
     }
 }
 
@@ -68,6 +102,28 @@ impl Metrics {
         let labels = ServiceLabels { service: service.as_str() };
         self.received.get_or_create(&labels).inc_by(received);
         self.sent.get_or_create(&labels).inc_by(sent);
+    }
+
+    /// Sets the gauge of the clock.
+    pub(super) fn set_clock_jumped(&self, jumped: bool) {
+        self.clock_jumped.set(i64::from(jumped));
+    }
+
+    /// Sets the gauges of the store's free space.
+    pub(super) fn set_storage(&self, space: &StorageSpace) {
+        let gauges = &self.storage;
+        for (gauge, bytes) in [
+            (&gauges.free, space.free_bytes),
+            (&gauges.total, space.total_bytes),
+            (&gauges.min_free, space.min_free_bytes),
+            (&gauges.reserve, space.reserve_bytes),
+            (&gauges.reserve_target, space.reserve_target_bytes),
+        ] {
+            if let Some(bytes) = bytes {
+                gauge.get_or_create(&[]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            }
+        }
+        gauges.full.set(i64::from(space.level == FreeSpaceLevel::Full));
     }
 
     /// Renders all metrics in the `OpenMetrics` 1.0 text format, which Prometheus reads.

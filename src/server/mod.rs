@@ -102,7 +102,8 @@ impl Server {
             tracing::warn!(days, "the store keeps the audit retention that it was created with");
         }
         let ids = Arc::<RecordIds>::default();
-        let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
+        let (audit, flusher) =
+            AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit, settings.min_free);
         let store_origin = web::store_origin(&*store).await.map_err(|error| StartError::Storage(error.into()))?;
         let page_policy = web::Policy::new(store_origin.as_ref());
         let transfer_settings = TransferSettings {

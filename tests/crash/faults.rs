@@ -21,9 +21,6 @@ const ERRORS: [u32; 3] = [5, 28, 30];
 /// Payload size in bytes.
 const SIZE: usize = 300_000;
 
-/// Upper bound of the space that a deletion needs, in bytes.
-const DELETION: u64 = 100_000;
-
 /// More space than an upload needs, in bytes.
 const PLENTY: u64 = 8 << 20;
 
@@ -138,10 +135,8 @@ async fn responses_are_correct_with_any_amount_of_free_space() {
         if model.created == Fact::Yes {
             model.deleted = Fact::Perhaps;
             let deleted = client.post(&model.path("delete"), "{}").await.unwrap();
-            // A deletion must be recorded before the payload is removed, and the record needs space.
-            let statuses: &[u16] = if room < DELETION { &[200, 507] } else { &[200] };
-            assert!(statuses.contains(&deleted.status), "{room} bytes free: {deleted:?}");
-            model.deleted = if deleted.status == 200 { Fact::Yes } else { Fact::Perhaps };
+            assert_eq!(deleted.status, 200, "{room} bytes free: {deleted:?}");
+            model.deleted = Fact::Yes;
         }
         all.push(model);
         fs::remove_file(disk.0.join("ballast")).unwrap();

@@ -136,6 +136,12 @@ impl Started {
         self.folder.as_ref().expect("a store on disk").path()
     }
 
+    /// Returns the settings, for a second process over the same store.
+    #[allow(dead_code, reason = "not used by all test binaries that have this module")]
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
+
     /// Shuts the services down gracefully.
     pub(crate) async fn stop(mut self) -> (Settings, Option<TempDir>, Arc<ManualClock>) {
         self.stop.cancel();

@@ -1,11 +1,16 @@
 //! Small file systems for tests with full disks.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::not_run::not_run;
+
+/// Name of the file that fills a disk.
+const FILLER: &str = "filler";
 
 /// A small file system, unmounted on drop.
 pub(crate) struct SmallDisk(TempDir);
@@ -21,6 +26,19 @@ impl SmallDisk {
         }
         not_run("cannot mount tmpfs");
         None
+    }
+
+    /// Fills the disk to its last block, as another program would. Takes what was freed since the last call, too.
+    #[allow(dead_code, reason = "not used by all test binaries that have this module")]
+    pub(crate) fn fill(&self) {
+        let mut file = File::options().create(true).append(true).open(self.path().join(FILLER)).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+    }
+
+    /// Removes what [`SmallDisk::fill`] has written.
+    #[allow(dead_code, reason = "not used by all test binaries that have this module")]
+    pub(crate) fn free(&self) {
+        std::fs::remove_file(self.path().join(FILLER)).unwrap();
     }
 
     pub(crate) fn path(&self) -> &Path {

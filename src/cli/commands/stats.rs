@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::output::{table, time};
-use crate::domain::wire::StatsOverview;
+use crate::domain::limits::free_space::FreeSpaceLevel;
+use crate::domain::wire::{StatsOverview, StorageSpace};
 
 /// Arguments of `sgsend stats`.
 #[derive(Args)]
@@ -24,6 +25,20 @@ pub(crate) async fn run(_: Arguments, context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Describes the free space of the store, and what its lack means.
+fn free_space(storage: &StorageSpace) -> String {
+    let size = match (storage.free_bytes, storage.total_bytes) {
+        (Some(free), Some(total)) => format!("{} of {}", ByteSize(free), ByteSize(total)),
+        _ => "no known limit".to_owned(),
+    };
+    let consequence = match storage.level {
+        FreeSpaceLevel::Ample => return size,
+        FreeSpaceLevel::BelowMinimum | FreeSpaceLevel::BelowHalfMinimum => "uploads are rejected",
+        FreeSpaceLevel::Full => "full: only deletions work",
+    };
+    format!("{size} ({consequence})")
+}
+
 fn describe(stats: &StatsOverview) -> String {
     let (transfers, tokens) = (&stats.transfers, &stats.tokens);
     let mut lines = vec![
@@ -34,6 +49,7 @@ fn describe(stats: &StatsOverview) -> String {
         format!("stored     {}", ByteSize(stats.bytes_stored)),
         format!("downloads  {}", stats.downloads),
         format!("tokens     {} active, {} revoked, {} expired", tokens.active, tokens.revoked, tokens.expired),
+        format!("free space {}", free_space(&stats.storage)),
         format!("as of      {}", time::local(stats.as_of)),
     ];
     let has_activity = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;

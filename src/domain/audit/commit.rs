@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::scope::with_transfer_keys;
-use super::{AuditState, ChangeResult, EventKind, RequestScope, with_service_keys};
+use super::{AuditState, ChangeResult, EventKind, Record, RequestScope};
 use crate::domain::id::TransferId;
-use crate::domain::store::{Change, Commit, StorageKey, Store, StoreError, Version};
+use crate::domain::store::{Change, Commit, StorageKey, Store, StoreError, Version, to_json};
 use crate::domain::timestamp::Timestamp;
 
 /// Commit that may contain the audit records of a request.
@@ -68,14 +68,20 @@ impl RequestScope {
         self.recorded(with_transfer_keys(id, &records), state, with)
     }
 
-    /// Creates the commit of a change by this request that concerns no transfer.
+    /// Creates the commit of a change by the admin that concerns no transfer.
     pub(crate) fn service_commit(&self, now: Timestamp, result: ChangeResult) -> RecordedCommit<'_> {
         let (records, state) = self.change_records(now, result, &[]);
-        self.recorded(with_service_keys(&records), state, Commit::default())
+        self.recorded(with_service_keys(&records), state, Commit::with_reserve())
     }
 
     fn recorded(&self, mut records: Vec<(StorageKey, Bytes)>, state: AuditState, with: Commit) -> RecordedCommit<'_> {
         records.extend(with.records);
         RecordedCommit { commit: Commit { records, ..with }, recorded: Some((self, state)) }
     }
+}
+
+/// Pairs records that belong to no transfer with their storage keys, as serialised JSON.
+pub(crate) fn with_service_keys(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    let put = |record| (StorageKey::service_record(record), to_json(record));
+    records.iter().map(put).collect()
 }

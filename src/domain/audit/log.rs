@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -13,7 +12,8 @@ use super::{AuditState, Outcome, Record, RecordedCommit, RequestScope, ServiceNa
 use crate::domain::clock::Clock;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordIds, TransferId};
-use crate::domain::store::{StorageKey, Store, to_json};
+use crate::domain::limits::free_space::{FreeSpaceLevel, MinFreeSpace};
+use crate::domain::store::Store;
 
 /// Maximum number of queued requests; records of further requests are skipped and counted.
 const QUEUE_CAPACITY: usize = 8_192;
@@ -36,6 +36,8 @@ pub struct AuditLog {
     budgets: Arc<Mutex<Budgets>>,
     pieces: Arc<Mutex<Pieces>>,
     clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    min_free: MinFreeSpace,
 }
 
 /// Background writer task of an [`AuditLog`].
@@ -58,17 +60,20 @@ pub struct ResponseInfo {
 
 impl AuditLog {
     /// Starts the writer task for `store`, and returns the log and the task's handle.
+    ///
+    /// Below half of the free space `min_free`, only records of changes and of the admin are written.
     #[must_use]
     pub fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<RecordIds>,
         mode: WriteMode,
+        min_free: MinFreeSpace,
     ) -> (Self, Flusher) {
         let (queue, entries) = mpsc::channel(QUEUE_CAPACITY);
         let (budgets, pieces) = (Arc::<Mutex<Budgets>>::default(), Arc::<Mutex<Pieces>>::default());
-        let writer = Writer::new(store, clock.clone(), ids, budgets.clone(), pieces.clone());
-        (Self { queue, mode, budgets, pieces, clock }, tokio::spawn(writer.run(entries)))
+        let writer = Writer::new(store.clone(), clock.clone(), ids, budgets.clone(), pieces.clone(), min_free);
+        (Self { queue, mode, budgets, pieces, clock, store, min_free }, tokio::spawn(writer.run(entries)))
     }
 
     /// Records the parts of a request that its own commit did not record.
@@ -172,7 +177,7 @@ impl AuditLog {
     ///
     /// Its bytes are those of its records, and `further_bytes`.
     ///
-    /// Returns whether the budget has room. The commit must not be applied otherwise.
+    /// Returns whether the budget and the store have room. The commit must not be applied otherwise.
     pub(crate) fn admit(
         &self,
         scope: &RequestScope,
@@ -182,7 +187,13 @@ impl AuditLog {
     ) -> bool {
         let charge = Charge::Transfer(id, BudgetKind::Read);
         let bytes = || ((), stored_bytes(commit.records()) + further_bytes);
-        scope.is_admin() || self.budgets().take(charge, scope.request().network_key, self.clock.now(), bytes).is_some()
+        if scope.is_admin() {
+            return true;
+        }
+        if self.store.space().level(self.min_free) >= FreeSpaceLevel::BelowHalfMinimum {
+            return false;
+        }
+        self.budgets().take(charge, scope.request().network_key, self.clock.now(), bytes).is_some()
     }
 
     /// Counts a client event that was not recorded.
@@ -200,10 +211,4 @@ fn service_request_kind(scope: &RequestScope, code: Option<ErrorCode>) -> Option
         ServiceName::Admin => Some(ServiceRequestKind::NoAdmin),
         ServiceName::Public => Some(ServiceRequestKind::Unknown),
     }
-}
-
-/// Pairs records that belong to no transfer with their storage keys, as serialised JSON.
-pub(crate) fn with_service_keys(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
-    let put = |record| (StorageKey::service_record(record), to_json(record));
-    records.iter().map(put).collect()
 }

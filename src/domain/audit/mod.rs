@@ -17,7 +17,6 @@ pub use action::{Action, ActionName, Outcome};
 pub use client::{ClientSummary, IpMode};
 pub use commit::RecordedCommit;
 pub use event::{Event, EventKind, Skipped, Source};
-pub(crate) use log::with_service_keys;
 pub use log::{AuditLog, Flusher, ResponseInfo, WriteMode};
 pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
-use super::log::with_service_keys;
+use super::commit::with_service_keys;
 use super::pieces::Pieces;
 use super::scope::with_transfer_keys;
 use super::{Event, EventKind, Record};
@@ -17,6 +17,7 @@ use crate::domain::address::NetworkKey;
 use crate::domain::clock::Clock;
 use crate::domain::error::chain;
 use crate::domain::id::{RecordIds, TransferId};
+use crate::domain::limits::free_space::{FreeSpaceLevel, MinFreeSpace};
 use crate::domain::store::{Commit, StorageKey, Store};
 
 /// Longest delay of a record while a batch is collected.
@@ -47,6 +48,7 @@ pub(super) struct Writer {
     ids: Arc<RecordIds>,
     budgets: Arc<Mutex<Budgets>>,
     pieces: Arc<Mutex<Pieces>>,
+    min_free: MinFreeSpace,
     /// Records of failed commits, written first in the next commit.
     unwritten: Vec<(StorageKey, Bytes)>,
 }
@@ -58,8 +60,9 @@ impl Writer {
         ids: Arc<RecordIds>,
         budgets: Arc<Mutex<Budgets>>,
         pieces: Arc<Mutex<Pieces>>,
+        min_free: MinFreeSpace,
     ) -> Self {
-        Self { store, clock, ids, budgets, pieces, unwritten: Vec::new() }
+        Self { store, clock, ids, budgets, pieces, min_free, unwritten: Vec::new() }
     }
 
     /// Writes entries until the log is dropped.
@@ -99,14 +102,25 @@ impl Writer {
     async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
         let existing = self.existing_transfers(batch).await;
         let mut records = std::mem::take(&mut self.unwritten);
+        let mut admin_records = Vec::new();
         let mut receipts = Vec::new();
         for entry in batch.drain(..) {
             let transfer = match entry.named_transfer {
                 Some(id) if entry.exists || existing.contains(&id) => Some(id),
                 _ => None,
             };
+            let of_admin = entry.service_request.is_none();
+            let records = if of_admin { &mut admin_records } else { &mut records };
             records.extend(self.within_budget(transfer, &entry));
             receipts.extend(entry.written);
+        }
+        // Separate, since these may use the store's reserve, and those of strangers may not.
+        let of_admin = Commit { records: admin_records, ..Commit::with_reserve() };
+        if !of_admin.records.is_empty()
+            && let Err(error) = self.store.commit(of_admin.clone()).await
+        {
+            tracing::error!(error = %chain(&error), "writing audit records of the admin failed, will retry");
+            records.extend(of_admin.records);
         }
         records.extend(self.quiet_uploads(last));
         records.extend(self.truncations(last));
@@ -153,6 +167,10 @@ impl Writer {
             (records, bytes)
         };
         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
+        if self.store.space().level(self.min_free) >= FreeSpaceLevel::BelowHalfMinimum {
+            budgets.skip_charge(charge);
+            return Vec::new();
+        }
         budgets.take(charge, entry.network, self.clock.now(), charged).unwrap_or_default()
     }
 

@@ -55,6 +55,10 @@ pub struct Commit {
     pub counter_delta: Option<CounterDelta>,
     /// Keys to remove unconditionally.
     pub removals: Vec<StorageKey>,
+    /// Whether the commit may use the store's reserve if no other space is left.
+    ///
+    /// Deletions, clean-up, and changes by the admin: without them, a full disk could not be emptied.
+    pub may_use_reserve: bool,
 }
 
 impl Commit {
@@ -62,5 +66,11 @@ impl Commit {
     #[must_use]
     pub fn of(change: Change) -> Self {
         Self { change: Some(change), ..Self::default() }
+    }
+
+    /// Creates an empty commit that may use the store's reserve.
+    #[must_use]
+    pub fn with_reserve() -> Self {
+        Self { may_use_reserve: true, ..Self::default() }
     }
 }

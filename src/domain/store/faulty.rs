@@ -14,6 +14,7 @@ use super::{
     StorageKey, Store, StoreError, Version, Versioned,
 };
 use crate::domain::id::TransferId;
+use crate::domain::limits::free_space::SpaceReading;
 
 /// An in-memory store that passes each operation through a [`FaultInjector`].
 #[derive(Default)]
@@ -21,6 +22,7 @@ pub(crate) struct FaultyStore {
     memory: MemoryStore,
     injector: Arc<FaultInjector>,
     presigner: Option<Arc<dyn Presigner>>,
+    space: SpaceReading,
 }
 
 impl FaultyStore {
@@ -32,6 +34,11 @@ impl FaultyStore {
     /// Sets the faults.
     pub(crate) fn with(self, injector: FaultInjector) -> Self {
         Self { injector: Arc::new(injector), ..self }
+    }
+
+    /// Reports this free space.
+    pub(crate) fn with_space(self, space: SpaceReading) -> Self {
+        Self { space, ..self }
     }
 
     /// Offers presigned requests.
@@ -130,6 +137,10 @@ impl Payloads for FaultyStore {
 }
 
 impl Store for FaultyStore {
+    fn space(&self) -> SpaceReading {
+        self.space
+    }
+
     fn presigner(&self) -> Option<&dyn Presigner> {
         self.presigner.as_deref()
     }

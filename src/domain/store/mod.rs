@@ -36,7 +36,7 @@ pub use records::Records;
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 
-use crate::domain::limits::free_space::FreeSpace;
+use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
 
 /// Complete storage of a service.
 #[async_trait]
@@ -57,6 +57,11 @@ pub trait Store: Records + Payloads + fmt::Debug {
     /// Returns the free space for payloads; `None` if the backend has no known limit.
     async fn free_space(&self) -> Result<Option<FreeSpace>, StoreError> {
         Ok(None)
+    }
+
+    /// Returns the free space as last measured, at most a second ago. Reads memory only.
+    fn space(&self) -> SpaceReading {
+        SpaceReading::default()
     }
 
     /// Returns the signer of requests between clients and the payload store; `None` if unsupported.

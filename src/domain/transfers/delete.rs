@@ -37,7 +37,7 @@ impl Transfers {
                 let counter_delta = status_change(now, before, transfer.state.status());
                 // If this process ends before the removal of the payload, the sweeper removes the payload.
                 let schedule = vec![StorageKey::schedule_entry(now, id)];
-                let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+                let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::with_reserve() };
                 let with = if let Some(result) = result {
                     scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
                 } else {
@@ -77,7 +77,7 @@ impl Transfers {
             let with = Commit {
                 records: with_transfer_keys(id, &[Record::Event(event)]),
                 counter_delta: Some(CounterDelta { bytes_removed: completed_bytes, ..CounterDelta::on(now.day()) }),
-                ..Commit::default()
+                ..Commit::with_reserve()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
         })
@@ -94,7 +94,7 @@ impl Transfers {
                 return Ok(Swap::Keep(transfer));
             }
             transfer.clear_upload_urls();
-            Ok(Swap::write(transfer.clone(), Commit::default(), transfer))
+            Ok(Swap::write(transfer.clone(), Commit::with_reserve(), transfer))
         })
         .await
     }

@@ -7,7 +7,9 @@ use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
+use crate::domain::limits::free_space::FreeSpaceLevel;
 use crate::domain::transfer::Transfer;
+use crate::domain::wire::StorageSpace;
 
 /// Maximum number of concurrent uploads per sender token.
 ///
@@ -95,6 +97,27 @@ impl Drop for OpenUpload {
 }
 
 impl Transfers {
+    /// Compares the store's free space, as last measured, with the minimum that uploads must leave. Reads memory only.
+    #[must_use]
+    pub fn free_space_level(&self) -> FreeSpaceLevel {
+        self.store().space().level(self.settings().min_free)
+    }
+
+    /// Describes the store's free space, as last measured. Reads memory only.
+    #[must_use]
+    pub fn storage_space(&self) -> StorageSpace {
+        let reading = self.store().space();
+        let min_free = self.settings().min_free;
+        StorageSpace {
+            level: reading.level(min_free),
+            free_bytes: reading.space.map(|space| space.free),
+            total_bytes: reading.space.map(|space| space.total),
+            min_free_bytes: reading.space.map(|space| min_free.bytes_of(space)),
+            reserve_bytes: reading.reserve.map(|reserve| reserve.held),
+            reserve_target_bytes: reading.reserve.map(|reserve| reserve.target),
+        }
+    }
+
     /// Starts an upload.
     ///
     /// # Errors

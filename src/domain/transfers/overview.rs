@@ -45,6 +45,7 @@ impl Transfers {
             bytes_stored: latest.as_ref().map_or(0, |stats| u64::try_from(stats.bytes_stored).unwrap_or(0)),
             downloads: latest.as_ref().map_or(0, |stats| stats.downloads_ever),
             tokens: tokens.count().await?,
+            storage: self.storage_space(),
             days,
             as_of: now,
             unnamed_proxy: None,

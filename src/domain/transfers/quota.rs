@@ -56,7 +56,7 @@ impl Transfers {
         let Some(quota) = &token.quota else { return Ok(None) };
         let now = self.now();
         let verdicts = self.verdicts_on_abandoned(quota, now).await?;
-        self.change_quota(token.token_id, None, |quota, _| {
+        self.change_quota(token.token_id, None, Commit::default(), |quota, _| {
             quota.resolve_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
         })
@@ -70,7 +70,7 @@ impl Transfers {
             self.mark_entry_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
             return Ok(());
         }
-        let cancelled = self.change_quota(transfer.token_id, None, |quota, _| {
+        let cancelled = self.change_quota(transfer.token_id, None, Commit::with_reserve(), |quota, _| {
             quota.cancel(id, mark);
             Ok(Some(()))
         });
@@ -84,7 +84,7 @@ impl Transfers {
     /// has recorded the release.
     pub(super) async fn release_quota(&self, id: TransferId, token: TokenId) -> Result<bool, Error> {
         let now = self.now();
-        let released = self.change_quota(token, Some(id), |quota, transfer| {
+        let released = self.change_quota(token, Some(id), Commit::with_reserve(), |quota, transfer| {
             let holder = transfer.filter(|transfer| transfer.holds_quota);
             Ok(holder.map(|transfer| quota.release(id, transfer.size_bytes, now)))
         });
@@ -102,18 +102,21 @@ impl Transfers {
     pub(super) async fn forget_reservation(&self, transfer: &Transfer) -> Result<(), Error> {
         let Some(mark) = transfer.reservation else { return Ok(()) };
         let entry = QuotaEntry::reserved(transfer.transfer_id, mark);
-        let dropped = self.change_quota(transfer.token_id, None, |quota, _| Ok(quota.drop_entry(entry).then_some(())));
+        let dropped = self.change_quota(transfer.token_id, None, Commit::with_reserve(), |quota, _| {
+            Ok(quota.drop_entry(entry).then_some(()))
+        });
         dropped.await.map(drop)
     }
 
     /// Changes a quota by compare-and-swap, and drops its completed entries.
     ///
     /// Returns `None` if the token has no quota or `decide` changes nothing. Each try reads the transfer `about` after
-    /// the token.
+    /// the token. The change is written with the other writes of `with`.
     async fn change_quota<A: Send>(
         &self,
         token: TokenId,
         about: Option<TransferId>,
+        with: Commit,
         mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
         let _lock = self.0.token_locks.lock(token).await;
@@ -134,7 +137,7 @@ impl Transfers {
             }
             let change =
                 Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&found.value) };
-            match self.store().commit(Commit { change: Some(change), ..Commit::default() }).await {
+            match self.store().commit(Commit { change: Some(change), ..with.clone() }).await {
                 Ok(_) => {
                     self.0.completed_entries.forget(token, &completed_entries);
                     return Ok(result);

@@ -88,7 +88,7 @@ impl Transfers {
             if removals.is_empty() {
                 return Ok(());
             }
-            self.store().commit(Commit { removals, ..Commit::default() }).await?;
+            self.store().commit(Commit { removals, ..Commit::with_reserve() }).await?;
         }
     }
 
@@ -157,7 +157,7 @@ impl Transfers {
             let with = Commit {
                 records: with_transfer_keys(id, &event.into_iter().map(event_record).collect::<Vec<_>>()),
                 counter_delta: event.map(|_| status_change(now, before, transfer.state.status())),
-                ..Commit::default()
+                ..Commit::with_reserve()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
         })
@@ -167,7 +167,9 @@ impl Transfers {
     /// Replaces a schedule entry by `next`, or removes the entry; `next` is written before the removal.
     async fn reschedule(&self, entry: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
         let removals = if next.as_ref() == Some(&entry) { Vec::new() } else { vec![entry] };
-        self.store().commit(Commit { schedule: next.into_iter().collect(), removals, ..Commit::default() }).await?;
+        self.store()
+            .commit(Commit { schedule: next.into_iter().collect(), removals, ..Commit::with_reserve() })
+            .await?;
         Ok(())
     }
 
@@ -183,11 +185,11 @@ impl Transfers {
             if removals.is_empty() {
                 break;
             }
-            self.store().commit(Commit { removals, ..Commit::default() }).await?;
+            self.store().commit(Commit { removals, ..Commit::with_reserve() }).await?;
         }
         let created_under = transfer.created_under.clone().map(StorageKey::from_backend);
         let removals = created_under.into_iter().chain([state, entry]).collect();
-        self.store().commit(Commit { removals, ..Commit::default() }).await?;
+        self.store().commit(Commit { removals, ..Commit::with_reserve() }).await?;
         Ok(())
     }
 
@@ -198,7 +200,7 @@ impl Transfers {
             if transfer.forgotten {
                 return Ok(Swap::Keep(()));
             }
-            let with = Commit { counter_delta: Some(removal(now, &transfer)), ..Commit::default() };
+            let with = Commit { counter_delta: Some(removal(now, &transfer)), ..Commit::with_reserve() };
             transfer.forgotten = true;
             Ok(Swap::write(transfer, with, ()))
         })

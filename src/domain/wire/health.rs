@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::Mode;
 use crate::domain::audit::ServiceName;
+use crate::domain::limits::free_space::FreeSpaceLevel;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_LIFETIME, MIN_LIFETIME};
 
 /// Version, mode and limits of a service.
@@ -65,10 +66,14 @@ impl From<Limits> for HealthLimits {
     }
 }
 
-/// Response of `GET /health/ready` while the store is reachable.
+/// Response of `GET /health/ready` while the store is reachable and can be written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// Always `ready`.
     #[schema(example = "ready")]
     pub status: String,
+    /// Free space of the store; below the minimum, uploads are rejected.
+    pub free_space: FreeSpaceLevel,
+    /// Whether the clock has jumped, so that clean-up waits.
+    pub clock_jumped: bool,
 }

@@ -23,7 +23,7 @@ pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};
 pub use key_proof::{KeyProof, ProveKey};
 pub use page::{Page, PageQuery};
 pub use problem::Problem;
-pub use stats::{DayOverview, StatsOverview, TokenCounts};
+pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};
 pub use status::{CompletedTransfer, Empty, Flow, Mode, TransferStatus};
 pub use token::{CreateToken, CreatedToken, TokenItem};
 pub use transparency::Transparency;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::limits::free_space::FreeSpaceLevel;
 use crate::domain::stats::TransferCounts;
 use crate::domain::timestamp::{Day, Timestamp};
 
@@ -17,6 +18,8 @@ pub struct StatsOverview {
     pub downloads: u64,
     /// Tokens by status.
     pub tokens: TokenCounts,
+    /// Free space of the store, as measured in the last second.
+    pub storage: StorageSpace,
     /// The last 30 days, oldest first.
     pub days: Vec<DayOverview>,
     /// Time at which the statistics were computed.
@@ -35,6 +38,28 @@ pub struct TokenCounts {
     pub revoked: u64,
     /// Expired tokens.
     pub expired: u64,
+}
+
+/// Free space of a store. Sizes are absent for a store without a known limit, such as a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StorageSpace {
+    /// Free space, compared with the minimum that uploads must leave.
+    pub level: FreeSpaceLevel,
+    /// Free space in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
+    /// Disk size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+    /// Free space that uploads must leave, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_free_bytes: Option<u64>,
+    /// Allocated reserve for deletions on a full disk, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_bytes: Option<u64>,
+    /// Size of the whole reserve, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_target_bytes: Option<u64>,
 }
 
 /// Activity of one UTC day.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
 
 use super::error_status::status_of;
 use crate::domain::error::{Error, ErrorCode, chain};
@@ -18,11 +18,15 @@ const STORE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The error response of a handler or extractor.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiError(Arc<Error>);
+pub(crate) struct ApiError {
+    error: Arc<Error>,
+    status: StatusCode,
+}
 
 impl<E: Into<Error>> From<E> for ApiError {
     fn from(error: E) -> Self {
-        Self(Arc::new(error.into()))
+        let error = error.into();
+        Self { status: status_of(error.code()), error: Arc::new(error) }
     }
 }
 
@@ -31,7 +35,7 @@ impl IntoResponse for ApiError {
     ///
     /// The middleware knows the request id and renders the body.
     fn into_response(self) -> Response {
-        let mut response = status_of(self.0.code()).into_response();
+        let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -51,17 +55,21 @@ const fn challenge(code: ErrorCode) -> Option<&'static str> {
 }
 
 impl ApiError {
+    /// Creates the error of a service that is not ready: its status is 503, whatever the cause.
+    pub(crate) fn not_ready(error: impl Into<Error>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..error.into().into() }
+    }
+
     /// Returns the error code.
     #[must_use]
     pub(crate) fn code(&self) -> ErrorCode {
-        self.0.code()
+        self.error.code()
     }
 
     /// Renders the error as problem details, and logs the cause of server errors (5xx).
     #[must_use]
     pub(crate) fn render(&self, request_id: RecordId) -> Response {
-        let error = &*self.0;
-        let status = status_of(error.code());
+        let (error, status) = (&*self.error, self.status);
         if status.is_server_error() {
             tracing::error!(%request_id, error = %chain(error), "request failed");
         }
@@ -91,7 +99,7 @@ impl ApiError {
         }
         let retry_after = match error {
             Error::RateLimited { retry_after } | Error::ServerBusy { retry_after } => Some(*retry_after),
-            Error::StorageUnavailable(_) => Some(STORE_RETRY_AFTER),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(STORE_RETRY_AFTER),
             _ => None,
         };
         if let Some(retry_after) = retry_after {

@@ -6,6 +6,8 @@ use http::request::Parts;
 
 use super::error::ApiError;
 use crate::domain::audit::ServiceName;
+use crate::domain::clock::ClockState;
+use crate::domain::limits::free_space::FreeSpaceLevel;
 use crate::domain::store::{StorageKey, StoreError};
 use crate::domain::wire::{Health, Readiness};
 use crate::server::net::connection_info::Peer;
@@ -41,10 +43,18 @@ fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
     }
 }
 
-/// Checks that the store responds and still has its header.
+/// Checks that the store responds, still has its header and can be written.
+///
+/// With a full storage, downloads and deletions may still work, but uploads and other changes do not.
 #[utoipa::path(get, operation_id = "get_readiness", path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, ApiError> {
     let header = app.store.get(&StorageKey::header()).await?;
     header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
-    Ok(Json(Readiness { status: "ready".to_owned() }))
+    match app.transfers.free_space_level() {
+        FreeSpaceLevel::Full => Err(ApiError::not_ready(StoreError::Full)),
+        free_space => {
+            let clock_jumped = app.clock_guard.check(None) != ClockState::Trusted;
+            Ok(Json(Readiness { status: "ready".to_owned(), free_space, clock_jumped }))
+        }
+    }
 }

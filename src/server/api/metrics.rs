@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::extract::MetricsReader;
+use crate::domain::clock::ClockState;
 use crate::server::state::AppState;
 
 /// The format that Prometheus prefers.
@@ -31,5 +32,7 @@ pub(crate) async fn admin(State(app): State<AppState>, _: MetricsReader) -> Resp
 }
 
 fn response(app: &AppState) -> Response {
+    app.metrics.set_clock_jumped(app.clock_guard.check(None) != ClockState::Trusted);
+    app.metrics.set_storage(&app.transfers.storage_space());
     ([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.to_text()).into_response()
 }

@@ -1,10 +1,11 @@
 //! The route table of both services: method, path template, audited action, and possible error codes.
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use crate::domain::audit::{ActionName, ServiceName};
 #[allow(clippy::enum_glob_use, reason = "the table below is lists of codes, and nothing else")]
 use crate::domain::error::ErrorCode::{self, *};
+use crate::server::api::error_status::status_of;
 
 /// One route of one service.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,8 @@ const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, Stor
 /// Error codes of every route without audit records.
 const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable];
 
+/// Errors of a service that is not ready, with status 503.
+const NOT_READY: &[ErrorCode] = &[StorageFull];
 /// Errors of an id in the path.
 const ID: &[ErrorCode] = &[InvalidId];
 /// Errors of a query.
@@ -85,7 +88,7 @@ const DOWNLOAD_CODES: &[&[ErrorCode]] =
 /// All routes of both services.
 pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Public, "/health", &[]),
-    unrecorded(ServiceName::Public, "/health/ready", &[]),
+    unrecorded(ServiceName::Public, "/health/ready", &[NOT_READY]),
     unrecorded(ServiceName::Public, "/metrics", &[METRICS]),
     public(
         "POST",
@@ -143,7 +146,7 @@ pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Public, "/openapi.json", &[]),
     unrecorded(ServiceName::Public, "/docs", &[]),
     unrecorded(ServiceName::Admin, "/health", &[]),
-    unrecorded(ServiceName::Admin, "/health/ready", &[]),
+    unrecorded(ServiceName::Admin, "/health/ready", &[NOT_READY]),
     admin("POST", "/tokens/create", ActionName::TokenCreate, &[ADMIN_CHANGE]),
     admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, QUERY]),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
@@ -178,6 +181,13 @@ impl Route {
             ROUTES.iter().find(matches)
         };
         find(method.as_str()).or_else(|| if *method == Method::HEAD { find("GET") } else { None })
+    }
+
+    /// Returns the status of a response of this route with error `code`.
+    #[must_use]
+    pub fn status_of(&self, code: ErrorCode) -> StatusCode {
+        // A full storage fails no request to a route without audit records: it only makes the service not ready.
+        if code == StorageFull && self.action.is_none() { StatusCode::SERVICE_UNAVAILABLE } else { status_of(code) }
     }
 
     /// Returns all error codes that the route can respond with.

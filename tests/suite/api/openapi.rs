@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use sgsend::domain::audit::ServiceName;
 use sgsend::domain::error::ErrorCode;
-use sgsend::server::{ROUTES, Route, status_of};
+use sgsend::server::{ROUTES, Route};
 
 use crate::support::{Api, Service, Started};
 
@@ -105,7 +105,7 @@ async fn every_code_is_described_with_its_status() {
         for route in of_service.filter(|route| !UNDESCRIBED.contains(&route.template)) {
             let operation = &document["paths"][route.template][route.method.to_lowercase()];
             for code in route.error_codes() {
-                let response = &operation["responses"][status_of(code).as_str()];
+                let response = &operation["responses"][route.status_of(code).as_str()];
                 let text = response["description"].as_str().unwrap_or_default();
                 assert!(text.contains(&format!("`{}`", code.as_str())), "{} lacks {}", route.template, code.as_str());
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];

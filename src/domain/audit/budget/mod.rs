@@ -199,10 +199,17 @@ impl Budgets {
                 self.service.entry(kind).or_insert_with(|| Used::new(SERVICE)).take(network, None, now, records)
             }
         };
-        if let (None, Charge::Transfer(id, kind)) = (&taken, charge) {
-            self.skip(id, kind);
+        if taken.is_none() {
+            self.skip_charge(charge);
         }
         taken
+    }
+
+    /// Counts the request of a charge as skipped, if it belongs to a transfer.
+    pub(super) fn skip_charge(&mut self, charge: Charge) {
+        if let Charge::Transfer(id, kind) = charge {
+            self.skip(id, kind);
+        }
     }
 
     /// Returns whether a budget has room for another record; charges nothing.

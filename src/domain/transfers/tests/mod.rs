@@ -1,6 +1,7 @@
 mod check;
 mod clock;
 mod copy;
+mod download_records;
 mod presigned;
 mod quota;
 mod slow_store;
@@ -48,7 +49,8 @@ impl Fixture {
 
     fn with_store_and_clock(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
-        let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Immediate);
+        let (audit, _) =
+            AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Immediate, MinFreeSpace::default());
         let settings = TransferSettings {
             limits: Limits::default(),
             retain_audit: RETAIN,
@@ -332,19 +334,4 @@ async fn a_written_commit_sets_the_audit_state_of_its_scope() {
     let deleting = fixture.scope(ActionName::TransferDelete);
     fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
     assert_eq!(deleting.audit_state(), AuditState::Action);
-}
-
-#[tokio::test]
-async fn downloads_of_an_unlimited_transfer_are_counted() {
-    let fixture = Fixture::new();
-    let transfer = fixture.completed_transfer(None).await;
-    for _ in 0..3 {
-        let scope = fixture.scope(ActionName::DownloadGrant);
-        fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
-    }
-    fixture.transfers.flush_counts().await;
-    fixture.transfers.flush_counts().await;
-    let found = fixture.transfers.find(&fixture.scope(ActionName::TransferStatus), transfer.transfer_id).await.unwrap();
-    assert_eq!(found.download_count(), 3);
-    assert_eq!(fixture.transfers.overview(&fixture.tokens).await.unwrap().downloads, 3);
 }

@@ -18,7 +18,6 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::server::state::AppState;
 
-use super::error_status::status_of;
 use super::routes::{ROUTES, Route};
 use crate::domain::audit::ServiceName;
 use crate::domain::error::ErrorCode;
@@ -99,7 +98,7 @@ fn add_security(components: &mut Components, service: ServiceName, settings: &Se
 fn add_error_responses(operation: &mut Operation, route: &Route) {
     let mut by_status = BTreeMap::<u16, BTreeSet<&str>>::new();
     for code in route.error_codes() {
-        by_status.entry(status_of(code).as_u16()).or_default().insert(code.as_str());
+        by_status.entry(route.status_of(code).as_u16()).or_default().insert(code.as_str());
     }
     for (status, codes) in by_status {
         let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{is_busy, is_full, store_error};
+use super::space_monitor::DiskSpace;
 use super::transaction::{CommitOutcome, write_all};
 use crate::domain::store::{Commit, StoreError};
 
@@ -30,10 +31,10 @@ struct QueuedCommit {
 }
 
 impl CommitQueue {
-    /// Starts the writer thread, which owns `connection`.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    /// Starts the writer thread, which owns `connection` and uses the reserve of `disk`.
+    pub(super) fn start(connection: Connection, disk: Arc<DiskSpace>) -> io::Result<Self> {
         let (waiting, queue) = mpsc::channel(QUEUE);
-        let thread = thread::Builder::new().name("commits".to_owned()).spawn(move || run(connection, queue))?;
+        let thread = thread::Builder::new().name("commits".to_owned()).spawn(move || run(connection, &disk, queue))?;
         Ok(Self { waiting: Some(waiting), thread: Some(thread) })
     }
 
@@ -59,10 +60,19 @@ impl Drop for CommitQueue {
     }
 }
 
-fn run(mut connection: Connection, mut queue: mpsc::Receiver<QueuedCommit>) {
+fn run(mut connection: Connection, disk: &DiskSpace, mut queue: mpsc::Receiver<QueuedCommit>) {
     let mut batch = Vec::new();
     while queue.blocking_recv_many(&mut batch, QUEUE) > 0 {
-        write_batch(&mut connection, mem::take(&mut batch));
+        let mut batch = mem::take(&mut batch);
+        // The rest of a reserve in use is not for commits that can wait.
+        if !disk.allows_ordinary_commits() {
+            for waiting in batch.extract_if(.., |waiting| !waiting.commit.may_use_reserve) {
+                waiting.reply(Err(StoreError::Full));
+            }
+        }
+        if !batch.is_empty() {
+            write_batch(&mut connection, disk, batch);
+        }
     }
 }
 
@@ -70,14 +80,14 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<QueuedCommit>) {
 ///
 /// A commit that does not fit on a full disk must not fail the others, least of all commits that free space. A busy
 /// database fails the whole batch, since further attempts would be busy, too.
-fn write_batch(connection: &mut Connection, batch: Vec<QueuedCommit>) {
+fn write_batch(connection: &mut Connection, disk: &DiskSpace, batch: Vec<QueuedCommit>) {
     match write_all(connection, batch.iter().map(|waiting| &waiting.commit)) {
         Ok(outcomes) => {
             for (waiting, reply) in batch.into_iter().zip(outcomes) {
                 waiting.reply(reply);
             }
         }
-        Err(error) if batch.len() == 1 || is_busy(&error) => {
+        Err(error) if is_busy(&error) || (batch.len() == 1 && !is_full(&error)) => {
             let error = Arc::new(error);
             for waiting in batch {
                 waiting.reply(Err(store_error(Arc::clone(&error))));
@@ -85,7 +95,7 @@ fn write_batch(connection: &mut Connection, batch: Vec<QueuedCommit>) {
         }
         Err(_) => {
             for waiting in batch {
-                let reply = write_alone(connection, &waiting.commit);
+                let reply = write_alone(connection, disk, &waiting.commit);
                 waiting.reply(reply);
             }
         }
@@ -95,17 +105,26 @@ fn write_batch(connection: &mut Connection, batch: Vec<QueuedCommit>) {
 /// Writes one commit.
 ///
 /// If the disk is full, checkpoints the write-ahead log into the database, which makes the log's space reusable, and
-/// retries once.
-fn write_alone(connection: &mut Connection, commit: &Commit) -> CommitOutcome {
-    let mut written = write_all(connection, std::iter::once(commit));
-    if written.as_ref().is_err_and(is_full)
-        && connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_ok()
-    {
-        written = write_all(connection, std::iter::once(commit));
-    }
+/// retries; a commit that may use the reserve then retries with its space.
+fn write_alone(connection: &mut Connection, disk: &DiskSpace, commit: &Commit) -> CommitOutcome {
+    let mut write = || {
+        let written = write_all(connection, std::iter::once(commit));
+        if written.as_ref().is_err_and(is_full)
+            && connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_ok()
+        {
+            return write_all(connection, std::iter::once(commit));
+        }
+        written
+    };
+    let written = if commit.may_use_reserve { disk.ballast().spend(is_full, write) } else { write() };
     match written {
         Ok(outcomes) => outcomes.into_iter().next().expect("write_all returns one result per commit"),
-        Err(error) => Err(store_error(Arc::new(error))),
+        Err(error) => {
+            if is_full(&error) {
+                disk.note_refused();
+            }
+            Err(store_error(Arc::new(error)))
+        }
     }
 }
 

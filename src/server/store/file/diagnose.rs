@@ -8,10 +8,11 @@ use std::path::Path;
 use bytesize::ByteSize;
 
 use super::folder::free_space_at;
+use super::space_monitor::FULL_BYTES;
 use super::{Durability, FileStore};
 use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::maintenance::finding::{Finding, Verdict};
-use crate::domain::store::{StoreError, StoreHeader};
+use crate::domain::store::{Store, StoreError, StoreHeader};
 
 /// Checks the store in `folder`; does not create a store.
 pub(super) async fn diagnose(folder: &Path) -> Vec<Finding> {
@@ -64,6 +65,10 @@ fn free_space(folder: &Path) -> Finding {
         Err(error) => return Finding::cannot_tell(NAME, error.to_string(), "check the disk with `df`"),
     };
     let detail = format!("{} of {} free", ByteSize(space.free), ByteSize(space.total));
+    if space.free < FULL_BYTES {
+        let hint = "free space on the disk: the service only deletes until then";
+        return Finding::problem(NAME, format!("{detail}: the disk is full"), hint);
+    }
     if !MinFreeSpace::default().allows(space, 0) {
         let hint = "free space on the disk, or lower --min-free: the service rejects uploads now";
         return Finding::warning(NAME, detail, hint);
@@ -87,9 +92,15 @@ async fn opens(folder: &Path) -> Finding {
             return Finding::problem(NAME, format!("{error}: {cause}"), hint);
         }
     };
+    let reserve = store.space().reserve.unwrap_or_default();
+    let reserve = match ByteSize(reserve.held) {
+        _ if reserve.target == 0 => "no reserve for a full disk: its file cannot be opened".to_owned(),
+        held if reserve.held == reserve.target => format!("reserve for a full disk: {held}"),
+        held => format!("reserve for a full disk: {held} of {}", ByteSize(reserve.target)),
+    };
     match StoreHeader::of(&store).await {
-        Ok(Some(_)) => Finding::ok(NAME, "opens"),
-        Ok(None) => Finding::ok(NAME, "opens; empty"),
+        Ok(Some(_)) => Finding::ok(NAME, format!("opens; {reserve}")),
+        Ok(None) => Finding::ok(NAME, format!("opens; empty; {reserve}")),
         Err(error @ StoreError::IncompleteCopy { .. }) => {
             Finding::problem(NAME, error.to_string(), "run `sgsend store copy` until it finishes")
         }

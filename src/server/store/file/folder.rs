@@ -19,6 +19,12 @@ pub(super) fn free_space_at(path: &Path) -> io::Result<FreeSpace> {
     Ok(FreeSpace { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
 }
 
+/// Returns whether files can be created on the disk that holds `path`. File systems without a table of inodes report 0
+/// of 0.
+pub(super) fn has_free_inodes(path: &Path) -> bool {
+    rustix::fs::statvfs(path).map_or(true, |disk| disk.f_files == 0 || disk.f_favail > 0)
+}
+
 /// Directory of payload files.
 pub(super) struct Folder {
     path: PathBuf,

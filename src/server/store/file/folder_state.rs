@@ -32,7 +32,7 @@ impl FolderState {
         };
         // Ignores `lost+found` and hidden files, which file systems and operating systems create.
         let is_foreign =
-            |name: &str| !name.starts_with('.') && !["lost+found", "payloads", "last-boot"].contains(&name);
+            |name: &str| !name.starts_with('.') && !["lost+found", "payloads", "last-boot", "reserve"].contains(&name);
         let foreign = entries.iter().any(|entry| entry.file_name().to_str().is_none_or(is_foreign));
         Ok(if foreign { Self::HasOtherFiles } else { Self::Usable })
     }
@@ -47,7 +47,7 @@ pub(super) fn has_other_files(folder: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         entries => entries?.collect::<io::Result<Vec<_>>>()?,
     };
-    let is_storage_file = |name: &str| name == "payloads" || name == "last-boot" || name.starts_with(".tmp");
+    let is_storage_file = |name: &str| ["payloads", "last-boot", "reserve"].contains(&name) || name.starts_with(".tmp");
     let is_other = |entry: &fs::DirEntry| !entry.file_name().to_str().is_some_and(is_storage_file);
     Ok(!folder.join("records.sqlite").exists() && entries.iter().any(is_other))
 }

@@ -3,8 +3,10 @@
 //! - `records.sqlite` holds the records.
 //! - `payloads/` holds one file per payload, `.part` during the upload and `.enc` once finished, in subdirectories
 //!   named by the first two hex digits of the transfer's ID.
+//! - `reserve` holds disk space for deletions on a full disk.
 //! - `last-boot` holds the boot ID that tells a power loss from a killed process.
 
+mod ballast;
 mod commit_queue;
 mod connection;
 mod diagnose;
@@ -17,6 +19,7 @@ mod read_pool;
 mod reader;
 mod records;
 mod recovery;
+mod space_monitor;
 mod storage;
 mod transaction;
 mod writer;
@@ -32,10 +35,11 @@ pub use open_error::OpenError;
 pub(super) use storage::FolderStorage;
 
 use commit_queue::CommitQueue;
-use folder::{Folder, free_space_at, make_directory};
+use folder::{Folder, make_directory};
 use read_pool::ReadPool;
+use space_monitor::{DiskSpace, SpaceMonitor};
 
-use crate::domain::limits::free_space::FreeSpace;
+use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
 use crate::domain::store::{Store, StoreError};
 
 /// Failure that an acknowledged write survives.
@@ -60,6 +64,8 @@ struct Inner {
     read_pool: Arc<ReadPool>,
     commits: CommitQueue,
     payloads: Arc<Folder>,
+    disk: Arc<DiskSpace>,
+    _monitor: SpaceMonitor,
 }
 
 impl FileStore {
@@ -78,16 +84,24 @@ impl FileStore {
         let records = directory.join("records.sqlite");
         connection::create_file(&records)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        let writer = connection::open_writer(&records, durability)
+        let disk = Arc::new(DiskSpace::open(directory));
+        // A full disk has no room for the index of the write-ahead log, which a store without open connections lacks.
+        let writer = disk
+            .ballast()
+            .spend(connection::is_full, || connection::open_writer(&records, durability))
             .map_err(|source| OpenError::Records { path: records.clone(), source })?;
         connection::sync_log(&records, durability)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        let commits =
-            CommitQueue::start(writer).map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        let commits = CommitQueue::start(writer, Arc::clone(&disk))
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        let monitor = SpaceMonitor::start(Arc::clone(&disk))
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         Ok(Self(Arc::new(Inner {
             read_pool: Arc::new(ReadPool::of(records)),
             commits,
             payloads: Arc::new(Folder::new(payloads, durability)),
+            disk,
+            _monitor: monitor,
         })))
     }
 }
@@ -107,8 +121,12 @@ fn is_open(directory: &Path) -> Result<bool, OpenError> {
 #[async_trait]
 impl Store for FileStore {
     async fn free_space(&self) -> Result<Option<FreeSpace>, StoreError> {
-        let folder = Arc::clone(&self.0.payloads);
-        blocking(move || Ok(Some(free_space_at(folder.path())?))).await
+        let disk = Arc::clone(&self.0.disk);
+        blocking(move || Ok(Some(disk.free_space()?))).await
+    }
+
+    fn space(&self) -> SpaceReading {
+        self.0.disk.reading()
     }
 }
 

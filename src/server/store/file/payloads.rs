@@ -59,13 +59,15 @@ impl Payloads for FileStore {
 
     /// Removes the partial file first. A concurrent `finish` then has nothing to rename and leaves no finished file.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
-        let folder = Arc::clone(&self.0.payloads);
+        let (folder, disk) = (Arc::clone(&self.0.payloads), Arc::clone(&self.0.disk));
         blocking(move || {
             for file in [folder.part(id), folder.finished(id)] {
                 optional(remove_and_empty(&file))?;
             }
             // Another process may have crashed between removing the files and syncing the directory.
             optional(folder.sync(id))?;
+            // Completes the reserve before other programs on a full disk take the space.
+            disk.measure();
             Ok(())
         })
         .await

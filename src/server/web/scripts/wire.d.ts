@@ -214,7 +214,17 @@ export interface StatsOverview {
   tokens: Record<TokenState, number>;
   bytes_stored: number;
   downloads: number;
+  storage: StorageSpace;
   days: DayOverview[];
   as_of: number;
   unnamed_proxy?: string;
+}
+
+export interface StorageSpace {
+  level: "ample" | "below_minimum" | "below_half_minimum" | "full";
+  free_bytes?: number;
+  total_bytes?: number;
+  min_free_bytes?: number;
+  reserve_bytes?: number;
+  reserve_target_bytes?: number;
 }

@@ -5,7 +5,7 @@ import { size, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { barPlot, dayName } from "./chart.js";
 
-/** @import { DayOverview, StatsOverview } from "../wire.d.ts" */
+/** @import { DayOverview, StatsOverview, StorageSpace } from "../wire.d.ts" */
 /** @import { Measure } from "./chart.js" */
 
 /**
@@ -57,11 +57,26 @@ function facts({ transfers, tokens, ...stats }) {
     ["Expired", number(transfers.expired)],
     ["Deleted", number(transfers.deleted)],
     ["Stored", size(stats.bytes_stored)],
+    ["Free space", freeSpace(stats.storage)],
     ["Downloads ever", number(stats.downloads)],
     ["Active tokens", number(tokens.active)],
     ["Revoked tokens", number(tokens.revoked)],
     ["Expired tokens", number(tokens.expired)],
   ];
+}
+
+/**
+ * Describes the free space of the storage, and what its lack means.
+ *
+ * @param {StorageSpace} storage
+ */
+function freeSpace({ level, free_bytes, total_bytes }) {
+  const known = free_bytes !== undefined && total_bytes !== undefined;
+  const text = known ? `${size(free_bytes)} of ${size(total_bytes)}` : "no known limit";
+  if (level === "ample") {
+    return text;
+  }
+  return level === "full" ? `${text}: full, only deletions work` : `${text}: uploads are rejected`;
 }
 
 /**
