@@ -41,7 +41,7 @@ async fn write_counts_periodically(transfers: Transfers, stop: CancellationToken
     }
 }
 
-/// Writes counters buffered in the store at each [`FLUSH_INTERVAL`] until `stop`.
+/// Writes counters buffered in the store, and measures its space, at each [`FLUSH_INTERVAL`] until `stop`.
 async fn flush_periodically(store: Arc<dyn Store>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
     loop {
@@ -49,6 +49,7 @@ async fn flush_periodically(store: Arc<dyn Store>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        store.measure_space().await;
         flush(&*store).await;
     }
 }

@@ -202,6 +202,7 @@ impl Server {
     /// Writes buffered counters and audit records, then shuts down.
     async fn shut_down(self) {
         self.app.transfers.flush_counts().await;
+        self.app.transfers.write_deletions().await;
         background::flush(&*self.app.store).await;
         // Dropping the last clone of the audit log ends its writer after all queued records are written.
         drop(self.app);

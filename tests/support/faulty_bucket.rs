@@ -20,6 +20,9 @@ pub(crate) enum Fault {
     None,
     /// Responds with this status without forwarding the request.
     Refused(u16),
+    /// Responds with this status and error code without forwarding the request.
+    #[allow(dead_code, reason = "not used by every test binary")]
+    Error(u16, &'static str),
     /// Forwards the request, drops the response, and responds with this status instead.
     #[allow(dead_code, reason = "not used by every test binary")]
     Lost(u16),
@@ -68,6 +71,10 @@ async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response 
     let fault = (forwarder.choose)(&request);
     if let Fault::Refused(status) = fault {
         return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    if let Fault::Error(status, code) = fault {
+        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no space</Message></Error>");
+        return (StatusCode::from_u16(status).unwrap(), [("content-type", "application/xml")], body).into_response();
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,6 +54,8 @@ pub(crate) struct FaultInjector {
     operations: AtomicU64,
     /// Number of operations that succeed; all later operations fail, as after the kill of the process.
     successes: Option<u64>,
+    /// Whether no commit finds space; payloads can be removed.
+    full: Arc<AtomicBool>,
     /// Returns the delay before an operation, and the delay of its result.
     delay: Option<fn() -> Duration>,
 }
@@ -62,6 +64,11 @@ impl FaultInjector {
     /// Fails all operations after the first `successes`.
     pub(crate) fn failing_after(successes: u64) -> Self {
         Self { successes: Some(successes), ..Self::default() }
+    }
+
+    /// Fails all commits as a full store while `full` is set.
+    pub(crate) fn full_while(full: Arc<AtomicBool>) -> Self {
+        Self { full, ..Self::default() }
     }
 
     /// Delays each operation and its result.
@@ -104,6 +111,9 @@ impl Records for FaultyStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
+        if self.injector.full.load(Ordering::Relaxed) {
+            return Err(StoreError::Full);
+        }
         self.injector.run(self.memory.commit(commit)).await
     }
 }

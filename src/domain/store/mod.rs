@@ -64,6 +64,9 @@ pub trait Store: Records + Payloads + fmt::Debug {
         SpaceReading::default()
     }
 
+    /// Measures the free space now, for the next call of [`Store::space`]. A full bucket is tried with a write.
+    async fn measure_space(&self) {}
+
     /// Returns the signer of requests between clients and the payload store; `None` if unsupported.
     ///
     /// Support for presigned requests alone decides the `mode` of transfers.

@@ -1,5 +1,6 @@
 //! Deletion of a transfer, and removal of released payloads.
 
+use super::unwritten::UnwrittenDeletion;
 use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, Event, EventKind, Record, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
@@ -18,8 +19,9 @@ impl Transfers {
 
     /// Changes a transfer's state to `deleted`, then removes its payload.
     ///
-    /// The order matters: a downloadable payload must never be partly removed. With `result`, the commit includes the
-    /// request's audit records; without `result`, the error response is recorded elsewhere.
+    /// The order matters: a downloadable payload must never be partly removed. Only a store without any space loses the
+    /// payload first, since its space may be what the change needs. With `result`, the commit includes the request's
+    /// audit records; without `result`, the error response is recorded elsewhere.
     pub(super) async fn mark_deleted_and_remove(
         &self,
         scope: &RequestScope,
@@ -27,30 +29,80 @@ impl Transfers {
         cause: DeletionCause,
         result: Option<ChangeResult>,
     ) -> Result<Transfer, Error> {
-        let now = self.now();
-        let transfer = self
-            .change(id, |mut transfer| {
-                let before = transfer.state.status();
-                if !transfer.delete(now, cause) {
-                    return Ok(Swap::Keep(transfer));
-                }
-                let counter_delta = status_change(now, before, transfer.state.status());
-                // If this process ends before the removal of the payload, the sweeper removes the payload.
-                let schedule = vec![StorageKey::schedule_entry(now, id)];
-                let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::with_reserve() };
-                let with = if let Some(result) = result {
-                    scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
-                } else {
-                    let event = scope.server_event_record(now, EventKind::TransferDeleted);
-                    Commit { records: with_transfer_keys(id, &[event]), ..with }.into()
-                };
-                Ok(Swap::write(transfer.clone(), with, transfer))
-            })
-            .await?;
+        let mut marked = self.mark_deleted(scope, id, cause, result).await;
+        if let Err(Error::StorageFull) = marked {
+            self.remove_stored(id).await?;
+            marked = self.mark_deleted(scope, id, cause, result).await;
+        }
+        let transfer = match marked {
+            Err(Error::StorageFull) => return self.delete_in_memory(scope, id, cause).await,
+            marked => marked?,
+        };
         if transfer.payload == PayloadState::Removed {
             return Ok(transfer);
         }
-        self.remove_payload(&transfer, Some(scope.request().request_id)).await
+        match self.remove_payload(&transfer, Some(scope.request().request_id)).await {
+            // The payload is removed; the sweeper records it.
+            Err(Error::StorageFull) => Ok(transfer),
+            removed => removed,
+        }
+    }
+
+    /// Changes a transfer's state to `deleted`.
+    async fn mark_deleted(
+        &self,
+        scope: &RequestScope,
+        id: TransferId,
+        cause: DeletionCause,
+        result: Option<ChangeResult>,
+    ) -> Result<Transfer, Error> {
+        let now = self.now();
+        self.change(id, |mut transfer| {
+            let before = transfer.state.status();
+            if !transfer.delete(now, cause) {
+                return Ok(Swap::Keep(transfer));
+            }
+            let counter_delta = status_change(now, before, transfer.state.status());
+            // If this process ends before the removal of the payload, the sweeper removes the payload.
+            let schedule = vec![StorageKey::schedule_entry(now, id)];
+            let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::with_reserve() };
+            let with = if let Some(result) = result {
+                scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
+            } else {
+                let event = scope.server_event_record(now, EventKind::TransferDeleted);
+                Commit { records: with_transfer_keys(id, &[event]), ..with }.into()
+            };
+            Ok(Swap::write(transfer.clone(), with, transfer))
+        })
+        .await
+    }
+
+    /// Deletes a transfer whose payload is removed, in a store that cannot record it.
+    async fn delete_in_memory(
+        &self,
+        scope: &RequestScope,
+        id: TransferId,
+        cause: DeletionCause,
+    ) -> Result<Transfer, Error> {
+        let mut transfer = self.find(scope, id).await?;
+        let at = self.now();
+        if transfer.delete(at, cause) {
+            let event = scope.server_event_record(at, EventKind::TransferDeleted);
+            if !self.keep_deletion(id, UnwrittenDeletion { at, cause, event }) {
+                return Err(Error::StorageFull);
+            }
+            tracing::warn!(?id, "the storage is full: a deletion is recorded once it has space");
+        }
+        Ok(transfer)
+    }
+
+    /// Removes the stored bytes of a payload.
+    ///
+    /// # Errors
+    /// [`Error::StorageUnavailable`], also from a store that needs space to remove something: callers take
+    /// [`Error::StorageFull`] as a change that cannot be recorded.
+    pub(super) async fn remove_stored(&self, id: TransferId) -> Result<(), Error> {
+        self.store().remove(id).await.map_err(Error::StorageUnavailable)
     }
 
     /// Removes a released payload, and records the removal as an event.
@@ -60,7 +112,7 @@ impl Transfers {
         request_id: Option<RecordId>,
     ) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
-        self.store().remove(id).await?;
+        self.remove_stored(id).await?;
         let now = self.now();
         // The bytes count as used while an upload URL may write the payload again.
         let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);

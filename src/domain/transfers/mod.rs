@@ -17,6 +17,7 @@ mod presigned_urls;
 mod quota;
 mod sweep;
 mod unstored_grants;
+mod unwritten;
 mod upload;
 
 use std::sync::Arc;
@@ -65,6 +66,7 @@ struct Inner {
     download_rate_limit: Window<(TransferId, NetworkKey)>,
     open_uploads: open_uploads::OpenUploads,
     unstored_grants: unstored_grants::UnstoredGrants,
+    unwritten_deletions: unwritten::UnwrittenDeletions,
 }
 
 /// Settings that apply to all transfers of a service.
@@ -110,6 +112,7 @@ impl Transfers {
             download_rate_limit: Window::new(NEW_DOWNLOADS),
             open_uploads,
             unstored_grants,
+            unwritten_deletions: unwritten::UnwrittenDeletions::default(),
         }))
     }
 
@@ -143,7 +146,7 @@ impl Transfers {
         scope.set_transfer(id);
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
         scope.set_existing_transfer(id);
-        Ok(found.value)
+        Ok(self.with_deletion(found.value))
     }
 
     /// Changes a transfer by compare-and-swap, under the transfer's lock in this process.
@@ -164,6 +167,7 @@ impl Transfers {
         id: TransferId,
         decide: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
+        self.write_deletion(id).await?;
         swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
     }
 }

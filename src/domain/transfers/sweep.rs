@@ -12,7 +12,7 @@ use crate::domain::audit::{Event, Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
-use crate::domain::store::{Commit, Prefix, ScheduleEntry, StorageKey, Swap};
+use crate::domain::store::{Commit, Prefix, ScheduleEntry, StorageKey, Swap, read};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
@@ -54,6 +54,7 @@ impl Transfers {
     ///
     /// Cancelling the sweep at any point is safe.
     pub async fn sweep(&self) -> Result<SweepResult, Error> {
+        self.write_deletions().await;
         let now = self.now();
         self.remove_days(&StorageKey::all_service_records(), now.minus(self.settings().retain_audit), 0).await?;
         // The most recent day stays regardless of its age, since it contains the totals.
@@ -122,7 +123,11 @@ impl Transfers {
     }
 
     async fn process_transfer(&self, id: TransferId, entry: StorageKey, swept: &mut SweepResult) -> Result<(), Error> {
-        let mut transfer = self.apply_expiry(id).await?;
+        let mut transfer = match self.apply_expiry(id).await {
+            // The space of the payload may be what the change needs.
+            Err(Error::StorageFull) if self.remove_unreachable(id).await? => self.apply_expiry(id).await?,
+            applied => applied?,
+        };
         if transfer.payload == PayloadState::PendingRemoval {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
@@ -141,6 +146,18 @@ impl Transfers {
         }
         let next = transfer.next_sweep_at(now, retain).max(now.plus(RETRY_AFTER));
         self.reschedule(entry, Some(StorageKey::schedule_entry(next, id))).await
+    }
+
+    /// Removes a payload that nobody can download any more, before the store knows it. Returns whether it did.
+    async fn remove_unreachable(&self, id: TransferId) -> Result<bool, Error> {
+        let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
+        let (mut transfer, now) = (found.value, self.now());
+        transfer.apply_expiry(now);
+        let is_unreachable = transfer.release_payload(now);
+        if is_unreachable {
+            self.remove_stored(id).await?;
+        }
+        Ok(is_unreachable)
     }
 
     /// Persists the expiry of a transfer and the release of its payload, if either is due.

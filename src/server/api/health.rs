@@ -50,6 +50,10 @@ fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, ApiError> {
     let header = app.store.get(&StorageKey::header()).await?;
     header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
+    if app.transfers.free_space_level() == FreeSpaceLevel::Full {
+        // There may be space by now.
+        app.store.measure_space().await;
+    }
     match app.transfers.free_space_level() {
         FreeSpaceLevel::Full => Err(ApiError::not_ready(StoreError::Full)),
         free_space => {

@@ -2,6 +2,7 @@ mod check;
 mod clock;
 mod copy;
 mod download_records;
+mod full_store;
 mod presigned;
 mod quota;
 mod slow_store;

@@ -128,6 +128,16 @@ impl Store for FileStore {
     fn space(&self) -> SpaceReading {
         self.0.disk.reading()
     }
+
+    async fn measure_space(&self) {
+        let disk = Arc::clone(&self.0.disk);
+        let measure = move || {
+            disk.measure();
+            Ok(())
+        };
+        // Cannot fail.
+        drop(blocking(measure).await);
+    }
 }
 
 impl fmt::Debug for FileStore {

@@ -1,6 +1,8 @@
 //! Client of a store's bucket, and requests that read, write, list or remove objects.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -36,6 +38,8 @@ pub(super) struct Bucket {
     pub(super) name: String,
     /// Key prefix: empty, or with a trailing `/`.
     pub(super) prefix: String,
+    /// Whether the last write found no space.
+    full: Arc<AtomicBool>,
 }
 
 /// Entity tag that matches no object: it has the form of an MD5 hash, but no content has this hash.
@@ -83,7 +87,21 @@ impl Bucket {
             config = config.endpoint_url(endpoint.as_str().trim_end_matches('/'));
         }
         let prefix = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
-        Self { client: Client::from_conf(config.build()), name: location.bucket.clone(), prefix }
+        Self { client: Client::from_conf(config.build()), name: location.bucket.clone(), prefix, full: Arc::default() }
+    }
+
+    /// Returns whether the last write found no space.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether a write that ended with `error`, or without one, found space.
+    pub(super) fn note_space(&self, error: Option<&StoreError>) {
+        match error {
+            None => self.full.store(false, Ordering::Relaxed),
+            Some(StoreError::Full) => self.full.store(true, Ordering::Relaxed),
+            Some(_) => {}
+        }
     }
 
     /// Returns the object's key in the bucket: the prefix and `key`.
@@ -180,15 +198,22 @@ impl Bucket {
         }
         match request.customize().config_override(overrides).send().await {
             // A response without an entity tag may not come from the S3 server itself.
-            Ok(put) => put.e_tag.ok_or_else(|| {
-                PutError::UnknownOutcome(StoreError::unavailable("response to a write without an ETag"))
-            }),
+            Ok(put) => {
+                self.note_space(None);
+                put.e_tag.ok_or_else(|| {
+                    PutError::UnknownOutcome(StoreError::unavailable("response to a write without an ETag"))
+                })
+            }
             Err(error) => Err(match status(&error) {
                 Some(412) => PutError::ConditionFailed,
                 Some(404) if matches!(condition, WriteCondition::IfMatch(_)) && !is_missing_bucket(&error) => {
                     PutError::ConditionFailed
                 }
-                _ => PutError::UnknownOutcome(request_error(error)),
+                _ => {
+                    let error = request_error(error);
+                    self.note_space(Some(&error));
+                    PutError::UnknownOutcome(error)
+                }
             }),
         }
     }

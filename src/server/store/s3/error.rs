@@ -42,6 +42,17 @@ pub(super) enum S3Error {
     NoResponse(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Returns whether an error code means that a quota is used up or the disks are full.
+///
+/// S3 itself has no such code; servers have their own, such as `QuotaExceeded`, `XMinioStorageFull`,
+/// `XMinioAdminBucketQuotaExceeded`, `InsufficientStorage`, and `StorageLimitExceeded`.
+fn is_quota_code(code: &str) -> bool {
+    let code = code.to_ascii_lowercase().replace(['_', '-', ' '], "");
+    let names = |words: &[&str]| words.iter().any(|word| code.contains(word));
+    names(&["storagefull", "diskfull", "insufficientstorage", "notenoughspace"])
+        || (names(&["quota", "storagelimit", "storagecap"]) && names(&["exceed", "reached"]))
+}
+
 /// Converts an SDK error that says nothing about an object into a store error.
 pub(super) fn request_error<E>(error: SdkError<E>) -> StoreError
 where
@@ -49,6 +60,7 @@ where
 {
     match status(&error) {
         Some(507) => StoreError::Full,
+        Some(_) if error.code().is_some_and(is_quota_code) => StoreError::Full,
         Some(status) => {
             let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
             StoreError::unavailable(S3Error::Response {
@@ -58,5 +70,28 @@ where
             })
         }
         None => StoreError::unavailable(S3Error::NoResponse(error.into_source().unwrap_or_else(Into::into))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotas_are_told_from_rates_and_permissions() {
+        for code in [
+            "QuotaExceeded",
+            "XMinioStorageFull",
+            "XMinioAdminBucketQuotaExceeded",
+            "InsufficientStorage",
+            "StorageLimitExceeded",
+            "storage_cap_exceeded",
+            "BucketQuotaReached",
+        ] {
+            assert!(is_quota_code(code), "{code}");
+        }
+        for code in ["AccessDenied", "SlowDown", "RequestLimitExceeded", "EntityTooLarge", "TooManyBuckets", ""] {
+            assert!(!is_quota_code(code), "{code}");
+        }
     }
 }

@@ -37,8 +37,11 @@ pub(super) use storage::BucketStorage;
 use applied::AppliedWrites;
 use bucket::Bucket;
 use counters::CounterBuffer;
+use probe::ProbeInterval;
 
 use super::S3Location;
+use crate::domain::error::chain;
+use crate::domain::limits::free_space::SpaceReading;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 
 /// Maximum number of concurrent uploads through the service. Each buffers up to two parts: 1 GiB in all for parts of 8
@@ -63,6 +66,7 @@ struct Inner {
     writers: Arc<Semaphore>,
     /// Time after which a reader writes the outbox records of an object.
     outbox_delay: Duration,
+    space_probes: ProbeInterval,
 }
 
 impl S3Store {
@@ -80,7 +84,15 @@ impl S3Store {
         let bucket = Bucket::at(location).await;
         let (applied, counters) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
-        Self(Arc::new(Inner { bucket, applied, counters, location: location.clone(), writers, outbox_delay }))
+        Self(Arc::new(Inner {
+            bucket,
+            applied,
+            counters,
+            location: location.clone(),
+            writers,
+            outbox_delay,
+            space_probes: ProbeInterval::default(),
+        }))
     }
 
     /// Waits for a permit for another upload.
@@ -110,6 +122,19 @@ impl Store for S3Store {
 
     async fn flush(&self) -> Result<(), StoreError> {
         self.write_counters().await
+    }
+
+    fn space(&self) -> SpaceReading {
+        SpaceReading { is_full: self.bucket().is_full(), ..SpaceReading::default() }
+    }
+
+    async fn measure_space(&self) {
+        if !self.bucket().is_full() || !self.0.space_probes.is_due() {
+            return;
+        }
+        if let Err(error) = probe::try_write(self.bucket(), &StorageKey::header()).await {
+            tracing::debug!(error = %chain(&error), "the bucket has no space yet");
+        }
     }
 }
 

@@ -65,7 +65,11 @@ impl Bucket {
             Ok(put) => Ok(put.e_tag.unwrap_or_default()),
             // The upload was aborted when its transfer's payload was removed.
             Err(error) if status(&error) == Some(404) => Err(StoreError::NoPayload),
-            Err(error) => Err(request_error(error)),
+            Err(error) => {
+                let error = request_error(error);
+                self.note_space(Some(&error));
+                Err(error)
+            }
         }
     }
 
