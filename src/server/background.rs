@@ -41,7 +41,7 @@ async fn write_counts_periodically(transfers: Transfers, stop: CancellationToken
     }
 }
 
-/// Writes counters buffered in the store, and measures its space, at each [`FLUSH_INTERVAL`] until `stop`.
+/// Writes buffered counters, and measures the space of the store, until `stop`.
 async fn flush_periodically(store: Arc<dyn Store>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
     loop {
