@@ -1,4 +1,6 @@
-//! Probes: for space, and for conditional writes, without which two servers could both count the last download.
+//! Probes of a bucket: whether it has space, and whether it honours conditions of writes.
+//!
+//! Without conditional writes, two servers could both count the last download.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
