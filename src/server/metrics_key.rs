@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 use super::admin_key::strong;
 use crate::domain::crypto::digest::Sha256;
 
-/// Key that opens `/metrics` and nothing else: never printed, compared in constant time, zeroed on drop.
+/// Key that opens `/metrics` and nothing else.
+///
+/// Never printed, compared in constant time, zeroed on drop.
 #[derive(Clone)]
 pub struct MetricsKey(Zeroizing<String>);
 

@@ -1,4 +1,4 @@
-//! The admin key that a service has generated for this user, and the addresses of the services that use it.
+//! The admin key that a service has generated for this user, and the addresses that it is bound to.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

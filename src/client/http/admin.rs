@@ -161,8 +161,9 @@ mod tests {
         (request.clone(), nonce.unwrap_or_default().to_owned())
     }
 
-    /// Calls a service that proves its key and then closes the connection, or not; returns the outcome, and the number
-    /// of connections.
+    /// Calls a service that proves its key and then closes the connection, or not.
+    ///
+    /// Returns the outcome, and the number of connections.
     async fn call(closes: bool) -> (Result<(), ClientError>, usize) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -88,7 +88,9 @@ impl Fault {
     }
 }
 
-/// Returns the class of the address that a resolver of payload stores has refused; `None` for another error.
+/// Returns the class of the address that the resolver of payload stores has refused.
+///
+/// `None` for another error.
 pub(in crate::client) fn forbidden_address(error: &reqwest::Error) -> Option<Reach> {
     find::<ForbiddenAddress>(error).map(|refused| refused.0)
 }

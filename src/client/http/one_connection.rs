@@ -1,4 +1,4 @@
-//! Limits a client to one connection, so that a request goes to the server that has proven its identity on it.
+//! Limits a client to one connection, on which the server has proven its identity.
 
 use std::io;
 use std::pin::Pin;

@@ -14,7 +14,9 @@ pub enum Reach {
     Private,
     /// All machines.
     Public,
-    /// Addresses of no ordinary server: unspecified, link-local, multicast, reserved, or of a cloud's metadata service.
+    /// No ordinary server.
+    ///
+    /// Unspecified, link-local, multicast and reserved addresses, and those of the metadata services of clouds.
     Special,
 }
 
@@ -49,30 +51,25 @@ const PRIVATE_V4: [Ipv4Net; 5] = [
 
 /// IPv6 networks of [`Reach::Special`] addresses.
 const SPECIAL_V6: [Ipv6Net; 5] = [
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
-    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
+    v6(0xfe80 << 112, 10),
+    v6(0xff00 << 112, 8),
     // Discarded.
-    v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),
+    v6(0x0100 << 112, 64),
     // The metadata services of AWS and of Google Cloud.
-    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128),
-    v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128),
+    v6(0xfd00_0ec2 << 96 | 0x254, 128),
+    v6(0xfd20_00ce << 96 | 0x254, 128),
 ];
 
 /// IPv6 networks of [`Reach::Private`] addresses: unique local, site-local, and of a local NAT64.
-const PRIVATE_V6: [Ipv6Net; 3] = [
-    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
-    v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),
-    v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
-];
+const PRIVATE_V6: [Ipv6Net; 3] = [v6(0xfc00 << 112, 7), v6(0xfec0 << 112, 10), v6(0x0064_ff9b_0001 << 80, 48)];
 
 const fn v4(address: [u8; 4], length: u8) -> Ipv4Net {
     let [a, b, c, d] = address;
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length)
 }
 
-const fn v6(address: [u16; 8], length: u8) -> Ipv6Net {
-    let [a, b, c, d, e, f, g, h] = address;
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), length)
+const fn v6(bits: u128, length: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::from_bits(bits), length)
 }
 
 impl Reach {
@@ -118,7 +115,7 @@ impl Reach {
         }
     }
 
-    /// Returns whether a service at an address of this class may direct clients to an address of class `target`.
+    /// Returns whether a service of this class may direct clients to an address of class `target`.
     ///
     /// A service must not make clients send requests into networks that it is not in itself.
     #[must_use]
@@ -131,7 +128,9 @@ impl Reach {
         }
     }
 
-    /// Returns the class of a service that was reached at addresses of both classes: the class with fewer permissions.
+    /// Returns the class of a service that was reached at addresses of both classes.
+    ///
+    /// It has only the permissions that both have.
     #[must_use]
     pub(crate) const fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -149,8 +148,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         // NAT64 and its local form; IPv4-compatible and IPv4-translated addresses.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x64, 0xff9b, 1, _, _, _, high, low]
-        | [0, 0, 0, 0, 0, 0, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0, 0, 0, 0, 0 | 0xffff, 0, high, low]
         // ISATAP.
         | [_, _, _, _, 0 | 0x200, 0x5efe, high, low]
         // 6to4.

@@ -22,9 +22,9 @@ use super::{Api, ClientError, Destination, Origin, Reach, Transport};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::UploadRequest;
 
-/// Headers that a service may set in requests to its payload store, besides those with [`STORE_PREFIX`].
+/// Headers that a service may set in requests to its payload store.
 ///
-/// Others could carry a session, claim another origin, or change the meaning of the request.
+/// It may also set those with [`STORE_PREFIX`]. Others could carry a session, claim another origin, or change the meaning of the request.
 const SETTABLE_HEADERS: [HeaderName; 5] = [CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, RANGE];
 /// Beginning of the names of S3's own headers.
 const STORE_PREFIX: &str = "x-amz-";

@@ -195,7 +195,7 @@ async fn clean_up(api: &Api, id: TransferId, journal: &Journal, error: UploadErr
     }
 }
 
-/// Returns the base URL of a transfer's link, and the base URL that the service suggests if its origin is another.
+/// Returns the base URL of a link, and that of the service's suggestion if its origin differs.
 ///
 /// The link has the origin at which the service was `reached`, unless the user has `chosen` a base URL: a service must
 /// not direct recipients, who trust the sender, to another server. It may choose the path at its own origin.

@@ -1,6 +1,6 @@
 //! Proofs that a service knows an admin key, for one client's nonce and one address.
 //!
-//! A proof is HMAC-SHA256 under the admin key over [`LABEL`], a zero byte, the nonce, a zero byte and the origin. An
+//! A proof is HMAC-SHA256 under the admin key over a label, a zero byte, the nonce, a zero byte and the origin. An
 //! impostor on another port or address cannot pass on a proof of the real service, since the origin differs.
 
 use std::net::SocketAddr;

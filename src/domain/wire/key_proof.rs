@@ -22,7 +22,8 @@ pub struct KeyProof {
     /// Origin that the service listens on, and for which the proof is valid.
     #[schema(example = "http://127.0.0.1:8081")]
     pub origin: String,
-    /// HMAC-SHA256 under the admin key, in hex, over `sgsend/v1/admin-key-proof`, the nonce and the origin, each two
-    /// separated by a zero byte.
+    /// HMAC-SHA256 under the admin key, in hex.
+    ///
+    /// Its input is `sgsend/v1/admin-key-proof`, the nonce and the origin, each two separated by a zero byte.
     pub proof: String,
 }

@@ -16,7 +16,9 @@ pub struct Route {
     pub method: &'static str,
     /// The path template.
     pub template: &'static str,
-    /// The action in the audit trail; `None` for routes without audit: health, metrics, documents, pages, proofs.
+    /// The action in the audit trail; `None` for routes without audit.
+    ///
+    /// These are health, metrics, documents, pages, and proofs of the admin key.
     pub action: Option<ActionName>,
     /// The error codes specific to this route, in reusable groups.
     codes: &'static [&'static [ErrorCode]],

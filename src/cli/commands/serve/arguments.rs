@@ -137,7 +137,8 @@ pub(super) struct CommonArguments {
     /// Name of the header and cookie with the admin key
     #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
     auth_name: HeaderName,
-    /// File with a key that opens only /metrics [env: SGSEND_METRICS_KEY_FILE; the key itself: SGSEND_METRICS_KEY]
+    /// File with a key that opens only /metrics
+    /// [env: SGSEND_METRICS_KEY_FILE; the key itself: SGSEND_METRICS_KEY]
     #[arg(long, value_name = "FILE")]
     metrics_key_file: Option<PathBuf>,
     /// Whether acknowledged data survives power loss; none is for benchmarks on this machine

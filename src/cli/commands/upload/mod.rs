@@ -60,8 +60,8 @@ pub(crate) struct Arguments {
     /// Print the link without its key on the first line and the key on the second
     #[arg(long)]
     separate_key: bool,
-    /// URL of the server in the link, if recipients reach the server at another address [default: --server]
-    /// [env: SGSEND_LINK_SERVER]
+    /// URL of the server in the link, if recipients use another address
+    /// [default: --server] [env: SGSEND_LINK_SERVER]
     #[arg(long, value_name = "URL")]
     link_server: Option<String>,
     #[command(flatten)]

@@ -99,7 +99,7 @@ impl Settings {
         self.first(|layer| layer.admin_server.as_ref()).is_some()
     }
 
-    /// Returns the base URL of links to transfers of the current public service; `None` for the service's own URL.
+    /// Returns the base URL that the user has chosen for links to transfers of the current server.
     ///
     /// Like a token, the value of the environment or a profile belongs to the server of that source.
     pub(crate) fn link_server(&self) -> Option<&BaseUrl> {

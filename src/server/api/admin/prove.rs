@@ -1,4 +1,4 @@
-//! `POST /auth/prove`: proves to a client on this machine that the service knows the generated admin key.
+//! `POST /auth/prove`: proves that the service knows the admin key that it has generated.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ use crate::server::api::extract::{Json, Scope};
 use crate::server::net::connection_info::{IsTls, LocalAddress};
 use crate::server::state::AppState;
 
-/// Proves that this service knows the admin key, before a client sends the key over plain HTTP on this machine.
+/// Proves that this service knows the admin key, before a client on this machine sends the key.
 ///
 /// Only a service that has generated its key responds, and only for the address of the connection: the `Host` header
 /// must be that address, or `localhost`. So a program that listens on another address cannot pass on a proof.

@@ -12,9 +12,10 @@ use crate::server::api::error::ApiError;
 use crate::server::metrics_key::MetricsKey;
 use crate::server::state::AppState;
 
-/// Extractor that authenticates a reader of metrics: by the metrics key or, on the admin service, as an admin.
+/// Extractor that authenticates a reader of metrics by the metrics key.
 ///
-/// A right key is always accepted; wrong keys count as failed attempts, together with wrong admin keys.
+/// The admin service also accepts admins. A right key is always accepted; wrong keys count as failed attempts, together
+/// with wrong admin keys.
 pub(crate) struct MetricsReader;
 
 impl FromRequestParts<AppState> for MetricsReader {

@@ -58,7 +58,9 @@ fn serve(client: &TcpStream, recording: &Mutex<Vec<u8>>, proof: &dyn Fn(&[u8]) -
     }
 }
 
-/// Passes a request for a proof to the service at `target`, as a request to `host`; returns the body of the response.
+/// Passes a request for a proof to the service at `target`, as a request to `host`.
+///
+/// Returns the body of the response.
 fn pass_on(body: &[u8], target: SocketAddr, host: &str) -> String {
     let mut service = TcpStream::connect(target).unwrap();
     let length = body.len();

@@ -57,7 +57,8 @@ fn first_calls_are_retried_while_a_proxy_restarts() {
     let file = home.file("a.txt", b"hello");
     let run = |arguments: &[&str]| {
         failures.store(4, Ordering::SeqCst);
-        let finished = home.run(&[&["--server", &url, "--token-file", &token], arguments].concat());
+        let secrets = ["--token-file", &token, "--admin-key-file", ".config/sgsend/admin-key"];
+        let finished = home.run(&[&["--server", &url], &secrets[..], arguments].concat());
         assert_eq!(failures.load(Ordering::SeqCst), 0, "{arguments:?}: {}", finished.stderr);
         finished.text()
     };
