@@ -17,8 +17,8 @@ use self::error::access_error;
 pub use self::grant_file::GrantFile;
 use self::receiving::Receiving;
 use super::unpack::Watch;
-use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
-use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption};
+use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
+use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
@@ -250,6 +250,12 @@ async fn start(
 /// Converts a decryption error of a counted download.
 fn decryption_error(error: DecryptError, grant_file: &GrantFile, response: &DownloadResponse) -> DownloadError {
     match error {
+        // The prompt and the download both watch for the signal; either may notice it first.
+        DecryptError::Output(OutputError::Interrupted) => DownloadError::Interrupted {
+            signal: Signal::Interrupt,
+            resumable: grant_file.has_partial(),
+            free_retry_until: free_retry_until(grant_file, response),
+        },
         DecryptError::Output(error) => {
             DownloadError::OutputFailed { error, free_retry_until: free_retry_until(grant_file, response) }
         }
