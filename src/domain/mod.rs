@@ -16,6 +16,8 @@ pub mod limits;
 pub mod link;
 pub mod maintenance;
 mod schema;
+#[cfg(test)]
+mod simulation;
 pub mod stats;
 pub mod store;
 pub mod timestamp;

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::pieces::UploadRecords;
 use super::{Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RequestRecord, ServiceName, Source};

@@ -1,6 +1,6 @@
 //! Writes the audit records of requests without a commit, in batches.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -139,8 +139,8 @@ impl Writer {
     }
 
     /// Looks up the transfers named by requests that ended before their own lookup. Returns the existing transfers.
-    async fn existing_transfers(&self, batch: &[Entry]) -> HashSet<TransferId> {
-        let unknown: HashSet<_> =
+    async fn existing_transfers(&self, batch: &[Entry]) -> BTreeSet<TransferId> {
+        let unknown: BTreeSet<_> =
             batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named_transfer).collect();
         let lookups = stream::iter(unknown).map(async |id| {
             let found = self.store.get(&StorageKey::transfer(id)).await;

@@ -10,7 +10,7 @@ use crate::domain::timestamp::Timestamp;
 const MAX_DIFFERENCE: Duration = Duration::from_hours(24);
 /// Time after which a jumped clock is accepted, if it has not jumped again.
 const ACCEPTED_AFTER: Duration = Duration::from_hours(1);
-/// Difference that a clock may build up in [`ACCEPTED_AFTER`], for example while it is corrected in small steps.
+/// Difference that a clock may build up in that time, for example while it is corrected in small steps.
 const MAX_DRIFT: Duration = Duration::from_mins(1);
 
 /// Compares the clock with the time that has elapsed in this process.

@@ -25,6 +25,8 @@ use crate::domain::crypto::digest::Sha256;
 const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);
 /// Maximum age of a pending transfer, regardless of upload activity.
 const MAX_PENDING_AGE: Duration = Duration::from_hours(7 * 24);
+/// Maximum number of kept marks: writes by other servers between a failed write and its retry.
+const MAX_COUNT_MARKS: usize = 16;
 /// Minimum lifetime of a grant.
 const MIN_GRANT_LIFETIME: Duration = Duration::from_hours(1);
 /// Download rate, in bytes per second, at which a full download fits into the lifetime of its grant.
@@ -66,6 +68,9 @@ pub struct Transfer {
     pub grants: Vec<GrantRecord>,
     /// Download count of an unlimited transfer; lags behind, since counts are added in batches.
     pub downloads: u64,
+    /// Marks of the latest writes to `downloads`, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub count_marks: Vec<u32>,
     /// State of the payload.
     pub payload: PayloadState,
     /// Whether the payload's bytes count against the quota of the token.
@@ -115,6 +120,7 @@ impl Transfer {
             upload_urls_until: None,
             grants: Vec::new(),
             downloads: 0,
+            count_marks: Vec::new(),
             payload: PayloadState::Stored,
             holds_quota: false,
             reservation: None,
@@ -159,6 +165,17 @@ impl Transfer {
     #[must_use]
     pub fn download_count(&self) -> u64 {
         if self.max_downloads.is_some() { self.grants.len() as u64 } else { self.downloads }
+    }
+
+    /// Adds to the download count of an unlimited transfer; returns `false` if the write with this mark has done so.
+    pub fn add_downloads(&mut self, downloads: u64, mark: u32) -> bool {
+        if self.count_marks.contains(&mark) {
+            return false;
+        }
+        self.downloads += downloads;
+        self.count_marks.push(mark);
+        self.count_marks.drain(..self.count_marks.len().saturating_sub(MAX_COUNT_MARKS));
+        true
     }
 
     /// Returns the number of downloads left; `None` without a download limit.

@@ -2,10 +2,11 @@
 //!
 //! Counts are written once per second, so that downloads of a popular transfer don't queue for writing its record.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
 
 use super::Transfers;
+use crate::domain::crypto::random;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::stats::CounterDelta;
@@ -13,7 +14,7 @@ use crate::domain::store::{Commit, Swap};
 
 /// Downloads per transfer that are not yet added to the transfer's count.
 #[derive(Debug, Default)]
-pub(super) struct DownloadCounts(Mutex<HashMap<TransferId, NewDownloads>>);
+pub(super) struct DownloadCounts(Mutex<BTreeMap<TransferId, Pending>>);
 
 /// Downloads of one transfer since its count was last written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,34 +25,75 @@ pub(super) struct NewDownloads {
     pub(super) unstored: u64,
 }
 
+/// Downloads of one transfer.
+#[derive(Debug, Default)]
+struct Pending {
+    /// Failed writes, which may have taken effect.
+    attempted: Vec<Batch>,
+    /// Downloads since the last write.
+    new: NewDownloads,
+}
+
+/// Downloads added to a count in one write. The mark shows whether a failed write took effect.
+#[derive(Clone, Copy, Debug)]
+struct Batch {
+    mark: u32,
+    downloads: NewDownloads,
+}
+
+impl NewDownloads {
+    const fn sum(self) -> u64 {
+        self.stored + self.unstored
+    }
+}
+
+impl Pending {
+    fn into_batches(self) -> impl Iterator<Item = Batch> {
+        let new = Batch { mark: u32::from_be_bytes(random::bytes()), downloads: self.new };
+        self.attempted.into_iter().chain(Some(new).filter(|new| new.downloads.sum() > 0))
+    }
+}
+
 impl DownloadCounts {
     pub(super) fn add(&self, id: TransferId, downloads: NewDownloads) {
-        let mut counts = self.0.lock().expect("the lock is never poisoned");
-        let count = counts.entry(id).or_default();
-        count.stored += downloads.stored;
-        count.unstored += downloads.unstored;
+        let mut counts = self.lock();
+        let new = &mut counts.entry(id).or_default().new;
+        new.stored += downloads.stored;
+        new.unstored += downloads.unstored;
     }
 
-    fn take(&self) -> HashMap<TransferId, NewDownloads> {
-        std::mem::take(&mut *self.0.lock().expect("the lock is never poisoned"))
+    fn retry(&self, id: TransferId, batch: Batch) {
+        self.lock().entry(id).or_default().attempted.push(batch);
+    }
+
+    fn take(&self) -> BTreeMap<TransferId, Pending> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TransferId, Pending>> {
+        self.0.lock().expect("the lock is never poisoned")
     }
 }
 
 impl Transfers {
     /// Adds the downloads since the last call to the counts of their transfers. Failed writes are retried next time.
     pub async fn flush_counts(&self) {
-        for (id, downloads) in self.0.counts.take() {
-            let counted = CounterDelta { downloads: downloads.unstored, ..CounterDelta::on(self.now().day()) };
+        let pending = self.0.counts.take().into_iter();
+        for (id, batch) in pending.flat_map(|(id, pending)| pending.into_batches().map(move |batch| (id, batch))) {
+            let Batch { mark, downloads } = batch;
             let added = self.change(id, |mut transfer| {
-                transfer.downloads += downloads.stored + downloads.unstored;
-                let counter_delta = (downloads.unstored > 0).then(|| counted.clone());
+                if !transfer.add_downloads(downloads.sum(), mark) {
+                    return Ok(Swap::Keep(()));
+                }
+                let counter_delta = (downloads.unstored > 0)
+                    .then(|| CounterDelta { downloads: downloads.unstored, ..CounterDelta::on(self.now().day()) });
                 Ok(Swap::write(transfer, Commit { counter_delta, ..Commit::default() }, ()))
             });
             match added.await {
                 Ok(()) | Err(Error::TransferNotFound) => {}
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "cannot update a download count, will retry");
-                    self.0.counts.add(id, downloads);
+                    self.0.counts.retry(id, batch);
                 }
             }
         }

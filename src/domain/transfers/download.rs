@@ -55,7 +55,12 @@ impl Transfers {
         let grant = grant.unwrap_or_else(Grant::random);
         let record = match permission {
             DownloadPermission::ByGrant(record) => record,
-            DownloadPermission::Uncounted => self.count_download(scope, transfer, &grant, ChangeResult::Done).await?,
+            DownloadPermission::Uncounted => {
+                // Signing the download URL, which may fail, decides the response.
+                let signs = self.store().presigner().is_some();
+                let result = if signs { ChangeResult::Undetermined } else { ChangeResult::Done };
+                self.count_download(scope, transfer, &grant, result).await?
+            }
         };
         let url = self.download_url(transfer, &record).await?;
         Ok(CreatedDownload { grant, record, url })

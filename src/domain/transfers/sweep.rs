@@ -25,6 +25,9 @@ const REMOVALS_PER_COMMIT: usize = 500;
 /// Minimum delay before a transfer is processed again.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 
+/// Age up to which a schedule entry may precede its change: entries are written first, by servers with other clocks.
+const ENTRY_GRACE: Duration = Duration::from_mins(15);
+
 /// Result of one sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepResult {
@@ -102,8 +105,10 @@ impl Transfers {
             return swept;
         };
         let id = due.transfer_id;
-        let result = match self.process_transfer(id, entry.clone(), &mut swept).await {
-            // The transfer was never created, or is already removed.
+        let result = match self.process_transfer(&due, entry.clone(), &mut swept).await {
+            // The transfer is being created...
+            Err(Error::TransferNotFound) if self.is_fresh(&due) => Ok(()),
+            // ...or was never created, or is already removed.
             Err(Error::TransferNotFound) => self.reschedule(entry.clone(), None).await,
             other => other,
         };
@@ -116,13 +121,24 @@ impl Transfers {
         swept
     }
 
+    /// Returns whether the change that an entry was written for may still follow.
+    fn is_fresh(&self, entry: &ScheduleEntry) -> bool {
+        entry.minute > self.now().minus(ENTRY_GRACE).minute()
+    }
+
     fn report(id: Option<TransferId>, result: Result<(), Error>) {
         if let Err(error) = result {
             tracing::error!(?id, error = %chain(&error), "cannot sweep a transfer");
         }
     }
 
-    async fn process_transfer(&self, id: TransferId, entry: StorageKey, swept: &mut SweepResult) -> Result<(), Error> {
+    async fn process_transfer(
+        &self,
+        due: &ScheduleEntry,
+        entry: StorageKey,
+        swept: &mut SweepResult,
+    ) -> Result<(), Error> {
+        let id = due.transfer_id;
         let mut transfer = match self.apply_expiry(id).await {
             // The space of the payload may be what the change needs.
             Err(Error::StorageFull) if self.remove_unreachable(id).await? => self.apply_expiry(id).await?,
@@ -143,6 +159,10 @@ impl Transfers {
             self.subtract_from_counters(id).await?;
             swept.removed += 1;
             return self.remove_records(&transfer, entry).await;
+        }
+        // Without an end yet, the entry may be that of a deletion that another server is about to write.
+        if transfer.payload == PayloadState::Stored && self.is_fresh(due) {
+            return Ok(());
         }
         let next = transfer.next_sweep_at(now, retain).max(now.plus(RETRY_AFTER));
         self.reschedule(entry, Some(StorageKey::schedule_entry(next, id))).await

@@ -1,0 +1,143 @@
+//! Invariants of responses: each success keeps its promise, and each rejection has a reason.
+
+use super::model::EndedRequest;
+use super::store::at_once;
+use super::world::{MAX_SKEW, State};
+use crate::domain::audit::{AuditState, RequestScope};
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::error::Error;
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::store::{MemoryStore, Records, StorageKey, StoreError, from_json};
+use crate::domain::transfer::{GrantRecord, PayloadState, Status};
+
+/// What a request is about, and what was true when it started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Subject {
+    pub(super) transfer: Option<TransferId>,
+    pub(super) token: Option<TokenId>,
+    pub(super) grant: Option<Sha256>,
+    /// Encrypted size of a new transfer.
+    pub(super) size: u64,
+    /// Whether the upload does not send its whole body.
+    pub(super) body_ends_early: bool,
+    pub(super) started: u64,
+    /// Whether the transfer has ended in the store.
+    pub(super) is_over: bool,
+    /// Whether the transfer has expired by the clock of the server.
+    pub(super) is_late: bool,
+    /// Difference of that clock from the true time.
+    pub(super) skew: i64,
+    pub(super) is_revoked: bool,
+}
+
+impl State {
+    /// Completes the subject of a request that starts on `server`.
+    pub(super) fn start(&mut self, mut subject: Subject, server: usize) -> Subject {
+        self.counts.requests += 1;
+        subject.started = self.counts.steps;
+        let clock = self.clock_of(server);
+        let model = subject.transfer.and_then(|id| self.model.transfers.get(&id));
+        subject.is_over = model.is_some_and(|model| {
+            let ended = matches!(model.last.state.status(), Status::Expired | Status::Deleted);
+            ended || model.deletion_acknowledged
+        });
+        subject.is_late = model.is_some_and(|model| model.last.expires_at <= clock);
+        subject.skew = self.skews[server];
+        let token = subject.token.and_then(|id| self.model.tokens.get(&id));
+        subject.is_revoked = token.is_some_and(|token| token.revocation_acknowledged);
+        subject
+    }
+
+    /// Checks the records of a request with this result, before its response.
+    pub(super) fn respond(&mut self, scope: &RequestScope, succeeded: bool, server: usize, shares_records: bool) {
+        let id = scope.request().request_id;
+        let records = self.model.records.get(&id).copied().unwrap_or_default();
+        let state = scope.audit_state();
+        if succeeded && !shares_records {
+            let done = u32::from(state >= AuditState::Action);
+            let requests = u32::from(state == AuditState::Complete);
+            self.check(records.done == done && records.requests == requests, || {
+                format!("an acknowledged request {id} has the records {records:?} in the state {state:?}")
+            });
+        }
+        if !shares_records {
+            let generation = self.generations[server];
+            let may_differ = self.counts.lost_answers > 0;
+            self.model.ended.push(EndedRequest { id, server, generation, succeeded, may_differ });
+        }
+    }
+
+    /// Checks that no request succeeds with a revoked token, or serves a transfer that has ended.
+    pub(super) fn check_allowed(&mut self, subject: &Subject, serves: bool, server: usize) {
+        self.check(!subject.is_revoked, || format!("the revoked token {:?} is accepted", subject.token));
+        // A clock set back during the request may show an earlier time.
+        let is_late = subject.is_late && subject.skew == self.skews[server];
+        self.check(!(serves && (subject.is_over || is_late)), || {
+            format!("the ended transfer {:?} is served", subject.transfer)
+        });
+    }
+
+    /// Checks that the grant of an acknowledged download is stored.
+    pub(super) fn check_granted(&mut self, memory: &MemoryStore, id: TransferId, digest: &Sha256) {
+        let is_stored = self.find_grant(memory, id, digest).is_some();
+        self.check(is_stored, || format!("an acknowledged grant of {id} is not stored"));
+    }
+
+    fn find_grant(&self, memory: &MemoryStore, id: TransferId, digest: &Sha256) -> Option<GrantRecord> {
+        let limited = self.model.transfers.get(&id).and_then(|model| model.last.find_grant(digest));
+        limited.or_else(|| {
+            let key = StorageKey::grant(id, digest);
+            let found = at_once(memory.get(&key)).ok().flatten()?;
+            from_json(key.as_str(), &found.value).ok()
+        })
+    }
+
+    /// Checks that the shared state justifies the error of a request.
+    pub(super) fn check_reason(&mut self, memory: &MemoryStore, subject: &Subject, error: &Error) {
+        let latest_clock = self.now.plus(MAX_SKEW);
+        let model = subject.transfer.and_then(|id| self.model.transfers.get(&id));
+        let token = subject.token.and_then(|id| self.model.tokens.get(&id));
+        let of_transfer = |justified: fn(&super::model::TransferModel) -> bool| model.is_some_and(justified);
+        let grant = match (subject.transfer, &subject.grant) {
+            (Some(id), Some(digest)) => self.find_grant(memory, id, digest),
+            _ => None,
+        };
+        let grant_is_over = grant.is_none_or(|grant| grant.expires_at <= latest_clock);
+        let before_start = |step: Option<u64>| step.is_some_and(|step| step < subject.started);
+        let justified = match error {
+            Error::StorageUnavailable(StoreError::Conflict | StoreError::NoPayload) => false,
+            Error::StorageUnavailable(_)
+            | Error::OffsetMismatch { .. }
+            | Error::UploadInProgress
+            | Error::WrongMode => true,
+            Error::InvalidRequest(_) => subject.body_ends_early,
+            Error::TokenRevoked => token.is_some_and(|token| token.revocation_started),
+            Error::TransferNotFound => of_transfer(|model| model.removed),
+            Error::TransferDeleted => of_transfer(|model| model.deletion_started),
+            Error::TransferExpired => {
+                model.is_some_and(|model| model.first_deadline <= latest_clock.plus(MAX_SKEW * 2))
+            }
+            Error::TransferExhausted => model.is_some_and(|model| {
+                let is_full = model.last.max_downloads.is_some_and(|limit| model.last.grants.len() >= limit as usize);
+                is_full && (grant_is_over || model.last.payload != PayloadState::Stored)
+            }),
+            Error::GrantExpired => grant.is_some() && grant_is_over,
+            Error::NotCompleted => model.is_some_and(|model| !before_start(model.completion_acknowledged)),
+            Error::TransferNotPending => of_transfer(|model| model.last.state.completed_at().is_some()),
+            Error::UploadIncomplete { .. } => model.is_some_and(|model| !before_start(model.upload_acknowledged)),
+            Error::QuotaExceeded { member } => token.is_some_and(|token| {
+                let (transfers, bytes) = token.limits;
+                let next = token.uses.iter().skip(1).map(|(step, ..)| *step).chain([u64::MAX]);
+                token.uses.iter().zip(next).any(|((_, created, held), until)| {
+                    let exceeded = match *member {
+                        "max_transfers" => transfers.is_some_and(|limit| created + 1 > limit),
+                        _ => bytes.is_some_and(|limit| held + subject.size > limit),
+                    };
+                    exceeded && until >= subject.started
+                })
+            }),
+            _ => false,
+        };
+        self.check(justified, || format!("{subject:?} was rejected without a reason: {error:?}"));
+    }
+}

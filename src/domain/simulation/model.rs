@@ -1,0 +1,108 @@
+//! What must be true of the shared store, learned from each write that takes effect.
+
+use std::collections::BTreeMap;
+
+use crate::domain::id::{RecordId, TokenId, TransferId};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::Transfer;
+
+/// Transfer as last written, and what clients were told about it.
+#[derive(Debug)]
+pub(super) struct TransferModel {
+    pub(super) last: Transfer,
+    /// Whether a request to delete the transfer has started.
+    pub(super) deletion_started: bool,
+    /// Whether a server has acknowledged the deletion.
+    pub(super) deletion_acknowledged: bool,
+    /// Step at which a server first acknowledged the last byte of the payload.
+    pub(super) upload_acknowledged: Option<u64>,
+    /// Step at which a server first acknowledged the completion.
+    pub(super) completion_acknowledged: Option<u64>,
+    /// Deadline at the creation; a later deadline is earlier only by differences of clocks.
+    pub(super) first_deadline: Timestamp,
+    /// Whether the transfer's records were removed after their retention.
+    pub(super) removed: bool,
+    /// Number of requests in progress that may write bytes of the payload.
+    pub(super) uploads_in_progress: u32,
+    /// Whether a crash may have left bytes of an interrupted upload.
+    pub(super) upload_interrupted: bool,
+    /// Number of grants of an unlimited transfer.
+    pub(super) grants: u64,
+    /// Latest time at which an issued upload URL is valid.
+    pub(super) url_expires_at: Option<Timestamp>,
+}
+
+/// Token as last written.
+#[derive(Debug, Default)]
+pub(super) struct TokenModel {
+    /// Limits of the quota: transfers and bytes.
+    pub(super) limits: (Option<u64>, Option<u64>),
+    /// Number of transfers ever created with the token.
+    pub(super) created: u64,
+    /// Transfers created and bytes in use, as recorded in the quota, with the step from which they were.
+    pub(super) uses: Vec<(u64, u64, u64)>,
+    pub(super) revocation_started: bool,
+    pub(super) revocation_acknowledged: bool,
+}
+
+/// Records of one request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RequestRecords {
+    pub(super) requests: u32,
+    /// Request records with the status of a success.
+    pub(super) successes: u32,
+    /// Action records with the outcome `done`.
+    pub(super) done: u32,
+    pub(super) other_actions: u32,
+}
+
+/// Sums over all writes that took effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) created: u64,
+    pub(super) completed: u64,
+    pub(super) downloads: u64,
+    pub(super) bytes: u64,
+}
+
+/// Request that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EndedRequest {
+    pub(super) id: RecordId,
+    pub(super) server: usize,
+    pub(super) generation: u32,
+    pub(super) succeeded: bool,
+    /// Whether a write in this schedule may have taken effect although its server got an error.
+    pub(super) may_differ: bool,
+}
+
+/// State of the shared store according to the writes so far.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) transfers: BTreeMap<TransferId, TransferModel>,
+    pub(super) tokens: BTreeMap<TokenId, TokenModel>,
+    pub(super) records: BTreeMap<RecordId, RequestRecords>,
+    /// Transfers by the key of their idempotency record.
+    pub(super) created_under: BTreeMap<String, TransferId>,
+    pub(super) totals: Totals,
+    /// Requests that have records of their own.
+    pub(super) ended: Vec<EndedRequest>,
+}
+
+impl TransferModel {
+    pub(super) fn new(last: Transfer) -> Self {
+        Self {
+            first_deadline: last.deadline().unwrap_or(last.expires_at),
+            last,
+            deletion_started: false,
+            deletion_acknowledged: false,
+            upload_acknowledged: None,
+            completion_acknowledged: None,
+            removed: false,
+            uploads_in_progress: 0,
+            upload_interrupted: false,
+            grants: 0,
+            url_expires_at: None,
+        }
+    }
+}

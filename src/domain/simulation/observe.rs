@@ -1,0 +1,293 @@
+//! Invariants of each write: checked when the write takes effect.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::model::{TokenModel, TransferModel};
+use super::store::at_once;
+use super::world::{MAX_SKEW, State};
+use crate::domain::audit::{EventKind, Outcome, Record, Source};
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::stats::{CounterDelta, StatusMoves};
+use crate::domain::store::{Change, Commit, MemoryStore, Payloads, Records, ScheduleEntry, StorageKey, from_json};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::token::{Quota, QuotaStep, Token};
+use crate::domain::transfer::{GrantRecord, PayloadState, State as TransferState, Status, Transfer};
+
+fn parse<T: DeserializeOwned>(key: &StorageKey, value: &[u8]) -> T {
+    from_json(key.as_str(), value).expect("the domain writes what it can read")
+}
+
+impl State {
+    /// Checks a commit that has just taken effect, and updates the model.
+    pub(super) fn observe(&mut self, memory: &MemoryStore, before: Option<&Bytes>, commit: &Commit) {
+        self.mix(&commit.change.as_ref().map(|change| (change.key.as_str(), &change.value)));
+        let mut events = Vec::new();
+        for (key, value) in &commit.records {
+            self.mix(&key.as_str());
+            self.observe_record(&parse(key, value), &mut events);
+        }
+        let mut delta = CounterDelta::on(self.now.day());
+        let mut expected = Vec::new();
+        if let Some(change) = &commit.change {
+            let key = change.key.as_str();
+            if let (Some(id), true) = (change.key.transfer_id(), key.ends_with("/meta.json")) {
+                let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
+                let after: Transfer = parse(&change.key, &change.value);
+                (delta, expected) = expected_effects(before.as_ref(), &after, delta);
+                self.observe_transfer(memory, id, before, after);
+                self.check_schedule(memory, id);
+            } else if let (Some(id), true) = (change.key.transfer_id(), key.contains("/grants/")) {
+                delta.downloads = 1;
+                expected.push(EventKind::DownloadGranted);
+                self.observe_grant(id, &parse(&change.key, &change.value));
+            } else if key.starts_with("tokens/") {
+                self.observe_token(memory, before.map(|value| parse(&change.key, value)), change);
+            }
+        }
+        self.check(events == expected, || format!("events {events:?} of a commit, expected {expected:?}"));
+        let counted = CounterDelta { day: delta.day.clone(), ..commit.counter_delta.clone().unwrap_or(delta.clone()) };
+        let is_counted = commit.counter_delta.is_some() || delta == CounterDelta::on(delta.day.clone());
+        self.check(is_counted && counted == delta, || {
+            format!("counter change {:?} of a commit, expected {delta:?}", commit.counter_delta)
+        });
+        self.model.totals.created += delta.created;
+        self.model.totals.completed += delta.completed;
+        self.model.totals.downloads += delta.downloads;
+        self.model.totals.bytes += delta.bytes;
+        for key in &commit.removals {
+            self.observe_removed_key(memory, key);
+        }
+    }
+
+    fn observe_record(&mut self, record: &Record, events: &mut Vec<EventKind>) {
+        match record {
+            Record::Request(record) => {
+                let of_request = self.model.records.entry(record.request_id).or_default();
+                of_request.requests += 1;
+                of_request.successes += u32::from(record.status < 400);
+            }
+            Record::Action(record) => {
+                let of_request = self.model.records.entry(record.request_id).or_default();
+                if record.outcome == Outcome::Done {
+                    of_request.done += 1;
+                    let (request, done) = (record.request_id, of_request.done);
+                    self.check(done == 1, || format!("request {request} has {done} records of success"));
+                } else {
+                    of_request.other_actions += 1;
+                }
+            }
+            Record::Event(event) if event.source == Source::Server => events.push(event.kind),
+            Record::Event(_) => {}
+        }
+    }
+
+    fn observe_transfer(&mut self, memory: &MemoryStore, id: TransferId, before: Option<Transfer>, after: Transfer) {
+        let Some(before) = before else {
+            let under = after.created_under.clone();
+            if let Some(first) = under.and_then(|under| self.model.created_under.insert(under, id)) {
+                self.violate(|| format!("one idempotency key created the transfers {first} and {id}"));
+            }
+            self.model.tokens.entry(after.token_id).or_default().created += 1;
+            let token = after.token_id;
+            self.model.transfers.insert(id, TransferModel::new(after));
+            self.check_quota(memory, token);
+            return;
+        };
+        let latest_clock = self.now.plus(MAX_SKEW);
+        let terms = |transfer: &Transfer| {
+            let (created, expires) = (transfer.created_at, transfer.expires_at);
+            (transfer.token_id, transfer.size_bytes, created, expires, transfer.max_downloads)
+        };
+        self.check(terms(&before) == terms(&after), || format!("the terms of {id} have changed"));
+        self.check_grants(&before, &after);
+        let (from, to) = (before.state.status(), after.state.status());
+        let is_allowed = from == to
+            || match to {
+                Status::Pending => false,
+                Status::Completed => from == Status::Pending,
+                Status::Exhausted => from == Status::Completed,
+                Status::Expired => {
+                    matches!(from, Status::Pending | Status::Completed)
+                        && before.deadline().is_some_and(|deadline| deadline <= latest_clock)
+                }
+                Status::Deleted => true,
+            };
+        self.check(is_allowed, || format!("{id} has changed from {from:?} to {to:?}"));
+        if (from, to) == (Status::Pending, Status::Completed) {
+            let is_whole = at_once(memory.read(id, 0..after.size_bytes)).is_ok();
+            self.check(is_whole, || format!("{id} is completed without its payload"));
+        }
+        let released = before.payload == PayloadState::Stored && after.payload != PayloadState::Stored;
+        if released {
+            let last_grant = after.grants.iter().map(|grant| grant.expires_at).max();
+            let may_release = match after.state {
+                TransferState::Pending | TransferState::Completed { .. } => false,
+                TransferState::Exhausted { .. } => last_grant.is_none_or(|last| last <= latest_clock),
+                TransferState::Expired { .. } | TransferState::Deleted { .. } => true,
+            };
+            self.check(may_release, || format!("the payload of {id} is released while clients may download it"));
+        }
+        let order = |payload| match payload {
+            PayloadState::Stored => 0,
+            PayloadState::PendingRemoval => 1,
+            PayloadState::Removed => 2,
+        };
+        self.check(order(before.payload) <= order(after.payload), || format!("the payload of {id} is stored again"));
+        let token = after.token_id;
+        if let Some(model) = self.model.transfers.get_mut(&id) {
+            let acknowledged = model.deletion_acknowledged;
+            model.last = after;
+            self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
+        }
+        self.check_quota(memory, token);
+    }
+
+    fn check_grants(&mut self, before: &Transfer, after: &Transfer) {
+        let id = after.transfer_id;
+        self.check(after.grants.starts_with(&before.grants), || format!("a grant of {id} is lost"));
+        self.check(after.grants.len() <= before.grants.len() + 1, || format!("{id} has two new grants in one write"));
+        let limit = after.max_downloads.map_or(0, |limit| limit as usize);
+        let count = after.grants.len();
+        self.check(count <= limit, || format!("{id} has {count} downloads, its limit is {limit}"));
+    }
+
+    fn observe_grant(&mut self, id: TransferId, grant: &GrantRecord) {
+        let latest_clock = self.now.plus(MAX_SKEW);
+        let Some(model) = self.model.transfers.get_mut(&id) else { return };
+        model.grants += 1;
+        let (limited, expires_at) = (model.last.max_downloads.is_some(), model.last.expires_at);
+        self.check(!limited, || format!("{id} has a limit and a grant beside its record"));
+        self.check(grant.expires_at <= expires_at.min(latest_clock.plus(std::time::Duration::from_hours(1))), || {
+            format!("a grant of {id} lasts too long")
+        });
+    }
+
+    fn observe_token(&mut self, memory: &MemoryStore, before: Option<Token>, change: &Change) {
+        let after: Token = parse(&change.key, &change.value);
+        let id = after.token_id;
+        let revoked = before.is_some_and(|before| before.revoked_at.is_some());
+        self.check(!revoked || after.revoked_at.is_some(), || format!("the revocation of token {id} is lost"));
+        let step = self.counts.steps;
+        let model = self.model.tokens.entry(id).or_default();
+        if let Some(quota) = &after.quota {
+            model.limits = (quota.max_transfers, quota.max_total_bytes);
+            let used = (quota.transfers_created().unwrap_or(0), quota.bytes_held().unwrap_or(0));
+            model.uses.push((step, used.0, used.1));
+        }
+        self.check_quota(memory, id);
+    }
+
+    /// Checks that the quota of a token equals what its transfers use, and is within its limits.
+    fn check_quota(&mut self, memory: &MemoryStore, token: TokenId) {
+        let key = StorageKey::token(token);
+        let Ok(Some(found)) = at_once(memory.get(&key)) else { return };
+        let stored: Token = parse(&key, &found.value);
+        let Some(quota) = stored.quota else { return };
+        let Some(model) = self.model.tokens.get(&token) else { return };
+        let (created, bytes) = self.used_by(token, model, &quota);
+        let recorded = (quota.transfers_created(), quota.bytes_held());
+        let is_exact =
+            recorded.0.is_none_or(|recorded| recorded == created) && recorded.1.is_none_or(|held| held == bytes);
+        self.check(is_exact, || {
+            format!("the quota of token {token} records {recorded:?}, its transfers use {created} and {bytes}")
+        });
+        let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);
+        let over = exceeded(quota.max_transfers, created) || exceeded(quota.max_total_bytes, bytes);
+        self.check(!over, || format!("token {token} is over its quota: {created} and {bytes} of {quota:?}"));
+    }
+
+    /// Returns the transfers and bytes that a quota should record.
+    fn used_by(&self, token: TokenId, model: &TokenModel, quota: &Quota) -> (u64, u64) {
+        let transfers = || self.model.transfers.values().filter(|transfer| transfer.last.token_id == token);
+        let held = transfers().filter(|transfer| transfer.last.holds_quota && !transfer.removed);
+        let held: u64 = held.map(|transfer| transfer.last.size_bytes).sum();
+        let (mut created, mut bytes) = (model.created, held);
+        for (entry, size) in quota.pending_entries() {
+            let transfer = self.model.transfers.get(&entry.transfer_id).filter(|transfer| !transfer.removed);
+            match (entry.step, transfer) {
+                (QuotaStep::Reserved, Some(transfer)) if transfer.last.reservation == entry.mark => {}
+                (QuotaStep::Reserved, _) => (created, bytes) = (created + 1, bytes + size),
+                (QuotaStep::Released, Some(transfer)) if transfer.last.holds_quota => bytes -= size,
+                (QuotaStep::Released, _) => {}
+            }
+        }
+        (created, bytes)
+    }
+
+    /// Checks the removal of a payload, before it takes effect.
+    pub(super) fn observe_removal(&mut self, memory: &MemoryStore, id: TransferId) {
+        let Some(model) = self.model.transfers.get(&id) else { return };
+        let is_stored = model.last.payload == PayloadState::Stored && !model.removed;
+        let exists = at_once(memory.received(id)).is_ok_and(|received| received > 0);
+        self.check(!(is_stored && exists), || format!("the payload of {id} is removed before its release"));
+    }
+
+    fn observe_removed_key(&mut self, memory: &MemoryStore, key: &StorageKey) {
+        self.mix(&key.as_str());
+        if let Some(entry) = ScheduleEntry::from_key(key) {
+            self.check_schedule(memory, entry.transfer_id);
+        } else if let (Some(id), true) = (key.transfer_id(), key.as_str().ends_with("/meta.json")) {
+            let earliest_clock = self.now.plus(MAX_SKEW);
+            let Some(model) = self.model.transfers.get_mut(&id) else { return };
+            model.removed = true;
+            let is_due = model.last.forgotten && model.last.payload == PayloadState::Removed;
+            let (due, token) = (model.last.retained_until(super::server::RETAIN), model.last.token_id);
+            self.check(is_due && due <= earliest_clock, || format!("the records of {id} are removed too early"));
+            self.check_quota(memory, token);
+        }
+    }
+
+    /// Checks that the sweeper will process a transfer when it should.
+    fn check_schedule(&mut self, memory: &MemoryStore, id: TransferId) {
+        let Some(model) = self.model.transfers.get(&id).filter(|model| !model.removed) else { return };
+        let due = model.last.next_sweep_at(self.now, super::server::RETAIN).max(self.now);
+        let latest = due.plus(MAX_SKEW * 2 + std::time::Duration::from_mins(2)).minute();
+        let entries = at_once(memory.keys(&StorageKey::all_schedule_entries(), None, 1_000)).unwrap_or_default();
+        let mut entries = entries.iter().filter_map(ScheduleEntry::from_key).filter(|entry| entry.transfer_id == id);
+        let first = entries.next().map(|entry| entry.minute);
+        let is_scheduled = first.as_ref().is_some_and(|first| *first <= latest);
+        self.check(is_scheduled, || format!("{id} is scheduled at {first:?}, expected at {latest} at the latest"));
+    }
+}
+
+/// Returns the counter change and the events that belong to a change of a transfer.
+fn expected_effects(
+    before: Option<&Transfer>,
+    after: &Transfer,
+    mut delta: CounterDelta,
+) -> (CounterDelta, Vec<EventKind>) {
+    let mut events = Vec::new();
+    let to = after.state.status();
+    let Some(before) = before else {
+        delta.created = 1;
+        delta.status_moves = StatusMoves::one(None, Some(to));
+        return (delta, vec![EventKind::TransferCreated]);
+    };
+    let from = before.state.status();
+    if after.grants.len() > before.grants.len() {
+        delta.downloads = 1;
+        events.push(EventKind::DownloadGranted);
+    }
+    if from != to {
+        delta.status_moves = StatusMoves::one(Some(from), Some(to));
+        if to == Status::Completed {
+            (delta.completed, delta.bytes) = (1, after.size_bytes);
+        }
+        events.push(match to {
+            Status::Pending => EventKind::TransferCreated,
+            Status::Completed => EventKind::TransferCompleted,
+            Status::Expired => EventKind::TransferExpired,
+            Status::Exhausted => EventKind::TransferExhausted,
+            Status::Deleted => EventKind::TransferDeleted,
+        });
+    }
+    if before.payload != PayloadState::Removed && after.payload == PayloadState::Removed {
+        delta.bytes_removed = after.state.completed_at().map_or(0, |_: Timestamp| after.size_bytes);
+        events.push(EventKind::PayloadRemoved);
+    }
+    if after.forgotten && !before.forgotten {
+        delta.status_moves = StatusMoves::one(Some(to), None);
+    }
+    (delta, events)
+}

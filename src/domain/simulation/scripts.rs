@@ -1,0 +1,350 @@
+//! The scripts of clients.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+use super::clients::{Clients, Failure, KnownToken, content};
+use super::judge::Subject;
+use super::store::at_once;
+use super::world::World;
+use crate::domain::audit::ActionName;
+use crate::domain::crypto::proof::Grant;
+use crate::domain::id::TransferId;
+use crate::domain::store::{Payloads, Records, StorageKey};
+use crate::domain::transfer::Status;
+use crate::domain::transfers::{BodyError, PayloadChunk};
+use crate::domain::wire::{ClientEventKind, CreateToken, CreateTransfer, UploadInstruction};
+
+/// Number of tries of a request.
+const TRIES: usize = 3;
+
+/// Counts an upload request in progress; a drop before its end stands for a crash.
+struct UploadGuard {
+    world: std::sync::Arc<World>,
+    id: TransferId,
+    has_ended: bool,
+}
+
+impl UploadGuard {
+    fn start(world: &std::sync::Arc<World>, id: TransferId) -> Self {
+        if let Some(model) = world.state().model.transfers.get_mut(&id) {
+            model.uploads_in_progress += 1;
+        }
+        Self { world: world.clone(), id, has_ended: false }
+    }
+}
+
+impl Drop for UploadGuard {
+    fn drop(&mut self) {
+        if let Some(model) = self.world.state().model.transfers.get_mut(&self.id) {
+            model.uploads_in_progress -= 1;
+            model.upload_interrupted |= !self.has_ended;
+        }
+    }
+}
+
+impl Clients {
+    /// Creates a token, with a small quota or none.
+    pub(super) async fn create_token(self: Rc<Self>) {
+        let max_transfers = (self.below(2) == 0).then(|| 2 + self.below(4));
+        let max_total_bytes = (self.below(2) == 0).then(|| 6 + self.below(20));
+        let request = CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers, max_total_bytes };
+        for _ in 0..TRIES {
+            let (world, request) = (self.world.clone(), request.clone());
+            let created = self.call(ActionName::TokenCreate, Subject::default(), async move |server, scope, _| {
+                let (token, plain) = server.tokens.create(scope, request).await?;
+                let is_stored = at_once(world.memory.get(&StorageKey::token(token.token_id)));
+                let is_stored = matches!(is_stored, Ok(Some(_)));
+                world.state().check(is_stored, || format!("the acknowledged token {} is lost", token.token_id));
+                Ok(KnownToken { id: token.token_id, text: plain.to_text().as_str().into() })
+            });
+            if let Ok(token) = created.await {
+                self.tokens.borrow_mut().push(token);
+                return;
+            }
+        }
+    }
+
+    /// Revokes a token.
+    pub(super) async fn revoke_token(self: Rc<Self>) {
+        let token = self.one_of(&self.tokens.borrow());
+        let Some(KnownToken { id, .. }) = token else { return };
+        let world = self.world.clone();
+        let revoked = self.call(ActionName::TokenRevoke, Subject::default(), async move |server, scope, _| {
+            world.state().model.tokens.entry(id).or_default().revocation_started = true;
+            server.tokens.revoke(scope, id).await?;
+            world.state().model.tokens.entry(id).or_default().revocation_acknowledged = true;
+            Ok(())
+        });
+        drop(revoked.await);
+    }
+
+    /// Creates a transfer; repeats the request with the same idempotency key.
+    pub(super) async fn create_transfer(self: Rc<Self>) -> Option<TransferId> {
+        let token = self.one_of(&self.tokens.borrow())?;
+        let idempotency_key = (self.below(4) > 0).then(|| format!("{:064x}", self.below(u64::MAX)));
+        let request = CreateTransfer {
+            size_bytes: 3 + self.below(7),
+            expires_in_s: Some(self.one_of(&[60, 1_800, 7_200, 200_000]).expect("a lifetime")),
+            max_downloads: self.one_of(&[None, Some(1), Some(2), Some(3)]).flatten(),
+            access_sha256: None,
+            access_from_passphrase: true,
+            idempotency_key,
+        };
+        let mut acknowledged = None;
+        for _ in 0..TRIES {
+            let subject = Subject { token: Some(token.id), size: request.size_bytes, ..Subject::default() };
+            let (world, text, body) = (self.world.clone(), token.text.clone(), request.clone());
+            let created = self.call(ActionName::TransferCreate, subject, async move |server, scope, subject| {
+                let token = server.tokens.authenticate(scope, &text).await?;
+                world.state().check_allowed(subject, false, server.number);
+                let new = server.transfers.create(scope, &token, &body).await?;
+                let mut state = world.state();
+                let id = new.transfer.transfer_id;
+                let model = state.model.transfers.get_mut(&id);
+                if let (Some(model), UploadInstruction::Single { url_expires_at, .. }) = (model, &new.upload) {
+                    model.url_expires_at = model.url_expires_at.max(Some(*url_expires_at));
+                }
+                let exists = state.model.transfers.contains_key(&id);
+                state.check(exists, || format!("the acknowledged transfer {id} does not exist"));
+                Ok(id)
+            });
+            match created.await {
+                Ok(id) => {
+                    let first = *acknowledged.get_or_insert(id);
+                    let is_same = first == id || request.idempotency_key.is_none();
+                    self.world.state().check(is_same, || format!("a repeated request created {id} beside {first}"));
+                    // Now and then, a client repeats a request although it has the response.
+                    if self.below(8) > 0 {
+                        return Some(id);
+                    }
+                }
+                Err(failure) if failure.is_temporary() => {}
+                Err(_) => return acknowledged,
+            }
+        }
+        acknowledged
+    }
+
+    /// Uploads the payload of a transfer through the service, in one or more requests.
+    pub(super) async fn upload(self: Rc<Self>, id: TransferId) {
+        let Some(token) = self.token_of(id) else { return };
+        let mut offset = 0;
+        for _ in 0..TRIES {
+            let mode = self.below(4);
+            let subject =
+                Subject { transfer: Some(id), token: Some(token.id), body_ends_early: mode == 0, ..Subject::default() };
+            let (world, text) = (self.world.clone(), token.text.clone());
+            let uploaded = self.call(ActionName::PayloadUpload, subject, async move |server, scope, subject| {
+                let token = server.tokens.authenticate(scope, &text).await?;
+                world.state().check_allowed(subject, false, server.number);
+                debug_assert_eq!(token.token_id, subject.token.unwrap_or(token.token_id));
+                let transfer = server.transfers.find(scope, id).await?;
+                let all = content(id, transfer.size_bytes);
+                let rest = &all[usize::try_from(offset).expect("a small offset").min(all.len())..];
+                let (first, second) = rest.split_at(rest.len() / 2);
+                let piece = |bytes: &[u8]| Ok(Bytes::copy_from_slice(bytes));
+                let body = match mode {
+                    0 => vec![piece(first), Err(BodyError::ConnectionLost)],
+                    1 => vec![piece(first)],
+                    _ => vec![piece(first), piece(second)],
+                };
+                let mut guard = UploadGuard::start(&world, id);
+                let chunk = PayloadChunk { offset, length: None, body: stream::iter(body) };
+                let received = server.transfers.upload(scope, &transfer, chunk).await;
+                guard.has_ended = true;
+                drop(guard);
+                let received = received?.received_bytes;
+                let mut state = world.state();
+                let step = state.counts.steps;
+                if let Some(model) = state.model.transfers.get_mut(&id)
+                    && received == model.last.size_bytes
+                {
+                    model.upload_acknowledged.get_or_insert(step);
+                }
+                Ok((received, received == transfer.size_bytes))
+            });
+            match uploaded.await {
+                Ok((_, true)) => return,
+                Ok((received, false)) => offset = received,
+                Err(Failure::Rejected(crate::domain::error::Error::OffsetMismatch { received_bytes })) => {
+                    offset = received_bytes;
+                }
+                Err(_) => match self.clone().progress(id).await {
+                    Some(received) => offset = received,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Asks for the progress of an upload.
+    async fn progress(self: Rc<Self>, id: TransferId) -> Option<u64> {
+        let subject = Subject { transfer: Some(id), ..Subject::default() };
+        let status = self.call(ActionName::UploadStatus, subject, async move |server, scope, _| {
+            let transfer = server.transfers.find(scope, id).await?;
+            Ok(server.transfers.upload_status(&transfer).await?.received_bytes)
+        });
+        status.await.ok()
+    }
+
+    /// Uploads the payload of a transfer directly to the store, if a presigned URL is valid.
+    pub(super) fn upload_presigned(&self, id: TransferId) {
+        let mut state = self.world.state();
+        let (now, step) = (state.now, state.counts.steps);
+        let Some(model) = state.model.transfers.get_mut(&id) else { return };
+        let memory = &self.world.memory;
+        let is_free = at_once(memory.received(id)).is_ok_and(|received| received == 0);
+        if is_free && model.url_expires_at.is_some_and(|until| now < until) {
+            let bytes = content(id, model.last.size_bytes).into();
+            let written = at_once(async {
+                let mut writer = memory.writer(id, 0).await?;
+                writer.write(bytes).await?;
+                writer.close().await
+            });
+            if written.is_ok() && model.last.state.status() == Status::Pending {
+                model.upload_acknowledged.get_or_insert(step);
+            }
+            state.note(|| format!("  client: presigned upload of {id}: {written:?}"));
+        }
+    }
+
+    /// Completes an upload.
+    pub(super) async fn complete(self: Rc<Self>, id: TransferId) {
+        let Some(token) = self.token_of(id) else { return };
+        for _ in 0..TRIES {
+            let subject = Subject { transfer: Some(id), token: Some(token.id), ..Subject::default() };
+            let (world, text) = (self.world.clone(), token.text.clone());
+            let completed = self.call(ActionName::UploadComplete, subject, async move |server, scope, subject| {
+                server.tokens.authenticate(scope, &text).await?;
+                world.state().check_allowed(subject, false, server.number);
+                let transfer = server.transfers.find(scope, id).await?;
+                server.transfers.complete(scope, transfer).await?;
+                let mut state = world.state();
+                let step = state.counts.steps;
+                if let Some(model) = state.model.transfers.get_mut(&id) {
+                    model.completion_acknowledged.get_or_insert(step);
+                    let is_completed = model.last.state.completed_at().is_some();
+                    state.check(is_completed, || format!("the acknowledged completion of {id} is lost"));
+                }
+                Ok(())
+            });
+            match completed.await {
+                Err(failure) if failure.is_temporary() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Deletes a transfer.
+    pub(super) async fn delete(self: Rc<Self>, id: TransferId) {
+        for _ in 0..TRIES {
+            let subject = Subject { transfer: Some(id), ..Subject::default() };
+            let world = self.world.clone();
+            let deleted = self.call(ActionName::TransferDelete, subject, async move |server, scope, _| {
+                server.transfers.find(scope, id).await?;
+                if let Some(model) = world.state().model.transfers.get_mut(&id) {
+                    model.deletion_started = true;
+                }
+                server.transfers.delete(scope, id).await?;
+                world.state().acknowledge_deletion(&world.memory, id);
+                Ok(())
+            });
+            match deleted.await {
+                Err(failure) if failure.is_temporary() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Downloads a payload under a grant, which the client keeps for further downloads.
+    pub(super) async fn download(self: Rc<Self>, id: TransferId) {
+        let known: Vec<_> = self.grants.borrow().iter().filter(|(of, _)| *of == id).cloned().collect();
+        let known = if self.below(3) == 0 { self.one_of(&known) } else { None };
+        let is_known = known.is_some();
+        let grant = known.map_or_else(|| Grant::random().to_text().to_string(), |(_, grant)| grant);
+        let parse = |text: &str| text.parse::<Grant>().expect("the text of a grant");
+        let subject = Subject { transfer: Some(id), grant: Some(parse(&grant).digest()), ..Subject::default() };
+        let mut granted = is_known && self.below(2) == 0;
+        for _ in 0..TRIES {
+            if granted {
+                break;
+            }
+            let (world, grant) = (self.world.clone(), parse(&grant));
+            let created = self.call(ActionName::DownloadGrant, subject, async move |server, scope, subject| {
+                let transfer = server.transfers.find(scope, id).await?;
+                let digest = grant.digest();
+                server.transfers.create_download(scope, &transfer, None, Some(grant)).await?;
+                let mut state = world.state();
+                state.check_allowed(subject, true, server.number);
+                state.check_granted(&world.memory, id, &digest);
+                Ok(())
+            });
+            match created.await {
+                Ok(()) => granted = true,
+                Err(failure) if failure.is_temporary() => {}
+                Err(_) => return,
+            }
+        }
+        if !granted {
+            return;
+        }
+        if !is_known {
+            self.grants.borrow_mut().push((id, grant.clone()));
+        }
+        self.read(id, subject, Some(parse(&grant))).await;
+    }
+
+    /// Downloads the payload through the service; without a grant, this counts a download.
+    pub(super) async fn read(&self, id: TransferId, subject: Subject, grant: Option<Grant>) {
+        let world = self.world.clone();
+        let read = self.call(ActionName::PayloadDownload, subject, async move |server, scope, subject| {
+            let transfer = server.transfers.find(scope, id).await?;
+            let range = Some(0..transfer.size_bytes);
+            let download = server.transfers.download(scope, &transfer, None, grant.as_ref(), range).await?;
+            world.state().check_allowed(subject, true, server.number);
+            let download = download.expect("a range was requested");
+            let chunks: Vec<_> = download.payload.collect().await;
+            // A payload removed meanwhile ends the stream with an error.
+            if let Ok(chunks) = chunks.into_iter().collect::<Result<Vec<_>, _>>() {
+                let is_right = chunks.concat() == content(id, transfer.size_bytes);
+                world.state().check(is_right, || format!("{id} is served with other content"));
+            }
+            if let Some(new) = download.new_grant {
+                world.state().check_granted(&world.memory, id, &new.digest());
+            }
+            Ok(())
+        });
+        drop(read.await);
+    }
+
+    /// Reports an event.
+    pub(super) async fn add_event(self: Rc<Self>, id: TransferId) {
+        let subject = Subject { transfer: Some(id), ..Subject::default() };
+        let added = self.call(ActionName::EventAdd, subject, async move |server, scope, _| {
+            let transfer = server.transfers.find(scope, id).await?;
+            server.transfers.add_event(scope, &transfer, ClientEventKind::LinkOpened, None, None).await
+        });
+        drop(added.await);
+    }
+
+    /// Runs a task that servers run by themselves from time to time: sweep, or write buffered counts.
+    pub(super) fn maintain(&self) {
+        let server = self.one_of(&self.servers.borrow()).expect("a server");
+        let (number, world) = (server.number, self.world.clone());
+        let sweeps = self.below(3) > 0;
+        let task = Box::pin(async move {
+            world.note(|| format!("server {number}: {}", if sweeps { "sweep" } else { "flush counts" }));
+            if sweeps {
+                drop(server.transfers.sweep().await);
+            } else {
+                server.transfers.flush_counts().await;
+            }
+            tokio::time::sleep(Duration::ZERO).await;
+        });
+        self.spawner.borrow_mut().push((Some(number), task));
+    }
+}
