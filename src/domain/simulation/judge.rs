@@ -12,6 +12,7 @@ use crate::domain::transfer::{GrantRecord, PayloadState, Status};
 
 /// What a request is about, and what was true when it started.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub(super) struct Subject {
     pub(super) transfer: Option<TransferId>,
     pub(super) token: Option<TokenId>,
@@ -68,10 +69,10 @@ impl State {
     }
 
     /// Checks that no request succeeds with a revoked token, or serves a transfer that has ended.
-    pub(super) fn check_allowed(&mut self, subject: &Subject, serves: bool, server: usize) {
+    pub(super) fn check_allowed(&mut self, subject: &Subject, serves: bool, on: usize) {
         self.check(!subject.is_revoked, || format!("the revoked token {:?} is accepted", subject.token));
         // A clock set back during the request may show an earlier time.
-        let is_late = subject.is_late && subject.skew == self.skews[server];
+        let is_late = subject.is_late && subject.skew == self.skews[on];
         self.check(!(serves && (subject.is_over || is_late)), || {
             format!("the ended transfer {:?} is served", subject.transfer)
         });

@@ -8,6 +8,7 @@ use crate::domain::transfer::Transfer;
 
 /// Transfer as last written, and what clients were told about it.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub(super) struct TransferModel {
     pub(super) last: Transfer,
     /// Whether a request to delete the transfer has started.

@@ -208,7 +208,9 @@ impl State {
             match (entry.step, transfer) {
                 (QuotaStep::Reserved, Some(transfer)) if transfer.last.reservation == entry.mark => {}
                 (QuotaStep::Reserved, _) => (created, bytes) = (created + 1, bytes + size),
-                (QuotaStep::Released, Some(transfer)) if transfer.last.holds_quota => bytes -= size,
+                (QuotaStep::Released, Some(transfer)) if transfer.last.holds_quota => {
+                    bytes = bytes.saturating_sub(size);
+                }
                 (QuotaStep::Released, _) => {}
             }
         }

@@ -79,8 +79,8 @@ fn servers_over_one_store_keep_every_promise() {
     let mut failed = failed.into_inner().unwrap();
     failed.sort();
     if let Some((seed, _)) = failed.first() {
-        let list: String = failed.iter().map(|(seed, violation)| format!("seed {seed}: {violation}\n")).collect();
-        panic!("{}\n\n{} of {ran} schedules failed:\n{list}", describe(*seed), failed.len());
+        let list: Vec<_> = failed.iter().map(|(seed, violation)| format!("seed {seed}: {violation}")).collect();
+        panic!("{}\n\n{} of {ran} schedules failed:\n{}", describe(*seed), failed.len(), list.join("\n"));
     }
 }
 

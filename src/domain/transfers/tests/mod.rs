@@ -6,6 +6,7 @@ mod full_store;
 mod presigned;
 mod quota;
 mod slow_store;
+mod sweep_order;
 
 use futures_util::stream;
 
