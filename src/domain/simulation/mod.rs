@@ -13,6 +13,7 @@ mod judge;
 mod model;
 mod observe;
 mod plan;
+mod recipients;
 mod rest;
 mod schedule;
 mod scripts;

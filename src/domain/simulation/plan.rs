@@ -32,7 +32,7 @@ pub(super) struct Plan {
     /// Whether clients upload and download by presigned URLs.
     pub(super) presigns: bool,
     pub(super) audit: WriteMode,
-    /// Whether the executor gives each task a random weight, so that some tasks are much slower than others.
+    /// Whether each task has a random weight, so that some are much slower than others.
     pub(super) uneven: bool,
     pub(super) rates: FaultRates,
 }

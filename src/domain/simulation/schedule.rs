@@ -1,4 +1,4 @@
-//! One schedule: rounds of concurrent clients under faults, then quiescence, then the end of all transfers.
+//! One schedule: rounds of clients under faults, then quiescence, then the end of all transfers.
 
 use std::cell::RefCell;
 use std::rc::Rc;

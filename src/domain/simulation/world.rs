@@ -1,4 +1,4 @@
-//! Shared state of one schedule: the store, the true time, the choice of faults, the model and the trace.
+//! Shared state of one schedule: store, true time, choice of faults, model and trace.
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,5 +1,6 @@
 //! State of a transfer and its transitions, as pure functions of the stored record and the time.
 
+mod count;
 mod grant;
 mod parts;
 mod state;
@@ -25,8 +26,6 @@ use crate::domain::crypto::digest::Sha256;
 const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);
 /// Maximum age of a pending transfer, regardless of upload activity.
 const MAX_PENDING_AGE: Duration = Duration::from_hours(7 * 24);
-/// Maximum number of kept marks: writes by other servers between a failed write and its retry.
-const MAX_COUNT_MARKS: usize = 16;
 /// Minimum lifetime of a grant.
 const MIN_GRANT_LIFETIME: Duration = Duration::from_hours(1);
 /// Download rate, in bytes per second, at which a full download fits into the lifetime of its grant.
@@ -165,17 +164,6 @@ impl Transfer {
     #[must_use]
     pub fn download_count(&self) -> u64 {
         if self.max_downloads.is_some() { self.grants.len() as u64 } else { self.downloads }
-    }
-
-    /// Adds to the download count of an unlimited transfer; returns `false` if the write with this mark has done so.
-    pub fn add_downloads(&mut self, downloads: u64, mark: u32) -> bool {
-        if self.count_marks.contains(&mark) {
-            return false;
-        }
-        self.downloads += downloads;
-        self.count_marks.push(mark);
-        self.count_marks.drain(..self.count_marks.len().saturating_sub(MAX_COUNT_MARKS));
-        true
     }
 
     /// Returns the number of downloads left; `None` without a download limit.

@@ -25,7 +25,9 @@ const REMOVALS_PER_COMMIT: usize = 500;
 /// Minimum delay before a transfer is processed again.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// Age up to which a schedule entry may precede its change: entries are written first, by servers with other clocks.
+/// Age up to which a schedule entry may precede its change.
+///
+/// Buckets write entries before their changes, and the clocks of servers differ.
 const ENTRY_GRACE: Duration = Duration::from_mins(15);
 
 /// Result of one sweep.
