@@ -4,6 +4,7 @@ mod count;
 mod grant;
 mod parts;
 mod state;
+mod terms;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use grant::{CountedDownload, GrantRecord};
 pub use parts::PartPlan;
 pub use state::{DeletionCause, PayloadState, State, Status, UploadKind};
+pub use terms::TransferTerms;
 
 use super::audit::EventKind;
 use super::error::Error;
@@ -81,21 +83,6 @@ pub struct Transfer {
     /// Whether the transfer's records are being removed; the counters no longer include the transfer then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
-}
-
-/// Terms of a transfer, set by the sender at creation.
-#[derive(Clone, Copy, Debug)]
-pub struct TransferTerms {
-    /// Encrypted size of the payload, in bytes.
-    pub size_bytes: u64,
-    /// Lifetime of the transfer.
-    pub lifetime: Duration,
-    /// Download limit; `None` means unlimited.
-    pub max_downloads: Option<u32>,
-    /// SHA-256 of the access proof; `None` if no proof is required.
-    pub access_sha256: Option<Sha256>,
-    /// Whether the access proof depends on a passphrase.
-    pub access_from_passphrase: bool,
 }
 
 impl Transfer {
