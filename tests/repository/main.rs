@@ -5,4 +5,5 @@
 mod binary;
 mod doc_comments;
 mod layering;
+mod named_files;
 mod security_table;
