@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 
 use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
 use super::pieces::Pieces;
-use super::writer::{Entry, Writer};
-use super::{AuditState, Outcome, Record, RecordedCommit, RequestScope, ServiceName};
+use super::writer::{Entry, Priority, Writer};
+use super::{ActionName, AuditState, Outcome, Record, RecordedCommit, RequestScope, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordIds, TransferId};
@@ -104,6 +104,7 @@ impl AuditLog {
             named_transfer: scope.transfer_id(),
             exists: scope.exists(),
             service_request: service_request_kind(scope, code),
+            priority: priority(scope, outcome),
             budget,
             network: scope.request().network_key,
             records,
@@ -199,6 +200,18 @@ impl AuditLog {
     /// Counts a client event that was not recorded.
     pub fn skip_event(&self, id: TransferId) {
         self.budgets().skip_event(id);
+    }
+}
+
+/// Selects the priority of the records of a request.
+fn priority(scope: &RequestScope, outcome: Outcome) -> Priority {
+    let action = scope.request().action;
+    let is_done = outcome == Outcome::Done && scope.has_token() && !action.is_read();
+    match scope.audit_state() {
+        _ if scope.is_admin() => Priority::Privileged,
+        AuditState::Missing if !is_done => Priority::Ordinary,
+        _ if action == ActionName::TransferDelete => Priority::Privileged,
+        _ => Priority::Change,
     }
 }
 

@@ -140,6 +140,11 @@ impl RequestScope {
         self.progress().admin = true;
     }
 
+    /// Returns whether the request was authenticated by a sender token.
+    pub(super) fn has_token(&self) -> bool {
+        self.progress().token_id.is_some()
+    }
+
     /// Returns whether the request was authenticated by an admin.
     #[must_use]
     pub fn is_admin(&self) -> bool {

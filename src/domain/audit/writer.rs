@@ -35,10 +35,22 @@ pub(super) struct Entry {
     pub(super) exists: bool,
     /// Budget for a request that belongs to no transfer. `None` for admin requests, which are always recorded.
     pub(super) service_request: Option<ServiceRequestKind>,
+    pub(super) priority: Priority,
     pub(super) budget: BudgetKind,
     pub(super) network: NetworkKey,
     pub(super) records: Vec<Record>,
     pub(super) written: Option<oneshot::Sender<()>>,
+}
+
+/// Priority of the records of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// Of a read or a rejected request: written within a budget.
+    Ordinary,
+    /// Of a change, whose number other limits bound: always written.
+    Change,
+    /// Of a deletion or an admin: always written, and may use the reserve of the store.
+    Privileged,
 }
 
 /// Task that writes the records of requests in batches.
@@ -51,6 +63,8 @@ pub(super) struct Writer {
     min_free: MinFreeSpace,
     /// Records of failed commits, written first in the next commit.
     unwritten: Vec<(StorageKey, Bytes)>,
+    /// As `unwritten`, of privileged records.
+    unwritten_privileged: Vec<(StorageKey, Bytes)>,
 }
 
 impl Writer {
@@ -62,7 +76,7 @@ impl Writer {
         pieces: Arc<Mutex<Pieces>>,
         min_free: MinFreeSpace,
     ) -> Self {
-        Self { store, clock, ids, budgets, pieces, min_free, unwritten: Vec::new() }
+        Self { store, clock, ids, budgets, pieces, min_free, unwritten: Vec::new(), unwritten_privileged: Vec::new() }
     }
 
     /// Writes entries until the log is dropped.
@@ -102,40 +116,40 @@ impl Writer {
     async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
         let existing = self.existing_transfers(batch).await;
         let mut records = std::mem::take(&mut self.unwritten);
-        let mut admin_records = Vec::new();
+        let mut privileged = std::mem::take(&mut self.unwritten_privileged);
         let mut receipts = Vec::new();
         for entry in batch.drain(..) {
             let transfer = match entry.named_transfer {
                 Some(id) if entry.exists || existing.contains(&id) => Some(id),
                 _ => None,
             };
-            let of_admin = entry.service_request.is_none();
-            let records = if of_admin { &mut admin_records } else { &mut records };
+            let records = if entry.priority == Priority::Privileged { &mut privileged } else { &mut records };
             records.extend(self.within_budget(transfer, &entry));
             receipts.extend(entry.written);
         }
-        // Separate, since these may use the store's reserve, and those of strangers may not.
-        let of_admin = Commit { records: admin_records, ..Commit::with_reserve() };
-        if !of_admin.records.is_empty()
-            && let Err(error) = self.store.commit(of_admin.clone()).await
-        {
-            tracing::error!(error = %chain(&error), "writing audit records of the admin failed, will retry");
-            records.extend(of_admin.records);
-        }
         records.extend(self.quiet_uploads(last));
         records.extend(self.truncations(last));
-        if !records.is_empty()
-            && let Err(error) = self.store.commit(Commit { records: records.clone(), ..Commit::default() }).await
-        {
-            let dropped = records.len().saturating_sub(MAX_UNWRITTEN);
-            tracing::error!(error = %chain(&error), dropped, "writing audit records failed, will retry");
-            records.truncate(MAX_UNWRITTEN);
-            self.unwritten = records;
-        }
+        // Separate, since these may use the store's reserve, and those of strangers may not.
+        self.unwritten_privileged = self.commit(privileged, Commit::with_reserve()).await;
+        self.unwritten = self.commit(records, Commit::default()).await;
         for receipt in receipts {
             // An error means that the request no longer waits; its record is written regardless.
             let _ = receipt.send(());
         }
+    }
+
+    /// Writes records with `commit`; returns them after a failure, for a retry.
+    async fn commit(&self, mut records: Vec<(StorageKey, Bytes)>, commit: Commit) -> Vec<(StorageKey, Bytes)> {
+        if records.is_empty() {
+            return records;
+        }
+        let Err(error) = self.store.commit(Commit { records: records.clone(), ..commit }).await else {
+            return Vec::new();
+        };
+        let dropped = records.len().saturating_sub(MAX_UNWRITTEN);
+        tracing::error!(error = %chain(&error), dropped, "writing audit records failed, will retry");
+        records.truncate(MAX_UNWRITTEN);
+        records
     }
 
     /// Looks up the transfers named by requests that ended before their own lookup. Returns the existing transfers.
@@ -156,7 +170,8 @@ impl Writer {
             None => with_service_keys(&entry.records),
         };
         let charge = match (transfer, entry.service_request) {
-            // Admin requests have no budget.
+            // Changes and admin requests have no budget.
+            _ if entry.priority != Priority::Ordinary => return records(),
             (_, None) => return records(),
             (Some(id), Some(_)) => Charge::Transfer(id, entry.budget),
             (None, Some(kind)) => Charge::Service(kind),

@@ -49,7 +49,7 @@ impl StoreHeader {
         let missing = || StoreError::Unusable("the store has no header".to_owned());
         swap(store, &StorageKey::header(), missing, |mut header: Self| {
             header.clock_accepted_at = Some(now);
-            Ok(Swap::write(header, Commit::default(), ()))
+            Ok(Swap::write(header, Commit::with_reserve(), ()))
         })
         .await
     }

@@ -39,6 +39,8 @@ struct Pending {
 struct Batch {
     mark: u32,
     downloads: NewDownloads,
+    /// Whether an earlier write may have taken effect.
+    is_attempted: bool,
 }
 
 impl NewDownloads {
@@ -49,7 +51,7 @@ impl NewDownloads {
 
 impl Pending {
     fn into_batches(self) -> impl Iterator<Item = Batch> {
-        let new = Batch { mark: u32::from_be_bytes(random::bytes()), downloads: self.new };
+        let new = Batch { mark: u32::from_be_bytes(random::bytes()), downloads: self.new, is_attempted: false };
         self.attempted.into_iter().chain(Some(new).filter(|new| new.downloads.sum() > 0))
     }
 }
@@ -63,7 +65,7 @@ impl DownloadCounts {
     }
 
     fn retry(&self, id: TransferId, batch: Batch) {
-        self.lock().entry(id).or_default().attempted.push(batch);
+        self.lock().entry(id).or_default().attempted.push(Batch { is_attempted: true, ..batch });
     }
 
     fn take(&self) -> BTreeMap<TransferId, Pending> {
@@ -80,7 +82,7 @@ impl Transfers {
     pub async fn flush_counts(&self) {
         let pending = self.0.counts.take().into_iter();
         for (id, batch) in pending.flat_map(|(id, pending)| pending.into_batches().map(move |batch| (id, batch))) {
-            let Batch { mark, downloads } = batch;
+            let Batch { mark, downloads, is_attempted } = batch;
             let added = self.change(id, |mut transfer| {
                 if !transfer.add_downloads(downloads.sum(), mark) {
                     return Ok(Swap::Keep(()));
@@ -91,6 +93,8 @@ impl Transfers {
             });
             match added.await {
                 Ok(()) | Err(Error::TransferNotFound) => {}
+                // A full store has refused the write.
+                Err(Error::StorageFull) if !is_attempted => self.0.counts.add(id, downloads),
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "cannot update a download count, will retry");
                     self.0.counts.retry(id, batch);

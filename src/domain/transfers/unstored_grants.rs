@@ -1,8 +1,8 @@
 //! Grants of unlimited transfers that the store has no room for.
 //!
 //! The budget of records is used up, or the disk is full.
-//! Such a grant is valid only in this process, and is lost at its end. A client then starts another download, which an
-//! unlimited transfer allows.
+//! Such a grant is valid only in this process: another server rejects it, and its end loses it. A new run of the client
+//! then starts another download, which an unlimited transfer allows.
 
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;

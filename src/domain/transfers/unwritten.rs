@@ -2,7 +2,7 @@
 //!
 //! A store without any space refuses the state `deleted`, but still removes the payload. Such a deletion is kept in
 //! memory, so that this process serves the transfer as deleted, and written by the next sweep that finds space. A crash
-//! before then leaves a transfer without its payload, which can be deleted again.
+//! or restart before then leaves a transfer without its payload, which can be deleted again.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -104,7 +104,9 @@ impl Transfers {
         for id in self.0.unwritten_deletions.ids() {
             if let Err(error) = self.write_deletion(id).await {
                 tracing::warn!(%id, error = %chain(&error), "cannot record a deletion, will retry");
-                return;
+                if matches!(error, Error::StorageFull) {
+                    return;
+                }
             }
         }
     }

@@ -53,7 +53,7 @@ struct DailyLimit {
     process: u64,
     /// Bytes caused by one network.
     network: u64,
-    /// Bytes about one transfer.
+    /// Bytes about one transfer, beyond the first bytes of each network.
     transfer: u64,
 }
 
@@ -158,7 +158,7 @@ impl Used {
         let by_transfer = transfer.map(|id| *self.transfers.get_or_insert(id, now, || 0));
         if *share.at(now) >= self.limit.process / 2
             || by_network >= self.limit.network
-            || by_transfer.is_some_and(|bytes| bytes >= self.limit.transfer)
+            || by_network >= FIRST_BYTES && by_transfer.is_some_and(|bytes| bytes >= self.limit.transfer)
         {
             return None;
         }

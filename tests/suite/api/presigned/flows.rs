@@ -64,12 +64,14 @@ async fn s3_both_flows_enforce_the_same_policy() {
     let proof = sgsend::domain::crypto::proof::AccessProof::of(&sgsend::domain::crypto::key::PayloadKey::random());
     let (id, upload) = created(&sender, 3, &format!(r#","access_sha256":"{}""#, proof.digest())).await;
     let anyone = service.public();
-    anyone.post(&path(&id, "download/create-presign-url")).expect_error("access_required").await;
+    // The state is checked before the proof.
+    anyone.post(&path(&id, "download/create-presign-url")).expect_error("not_completed").await;
     assert_eq!(put(&upload, b"abc").await, 200);
     let with_proof =
         |proof: &str| anyone.post(&path(&id, "download/create-presign-url")).header("x-sgsend-access", proof);
     with_proof(&proof.to_text()).expect_error("not_completed").await;
     assert_eq!(complete(&sender, &id).await.status, 200);
+    anyone.post(&path(&id, "download/create-presign-url")).expect_error("access_required").await;
     with_proof(&"0".repeat(64)).expect_error("access_invalid").await;
     assert_eq!(with_proof(&proof.to_text()).send().await.text("mode"), "presigned");
     // Only the creating token may upload to a transfer.

@@ -125,21 +125,23 @@ impl Ballast {
 
     /// Returns the size of a step in bytes.
     fn step(&self) -> u64 {
-        (self.target / STEPS).max(MIN_STEP)
+        (self.target / STEPS / MIN_STEP * MIN_STEP).max(MIN_STEP)
     }
 
     fn refill_locked(&self, file: &mut File) {
         let Ok(mut held) = length(file) else { return };
-        let mut step = self.target.saturating_sub(held);
-        while held < self.target && step >= MIN_STEP {
+        let mut step = self.target;
+        while held < self.target {
             // The last bytes of the disk are not worth several attempts.
             let Ok(room) = free_space_of(file) else { break };
-            step = step.min(self.target - held).min(room / MIN_STEP * MIN_STEP);
-            if step == 0 {
+            step = step.min(room / MIN_STEP * MIN_STEP);
+            // The last step may be shorter, for example after a crash within one.
+            let bytes = step.min(self.target - held);
+            if bytes == 0 {
                 break;
             }
-            match allocate(file, held, held + step) {
-                Ok(()) => held += step,
+            match allocate(file, held, held + bytes) {
+                Ok(()) => held += bytes,
                 Err(_) => step = step / 2 / MIN_STEP * MIN_STEP,
             }
         }

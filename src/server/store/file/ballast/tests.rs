@@ -42,6 +42,19 @@ fn a_full_disk_gets_no_more_of_the_reserve_than_it_needs() {
 }
 
 #[test]
+fn a_reserve_that_lacks_less_than_a_step_is_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Ballast::open(directory.path()));
+    // As after a crash between two blocks.
+    let file = OpenOptions::new().write(true).open(directory.path().join(FILE_NAME)).unwrap();
+    for lacking in [1, MIN_STEP - 1, MIN_STEP, MIN_STEP + 1] {
+        file.set_len(MAX_BYTES - lacking).unwrap();
+        let ballast = Ballast::open(directory.path());
+        assert_eq!(ballast.missing(), 0, "{lacking} bytes are never allocated");
+    }
+}
+
+#[test]
 fn nobody_allocates_again_what_another_process_uses() {
     let directory = tempfile::tempdir().unwrap();
     let (one, other) = (Ballast::open(directory.path()), Ballast::open(directory.path()));
