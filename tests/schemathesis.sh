@@ -39,6 +39,8 @@ work=$(mktemp -d)
 trap 'stop_services; rm -rf "$work"' EXIT
 use_temporary_home "$work/home"
 export FUZZ_KEY=$admin_key
+metrics_key=a-metrics-key-for-fuzzing-long-enough
+export SGSEND_METRICS_KEY=$metrics_key
 
 # storage STORE: prints the storage location.
 storage() {
@@ -63,13 +65,17 @@ start() {
   FUZZ_TOKEN=$("$sgsend" --admin-server "$admin" --quiet token create fuzz)
 }
 
-# fuzz NAME URL EXAMPLES [SCHEME KIND=VALUE]: fuzzes one service, with a credential for the security scheme if given.
+# fuzz NAME URL EXAMPLES [SCHEME KIND=VALUE]…: fuzzes one service, with a credential for each security scheme given.
 # Prints the full output of a failed run, and otherwise the summary.
 failed=()
 fuzz() {
   local name=$1 url=$2 number=$3
   cp "$root/tests/schemathesis/schemathesis.toml" "$work"
-  if [ $# -gt 3 ]; then printf '[auth.openapi.%s]\n%s = "%s"\n' "$4" "${5%%=*}" "${5#*=}" >>"$work/schemathesis.toml"; fi
+  shift 3
+  while [ $# -gt 0 ]; do
+    printf '[auth.openapi.%s]\n%s = "%s"\n' "$1" "${2%%=*}" "${2#*=}" >>"$work/schemathesis.toml"
+    shift 2
+  done
   say "== $name"
   export FUZZ_ANSWERS=$work/answers.json
   curl -sSf -o "$work/document.json" "$url/openapi.json"
@@ -97,11 +103,12 @@ for store in "${stores[@]}"; do
   not_here=()
   # These stores use the bytes flow, which has no presigned URLs.
   if [ "$store" != s3 ]; then not_here=("POST /transfers/id/{transfer_id}/upload/create-presign-urls"); fi
-  fuzz "$store: public" "$FUZZ_PUBLIC" "$examples" sender_token "bearer=$FUZZ_TOKEN"
+  fuzz "$store: public" "$FUZZ_PUBLIC" "$examples" sender_token "bearer=$FUZZ_TOKEN" metrics_key "bearer=$metrics_key"
   reached "$store: public" "${not_here[@]}"
   fuzz "$store: public, without a token" "$FUZZ_PUBLIC" "$((examples / 2))"
   fuzz "$store: admin" "$FUZZ_ADMIN" "$examples" admin_key "api_key=$FUZZ_KEY"
-  reached "$store: admin"
+  # Proofs are given of a generated key only.
+  reached "$store: admin" "POST /auth/prove"
   fuzz "$store: admin, without a key" "$FUZZ_ADMIN" "$((examples / 2))"
   if grep -E 'ERROR|panicked' "$work/log" >&2; then failed+=("$store: the server's log"); fi
   stop_services

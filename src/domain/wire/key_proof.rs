@@ -11,6 +11,7 @@ pub struct ProveKey {
     #[schema(
         min_length = 16,
         max_length = 128,
+        pattern = "^[A-Za-z0-9+/_=-]{16,128}$",
         example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     )]
     pub nonce: String,
