@@ -27,9 +27,9 @@ pub(super) enum DownloadPermission {
 }
 
 impl Transfers {
-    /// Authorises a download in any mode: checks grant, state and access proof.
+    /// Authorises a download in any mode: by a grant, else by the access proof, if the transfer requires one.
     ///
-    /// The state is checked before the proof: wrong proofs for a transfer that serves nobody are not counted.
+    /// The state is checked before a proof: wrong proofs for a transfer that serves nobody are not counted.
     ///
     /// A valid grant replaces the access proof, and still works at the download limit, but not after expiry
     /// or deletion.
@@ -55,14 +55,17 @@ impl Transfers {
             transfer.check_downloadable(now, true)?;
             return Ok(DownloadPermission::ByGrant(live));
         }
-        if known.is_none() {
+        if known.is_none() && transfer.access_sha256.is_some() {
             transfer.check_downloadable(now, false)?;
         }
         self.check_proof(scope, transfer, proof)?;
         match (known, grant) {
             (Some(_), _) => Err(Error::GrantExpired),
             (None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
-            (None, _) => Ok(DownloadPermission::Uncounted),
+            (None, _) => {
+                transfer.check_downloadable(now, false)?;
+                Ok(DownloadPermission::Uncounted)
+            }
         }
     }
 

@@ -103,7 +103,7 @@ async fn files_are_saved_without_service_workers() {
 async fn a_tampered_payload_is_not_saved() {
     let service = Service::on_disk();
     let link = service.upload("large.bin", &content(3_000_000), &["-d", "1"]);
-    let payloads = walkdir::WalkDir::new(service.store()).into_iter().filter_map(Result::ok);
+    let payloads = walkdir::WalkDir::new(service.store().join("payloads")).into_iter().filter_map(Result::ok);
     let payload = payloads.filter(|entry| entry.metadata().is_ok_and(|data| data.is_file() && data.len() > 3_000_000));
     let payload = payload.last().unwrap().into_path();
     let mut sealed = std::fs::read(&payload).unwrap();
