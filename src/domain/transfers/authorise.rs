@@ -27,7 +27,7 @@ pub(super) enum DownloadPermission {
 }
 
 impl Transfers {
-    /// Authorises a download in any mode: by a grant, else by the access proof, if the transfer requires one.
+    /// Authorises a download in any mode: by a grant, else by the access proof.
     ///
     /// The state is checked before a proof: wrong proofs for a transfer that serves nobody are not counted.
     ///

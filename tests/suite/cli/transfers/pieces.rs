@@ -54,10 +54,12 @@ fn any_body_limit_of_at_least_1_mib_suffices() {
         home.run(&["download", link, "-o", "back", "--overwrite"]).text();
         assert!(std::fs::read(home.path().join("back")).unwrap() == content);
         let uploads = proxy.uploads();
-        let (done, finished): (Vec<_>, Vec<_>) = uploads.iter().partition(|(_, status)| *status == 200);
+        let (done, mut rejected): (Vec<_>, Vec<_>) = uploads.iter().partition(|(_, status)| *status == 200);
         assert_eq!(done.iter().map(|(size, _)| *size).max().unwrap(), largest * MIB, "{uploads:?}");
-        // The size that passes is remembered.
-        assert!(finished.len() <= 3 && finished.iter().all(|(_, status)| *status == 413), "{uploads:?}");
+        // The size that passes is remembered. A response that the proxy's reset has overtaken is lost, so its piece is
+        // sent again.
+        rejected.dedup();
+        assert!(rejected.len() <= 3 && rejected.iter().all(|(_, status)| *status == 413), "{uploads:?}");
         let records = recorded_uploads(home, serving, link);
         let [(action, request)] = &records[..] else { panic!("{records:?}") };
         assert_eq!((&action["pieces"], &request["pieces"]), (&done.len().into(), &done.len().into()));
