@@ -15,8 +15,7 @@ use crate::support::{Api, Request, Service, Started, eventually};
 const MAX_GROWTH: u64 = 50_000_000;
 /// Limit on what a stranger adds to the database, without its write-ahead log, in bytes.
 ///
-/// The budgets of one network, and what the pages add. Without budgets, the requests of the short form would add twice as
-/// much.
+/// The budgets of one network, 7 MiB in all, and what the pages of the database add.
 const MAX_DATABASE_GROWTH: u64 = 10_000_000;
 /// Requests of the stranger in the short form. The long form has those of a day at the default rate.
 const REQUESTS: usize = 14_000;
