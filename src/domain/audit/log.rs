@@ -178,7 +178,8 @@ impl AuditLog {
     ///
     /// Its bytes are those of its records, and `further_bytes`.
     ///
-    /// Returns whether the budget and the store have room. The commit must not be applied otherwise.
+    /// Returns whether the budget and the store have room. The commit must not be applied otherwise; the records of its
+    /// request then count as skipped when the request ends.
     pub(crate) fn admit(
         &self,
         scope: &RequestScope,

@@ -182,11 +182,12 @@ impl Writer {
             (records, bytes)
         };
         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
-        if self.store.space().level(self.min_free) >= FreeSpaceLevel::BelowHalfMinimum {
+        let has_space = self.store.space().level(self.min_free) < FreeSpaceLevel::BelowHalfMinimum;
+        let taken = has_space.then(|| budgets.take(charge, entry.network, self.clock.now(), charged)).flatten();
+        if taken.is_none() {
             budgets.skip_charge(charge);
-            return Vec::new();
         }
-        budgets.take(charge, entry.network, self.clock.now(), charged).unwrap_or_default()
+        taken.unwrap_or_default()
     }
 
     /// Takes the records of uploads without a further piece; with `last`, of all uploads.

@@ -178,8 +178,7 @@ pub(super) fn stored_bytes(records: &[(StorageKey, Bytes)]) -> u64 {
 }
 
 impl Budgets {
-    /// Returns the records that `records` creates if the budget has room for them, and charges their bytes. Counts
-    /// the request as skipped otherwise.
+    /// Returns the records that `records` creates if the budget has room for them, and charges their bytes.
     pub(super) fn take<R>(
         &mut self,
         charge: Charge,
@@ -187,7 +186,7 @@ impl Budgets {
         now: Timestamp,
         records: impl FnOnce() -> (R, u64),
     ) -> Option<R> {
-        let taken = match charge {
+        match charge {
             Charge::Transfer(id, kind) => {
                 let used = match kind {
                     BudgetKind::Read => self.reads.get_or_insert_with(|| Used::new(READS)),
@@ -198,11 +197,7 @@ impl Budgets {
             Charge::Service(kind) => {
                 self.service.entry(kind).or_insert_with(|| Used::new(SERVICE)).take(network, None, now, records)
             }
-        };
-        if taken.is_none() {
-            self.skip_charge(charge);
         }
-        taken
     }
 
     /// Counts the request of a charge as skipped, if it belongs to a transfer.

@@ -8,7 +8,11 @@ const OTHER: NetworkKey = NetworkKey::of_test(2);
 const RECORD: u64 = 600;
 
 fn take(budgets: &mut Budgets, charge: Charge, network: NetworkKey, now: Timestamp) -> bool {
-    budgets.take(charge, network, now, || ((), RECORD)).is_some()
+    let taken = budgets.take(charge, network, now, || ((), RECORD)).is_some();
+    if !taken {
+        budgets.skip_charge(charge);
+    }
+    taken
 }
 
 /// Charges records until the budget is exhausted; returns their bytes.
