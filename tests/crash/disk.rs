@@ -145,9 +145,11 @@ impl Disk {
     }
 }
 
-/// Returns whether a file is persistent. `SQLite`'s WAL index (`-shm`) is shared memory and rebuilt on open.
+/// Returns whether the simulated disk has a file.
+///
+/// `SQLite`'s WAL index (`-shm`) is shared memory and rebuilt on open, as is the reserve for a full disk.
 pub(crate) fn is_kept(path: &Path) -> bool {
-    !path.to_string_lossy().ends_with("-shm")
+    !path.to_string_lossy().ends_with("-shm") && !path.ends_with("reserve")
 }
 
 impl Change {

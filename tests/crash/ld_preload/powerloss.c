@@ -59,6 +59,12 @@ static int below(const char *path)
         (path[disk_length] == '/' || path[disk_length] == 0);
 }
 
+static int ends_with(const char *path, const char *end)
+{
+    size_t length = strlen(path), wanted = strlen(end);
+    return length >= wanted && strcmp(path + length - wanted, end) == 0;
+}
+
 static int known(int fd)
 {
     return fd >= 0 && fd < FILES && inodes[fd] != 0;
@@ -110,9 +116,9 @@ static int opened(int (*open_it)(const char *, int, ...), const char *path, int 
         free(directories[fd]);
         directories[fd] = S_ISDIR(found.st_mode) ? strdup(path) : NULL;
         inodes[fd] = found.st_ino;
-        /* Shared memory does not survive a power loss. */
-        size_t length = strlen(path);
-        if (length > 4 && strcmp(path + length - 4, "-shm") == 0)
+        /* Shared memory does not survive a power loss, and the content of the reserve has no meaning. Blocks of the
+           reserve are allocated by direct system calls, which this library does not see. */
+        if (ends_with(path, "-shm") || ends_with(path, "/reserve"))
             inodes[fd] = 0;
         else if (flags & O_CREAT)
             record('o', found.st_ino, 0, 0, path, NULL, NULL, 0);
