@@ -1,7 +1,7 @@
 //! Pieces of uploads. The successful upload requests of a transfer share one request record and one action record.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use super::{Action, ClientSummary, Record, RequestRecord};
@@ -15,7 +15,7 @@ const CAPACITY: usize = 4_096;
 
 /// Records of uploads that are waiting for their next piece.
 #[derive(Debug, Default)]
-pub(super) struct Pieces(HashMap<TransferId, UploadRecords>);
+pub(super) struct Pieces(BTreeMap<TransferId, UploadRecords>);
 
 /// Request record and action record of the pieces of one upload.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Pieces {
 
     /// Takes the records of uploads without a piece for a minute; with `all`, of every upload.
     pub(super) fn take_quiet(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, UploadRecords)> {
-        self.0.extract_if(|_, upload| all || now.since(upload.action.at) >= QUIET_TIME).collect()
+        self.0.extract_if(.., |_, upload| all || now.since(upload.action.at) >= QUIET_TIME).collect()
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Executor {
 pub(super) enum Step {
     /// The task of this number ran.
     Ran(u64),
-    /// All tasks wait for a timer.
+    /// No task is ready before a timer, or a task outside the executor, wakes one.
     Waiting,
     /// No task is left.
     Idle,
@@ -58,7 +58,7 @@ impl Executor {
         Self { spawner: Rc::default(), tasks: Vec::new(), random: SplitMix64::new(seed), uneven, spawned: 0 }
     }
 
-    /// Runs one ready task until it gives way.
+    /// Polls a randomly chosen ready task once. Its chance is proportional to its weight.
     pub(super) fn step(&mut self) -> Step {
         self.take_spawned();
         let is_ready = |task: &&Task| task.woken.0.load(Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Executor {
         Step::Ran(number)
     }
 
-    /// Drops the tasks of a crashed server where they are.
+    /// Drops the tasks of a crashed server, each at the await point that it has reached.
     pub(super) fn crash(&mut self, server: usize) {
         self.take_spawned();
         self.tasks.retain(|task| task.server != Some(server));
@@ -91,7 +91,7 @@ impl Executor {
 
     fn take_spawned(&mut self) {
         for (server, future) in self.spawner.take() {
-            // Weights of 1 to 64: a task with a small weight is as slow as one whose packets are delayed.
+            // A task with weight 1 rarely runs beside one with 64, which simulates a slow network or machine.
             let weight = if self.uneven { 1 << (self.random.next() % 4 * 2) } else { 1 };
             let woken = Arc::new(Woken(AtomicBool::new(true)));
             let waker = Waker::from(woken.clone());

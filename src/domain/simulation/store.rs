@@ -102,6 +102,10 @@ impl SharedStore {
         result
     }
 
+    fn count_torn(&self, is_torn: bool) {
+        self.world.state().counts.torn_commits += u64::from(is_torn);
+    }
+
     /// Writes the object of `change` again, so that its version differs.
     fn touch(&self, change: &Change) {
         if let Ok(Some(found)) = at_once(self.memory().get(&change.key)) {
@@ -154,19 +158,22 @@ impl Records for SharedStore {
         }
         // Like in a bucket: schedule entries, then the change with its records, then removals.
         let Commit { schedule, change, records, counter_delta, removals, may_use_reserve: _ } = commit;
-        if !schedule.is_empty() {
+        let is_scheduled = !schedule.is_empty();
+        if is_scheduled {
             self.apply(Commit { schedule, ..Commit::default() }).await?;
         }
         let changes = change.is_some();
-        let version = if changes || !records.is_empty() {
-            self.apply(Commit { change, records, counter_delta, ..Commit::default() }).await?
-        } else {
-            None
-        };
+        let mut version = None;
+        if changes || !records.is_empty() {
+            let applied = self.apply(Commit { change, records, counter_delta, ..Commit::default() }).await;
+            self.count_torn(is_scheduled && applied.is_err());
+            version = applied?;
+        }
         if !removals.is_empty() {
-            match self.apply(Commit { removals, ..Commit::default() }).await {
-                Err(_) if changes => self.world.state().counts.torn_commits += 1,
-                removed => drop(removed?),
+            let removed = self.apply(Commit { removals, ..Commit::default() }).await;
+            self.count_torn(changes && removed.is_err());
+            if !changes {
+                removed?;
             }
         }
         Ok(version)

@@ -1,4 +1,5 @@
 use std::panic::catch_unwind;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -8,6 +9,8 @@ use super::world::Counts;
 
 /// Number of schedules, unless `SGSEND_SCHEDULES` sets it.
 const SCHEDULES: u64 = 1_000;
+/// Number of schedules that are compared with those of another process.
+const OTHER_PROCESS: u64 = 100;
 /// Number of failed schedules after which no other is started.
 const MAX_FAILURES: usize = 8;
 /// Number of last steps shown of a failed schedule.
@@ -76,6 +79,9 @@ fn servers_over_one_store_keep_every_promise() {
     let (counts, digest, ran) = total.into_inner().unwrap();
     println!("simulation: {ran} schedules from SGSEND_SEED={first} in {:.1?}, digest {digest:016x}", started.elapsed());
     println!("simulation: {counts:?}");
+    if ran >= SCHEDULES {
+        assert!(counts.all_occurred(), "a kind of fault never occurred");
+    }
     let mut failed = failed.into_inner().unwrap();
     failed.sort();
     if let Some((seed, _)) = failed.first() {
@@ -92,4 +98,15 @@ fn a_seed_repeats_its_schedule_exactly() {
         assert!(first == second, "seed {seed} does not repeat its schedule");
         assert_eq!(run_guarded(seed, false).digest, first.digest, "a trace changes the schedule of seed {seed}");
     }
+}
+
+/// Runs the first schedules again in another process, whose hash maps have another order.
+#[test]
+fn a_seed_repeats_its_schedule_in_another_process() {
+    let digest = (1..=OTHER_PROCESS).fold(0_u64, |sum, seed| sum.wrapping_add(run_guarded(seed, false).digest));
+    let mut other = Command::new(std::env::current_exe().unwrap());
+    other.args(["--exact", "domain::simulation::tests::servers_over_one_store_keep_every_promise", "--nocapture"]);
+    let output = other.env("SGSEND_SEED", "1").env("SGSEND_SCHEDULES", OTHER_PROCESS.to_string()).output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(output.contains(&format!("digest {digest:016x}")), "not {digest:016x}: {output}");
 }

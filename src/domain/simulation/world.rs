@@ -46,6 +46,14 @@ impl Counts {
         self.clock_jumps += other.clock_jumps;
         self.lost_responses += other.lost_responses;
     }
+
+    /// Returns whether each kind of fault occurred.
+    pub(super) fn all_occurred(&self) -> bool {
+        let Self { conflicts, lost_answers, errors, torn_commits, crashes, clock_jumps, lost_responses, .. } = *self;
+        [conflicts, lost_answers, errors, torn_commits, crashes, clock_jumps, lost_responses]
+            .iter()
+            .all(|&count| count > 0)
+    }
 }
 
 /// Fault of one store operation.

@@ -4,7 +4,7 @@
 //! memory, so that this process serves the transfer as deleted, and written by the next sweep that finds space. A crash
 //! or restart before then leaves a transfer without its payload, which can be deleted again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::{Transfers, status_change};
@@ -20,7 +20,7 @@ const MAX_UNWRITTEN: usize = 10_000;
 
 /// The deletions of this process that are not yet in the store.
 #[derive(Default)]
-pub(super) struct UnwrittenDeletions(Mutex<HashMap<TransferId, UnwrittenDeletion>>);
+pub(super) struct UnwrittenDeletions(Mutex<BTreeMap<TransferId, UnwrittenDeletion>>);
 
 /// Deletion whose payload is removed, and whose state is not yet in the store.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl UnwrittenDeletions {
         self.with(|all| all.keys().copied().collect())
     }
 
-    fn with<T>(&self, read: impl FnOnce(&mut HashMap<TransferId, UnwrittenDeletion>) -> T) -> T {
+    fn with<T>(&self, read: impl FnOnce(&mut BTreeMap<TransferId, UnwrittenDeletion>) -> T) -> T {
         read(&mut self.0.lock().expect("the lock is never poisoned"))
     }
 }

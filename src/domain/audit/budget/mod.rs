@@ -1,6 +1,6 @@
 //! Daily limits on the bytes of audit records that requests of strangers may add to the store.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ pub(super) struct Budgets {
     rejections: Option<Used>,
     service: HashMap<ServiceRequestKind, Used>,
     reports: DailyBytes,
-    suppressed: HashMap<TransferId, SuppressedRecords>,
+    suppressed: BTreeMap<TransferId, SuppressedRecords>,
 }
 
 /// Bytes used out of one [`DailyLimit`].

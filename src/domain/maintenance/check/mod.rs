@@ -6,7 +6,7 @@ mod payloads;
 mod quotas;
 mod transfers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -60,7 +60,7 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
         store,
         report: CheckReport::default(),
         scheduled: HashSet::new(),
-        tokens: HashMap::new(),
+        tokens: BTreeMap::new(),
         sums: StatusSums::default(),
         bytes_stored: 0,
     };
@@ -80,7 +80,7 @@ struct Check<'a> {
     store: &'a dyn Store,
     report: CheckReport,
     scheduled: HashSet<TransferId>,
-    tokens: HashMap<TokenId, Account>,
+    tokens: BTreeMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,
 }
