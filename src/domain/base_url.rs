@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use crate::domain::address::is_loopback;
+
 /// Base URL of a server's routes: `http` or `https`, a host, and an optional base path.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl(Url);
@@ -68,8 +70,8 @@ impl BaseUrl {
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
             Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Ipv4(address)) => is_loopback(address.into()),
+            Some(Host::Ipv6(address)) => is_loopback(address.into()),
             None => false,
         }
     }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 #[schema(value_type = u64, example = 1_767_225_600_000_u64)]
 pub struct Timestamp(u64);
 
-/// Last second that [`Timestamp::civil`] can format: the end of the year 9999, UTC.
+/// Latest second that [`Timestamp::civil`] formats, the end of the year 9999 (UTC). Later ones are formatted like this.
 const LAST_CIVIL_SECOND: u64 = 253_402_300_799;
 
 impl Timestamp {
@@ -85,7 +85,7 @@ impl Timestamp {
     }
 }
 
-/// A UTC day, as `yyyy-mm-dd`.
+/// Text of a UTC day, `yyyy-mm-dd`. Text from a store is not checked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, example = "2026-01-31")]

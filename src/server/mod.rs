@@ -39,7 +39,7 @@ pub use net::tls::TlsError;
 pub use settings::{DEFAULT_RETENTION, RateMode, Settings, TlsFiles};
 pub use store::{FolderState, InvalidStorageLocation, StorageLocation};
 
-use crate::domain::address::AddressPolicy;
+use crate::domain::address::{AddressPolicy, is_loopback};
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
 use crate::domain::clock::{Clock, ClockGuard};
 use crate::domain::id::RecordIds;
@@ -48,7 +48,7 @@ use crate::domain::store::{StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use metrics::Metrics;
-use net::client_address::UnnamedProxy;
+use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
 use net::fd_limit::Possible;
 use net::listener::Listener;
@@ -121,7 +121,7 @@ impl Server {
             clock,
             ids,
             client_address: settings.client_address.clone(),
-            unnamed_proxy: UnnamedProxy::default(),
+            untrusted_proxy: UntrustedProxy::default(),
             addresses: AddressPolicy::new(settings.ip_mode),
             audit,
             transfers,
@@ -162,10 +162,10 @@ impl Server {
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
             let address = socket.local_addr().map_err(StartError::Listener)?;
-            let loopback = settings::is_loopback(address);
-            let published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
-            let proxied = published || !self.settings.client_address.proxies.is_empty();
-            let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
+            let is_published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
+            let is_proxied = !self.settings.client_address.proxies.is_empty();
+            let is_reachable = !is_loopback(address.ip()) || is_published || is_proxied;
+            let limiter = self.settings.rate.limit(is_reachable).map(RateLimiter::new).map(Arc::new);
             let connection_limit =
                 ConnectionLimit::new(AppState(self.app.clone()), timeouts.max_connections, limiter.is_some());
             let router = router::router(&self.app, service, &self.settings, limiter);

@@ -9,6 +9,7 @@ use http::HeaderName;
 use super::admin_key::AdminKey;
 use super::metrics_key::MetricsKey;
 use super::store::{Durability, StorageLocation};
+use crate::domain::address::is_loopback;
 use crate::domain::audit::{IpMode, ServiceName, WriteMode};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::Limits;
@@ -50,7 +51,7 @@ pub struct Settings {
     pub min_free: MinFreeSpace,
     /// Mode of writing the audit records of reads and error responses.
     pub audit: WriteMode,
-    /// Timeouts, the minimum rate, and the connection limit.
+    /// Timeouts, the minimum rate of bodies, and the limits on connections and payload streams.
     pub timeouts: Timeouts,
     /// Whether payloads may pass through this service if clients can also reach the store directly.
     pub bytes_fallback: bool,
@@ -60,7 +61,7 @@ pub struct Settings {
     ///
     /// Certificates name the public service, so a command on this machine could not verify them for a loopback address.
     pub plain_loopback_admin: bool,
-    /// Name of the header and of the cookie that carry the admin key.
+    /// Name of the header with the admin key, and of the session cookie.
     pub auth_name: HeaderName,
     /// The admin key, required by the admin service.
     pub admin_key: Option<AdminKey>,
@@ -98,14 +99,9 @@ impl Settings {
     /// Returns whether a service that listens on `address` serves TLS.
     #[must_use]
     pub fn is_encrypted(&self, service: ServiceName, address: SocketAddr) -> bool {
-        let is_exempt = self.plain_loopback_admin && service == ServiceName::Admin && is_loopback(address);
+        let is_exempt = self.plain_loopback_admin && service == ServiceName::Admin && is_loopback(address.ip());
         self.tls.is_some() && !is_exempt
     }
-}
-
-/// Returns whether only this machine can connect to `address`.
-pub(super) fn is_loopback(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
 }
 
 /// The mode of rate limiting.
@@ -113,7 +109,8 @@ pub(super) fn is_loopback(address: SocketAddr) -> bool {
 pub enum RateMode {
     /// [`RateLimit::default`], but no limit if only this machine can reach the service.
     ///
-    /// Only this machine can reach a service on a loopback address without a proxy in the configuration.
+    /// Other machines cannot reach a service that listens on a loopback address, if its configuration has neither a trusted
+    /// proxy nor a public URL with another host.
     #[default]
     WhenReachable,
     /// The given limit.
@@ -123,11 +120,11 @@ pub enum RateMode {
 }
 
 impl RateMode {
-    /// Returns the limit for a service that listens on a `loopback` address or not, behind a proxy or not.
+    /// Returns the limit for a service. `is_reachable`: whether other machines can reach the service.
     #[must_use]
-    pub fn limit(self, loopback: bool, proxied: bool) -> Option<RateLimit> {
+    pub fn limit(self, is_reachable: bool) -> Option<RateLimit> {
         match self {
-            Self::WhenReachable => (!loopback || proxied).then(RateLimit::default),
+            Self::WhenReachable => is_reachable.then(RateLimit::default),
             Self::Limited(limit) => Some(limit),
             Self::Unlimited => None,
         }
@@ -149,14 +146,13 @@ mod tests {
 
     #[test]
     fn rate_limits_apply_by_default_to_reachable_services() {
-        let limit = |rate: RateMode, loopback, proxied| rate.limit(loopback, proxied);
-        assert_eq!(limit(RateMode::default(), true, false), None);
-        for (loopback, proxied) in [(true, true), (false, false), (false, true)] {
-            assert_eq!(limit(RateMode::default(), loopback, proxied), Some(RateLimit::default()));
-            assert_eq!(limit(RateMode::Unlimited, loopback, proxied), None);
-        }
+        assert_eq!(RateMode::default().limit(false), None);
+        assert_eq!(RateMode::default().limit(true), Some(RateLimit::default()));
         let low: RateLimit = "1/s".parse().unwrap();
-        assert_eq!(limit(RateMode::Limited(low), true, false), Some(low));
+        for is_reachable in [false, true] {
+            assert_eq!(RateMode::Unlimited.limit(is_reachable), None);
+            assert_eq!(RateMode::Limited(low).limit(is_reachable), Some(low));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::domain::store::{Store, StoreHeader};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
-use crate::server::net::client_address::{ClientAddressResolver, UnnamedProxy};
+use crate::server::net::client_address::{ClientAddressResolver, UntrustedProxy};
 use crate::server::net::payload_limit::PayloadLimit;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::response_budget::ResponseBudget;
@@ -31,7 +31,7 @@ pub(super) struct App {
     pub(super) clock_guard: ClockGuard,
     pub(super) ids: Arc<RecordIds>,
     pub(super) client_address: ClientAddressResolver,
-    pub(super) unnamed_proxy: UnnamedProxy,
+    pub(super) untrusted_proxy: UntrustedProxy,
     pub(super) addresses: AddressPolicy,
     pub(super) audit: AuditLog,
     pub(super) transfers: Transfers,

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::cli::failure::Failure;
 use crate::cli::input::secret::{SecretSource, SecretText};
 
 /// Names of all variables that [`Environment`] reads.
@@ -21,7 +22,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "SGSEND_CONFIG",
 ];
 
-/// Settings from environment variables. An empty variable counts as unset.
+/// Settings from environment variables. An empty variable counts as unset; a secret takes precedence over its file.
 #[derive(Clone, Default)]
 pub(crate) struct Environment {
     pub server: Option<String>,
@@ -38,29 +39,35 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Reads the environment of this process.
-    pub(crate) fn read() -> Self {
-        Self::from(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(OsString::into_string))
+    ///
+    /// # Errors
+    /// A usage error that names a text variable that is not UTF-8. Paths may have any bytes.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        Self::read_from(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
     }
 
-    fn from(variable: impl Fn(&str) -> Option<Result<String, OsString>>) -> Self {
-        let text = |name| variable(name).and_then(Result::ok);
-        let path = |name| variable(name).map(|value| value.map_or_else(PathBuf::from, PathBuf::from));
-        let secret = |name, file_name| {
-            let text = text(name).map(|text| SecretSource::Text(text.into()));
-            text.or_else(|| path(file_name).map(SecretSource::File))
+    fn read_from(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
+        let text_of = |name: &str| {
+            let text = lookup(name).map(OsString::into_string).transpose();
+            text.map_err(|_| Failure::usage(format!("{name} is not valid UTF-8")).hint("correct or unset the variable"))
         };
-        Self {
-            server: text("SGSEND_SERVER"),
-            admin_server: text("SGSEND_ADMIN_SERVER"),
-            link_server: text("SGSEND_LINK_SERVER"),
-            token: secret("SGSEND_TOKEN", "SGSEND_TOKEN_FILE"),
-            admin_key: secret("SGSEND_ADMIN_KEY", "SGSEND_ADMIN_KEY_FILE"),
-            auth_name: text("SGSEND_AUTH_NAME"),
-            passphrase_file: path("SGSEND_PASSPHRASE_FILE"),
-            key: text("SGSEND_KEY").map(SecretText::from),
-            profile: text("SGSEND_PROFILE"),
-            config: path("SGSEND_CONFIG"),
-        }
+        let path_of = |name| lookup(name).map(PathBuf::from);
+        let secret_of = |name, file_name| {
+            let text = text_of(name)?.map(|text| SecretSource::Text(text.into()));
+            Ok(text.or_else(|| path_of(file_name).map(SecretSource::File)))
+        };
+        Ok(Self {
+            server: text_of("SGSEND_SERVER")?,
+            admin_server: text_of("SGSEND_ADMIN_SERVER")?,
+            link_server: text_of("SGSEND_LINK_SERVER")?,
+            token: secret_of("SGSEND_TOKEN", "SGSEND_TOKEN_FILE")?,
+            admin_key: secret_of("SGSEND_ADMIN_KEY", "SGSEND_ADMIN_KEY_FILE")?,
+            auth_name: text_of("SGSEND_AUTH_NAME")?,
+            passphrase_file: path_of("SGSEND_PASSPHRASE_FILE"),
+            key: text_of("SGSEND_KEY")?.map(SecretText::from),
+            profile: text_of("SGSEND_PROFILE")?,
+            config: path_of("SGSEND_CONFIG"),
+        })
     }
 }
 
@@ -68,16 +75,29 @@ impl Environment {
 mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
+    use std::os::unix::ffi::OsStringExt;
 
     use super::*;
 
     #[test]
     fn names_lists_every_variable_that_is_read() {
         let read = RefCell::new(BTreeSet::new());
-        Environment::from(|name| {
+        let environment = Environment::read_from(|name| {
             read.borrow_mut().insert(name.to_owned());
             None
         });
+        assert!(environment.is_ok());
         assert_eq!(read.into_inner(), NAMES.iter().map(ToString::to_string).collect());
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_an_error_and_a_path_is_not() {
+        let no_text = OsString::from_vec(b"caf\xe9".to_vec());
+        for name in NAMES {
+            let environment = Environment::read_from(|asked| (asked == name).then(|| no_text.clone()));
+            let is_path = name.ends_with("_FILE") || name == "SGSEND_CONFIG";
+            assert_eq!(environment.is_ok(), is_path, "{name}");
+            assert!(environment.err().is_none_or(|failure| failure.message.contains(name)), "{name}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 use super::paths;
+use crate::domain::address::is_loopback;
 use crate::domain::base_url::BaseUrl;
 
 /// Maximum number of recorded origins; each start on another port adds one.
@@ -19,7 +20,7 @@ const MAX_ORIGINS: usize = 64;
 pub(crate) struct GeneratedKey {
     /// File with the key: one line, mode 0600.
     key: PathBuf,
-    /// File with the origins, one in a line, the latest at the end.
+    /// File with the origins, one per line, the latest last.
     origins: PathBuf,
 }
 
@@ -35,8 +36,8 @@ impl GeneratedKey {
     }
 
     /// Records that a service uses the key at `origin`, such as `http://127.0.0.1:8081`.
-    pub(crate) fn bind_to(&self, origin: &str) -> io::Result<()> {
-        // Lets concurrent starts keep each other's origins. The key file is never replaced.
+    pub(crate) fn record_origin(&self, origin: &str) -> io::Result<()> {
+        // Concurrent starts must not lose an origin. The lock is on the key file, since each write replaces the other.
         let lock = File::open(&self.key)?;
         lock.lock()?;
         let mut origins = self.origins()?;
@@ -53,7 +54,7 @@ impl GeneratedKey {
         file.persist(&self.origins).map(drop).map_err(|error| error.error)
     }
 
-    /// Returns the addresses of the services at `base_url` that use the key, the latest first.
+    /// Returns the recorded loopback addresses that match `base_url`, the latest first.
     ///
     /// `localhost` stands for any loopback address on which such a service has listened at this port.
     pub(crate) fn addresses_at(&self, base_url: &BaseUrl) -> Vec<SocketAddr> {
@@ -67,7 +68,7 @@ impl GeneratedKey {
             (bound.scheme(), bound.port_or_known_default()) == (url.scheme(), url.port_or_known_default())
                 && (matches!(url.host(), Some(Host::Domain(_))) || bound.host() == url.host())
         });
-        bound.filter_map(|bound| address(&bound)).filter(|address| address.ip().is_loopback()).collect()
+        bound.filter_map(|bound| address(&bound)).filter(|address| is_loopback(address.ip())).collect()
     }
 
     /// Returns the recorded origins, the latest last.
@@ -109,7 +110,7 @@ mod tests {
         };
         assert_eq!(addresses("http://127.0.0.1:8081"), [""; 0]);
         for origin in ["http://127.0.0.1:8081", "http://[::1]:8081", "https://127.0.0.1:8443", "http://127.0.0.1"] {
-            key.bind_to(origin).unwrap();
+            key.record_origin(origin).unwrap();
         }
         assert_eq!(addresses("http://127.0.0.1:8081/base"), ["127.0.0.1:8081"]);
         assert_eq!(addresses("http://[::1]:8081"), ["[::1]:8081"]);
@@ -128,7 +129,7 @@ mod tests {
         ] {
             assert_eq!(addresses(other), [""; 0], "{other}");
         }
-        key.bind_to("http://127.0.0.1:8081").unwrap();
+        key.record_origin("http://127.0.0.1:8081").unwrap();
         assert_eq!(addresses("http://localhost:8081"), ["127.0.0.1:8081", "[::1]:8081"], "the latest is not first");
     }
 
@@ -137,7 +138,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = key_in(folder.path());
         for port in 1000..1100 {
-            key.bind_to(&format!("http://127.0.0.1:{port}")).unwrap();
+            key.record_origin(&format!("http://127.0.0.1:{port}")).unwrap();
         }
         let origins = key.origins().unwrap();
         assert_eq!((origins.len(), origins.last().unwrap().as_str()), (MAX_ORIGINS, "http://127.0.0.1:1099"));
@@ -146,7 +147,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            key.bind_to("http://127.0.0.1:1").unwrap();
+            key.record_origin("http://127.0.0.1:1").unwrap();
             assert_eq!(fs::metadata(&key.origins).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }

@@ -53,7 +53,7 @@ impl Context {
         interrupt: Interrupt,
         writes_profile: bool,
     ) -> Result<Self> {
-        let environment = Environment::read();
+        let environment = Environment::read()?;
         let named_file = global.config.clone().or_else(|| environment.config.clone());
         let config_required = named_file.is_some() && !writes_profile;
         let config_file = named_file.or_else(paths::config_file);

@@ -17,6 +17,12 @@ use super::id::hex;
 use super::timestamp::{Day, Timestamp};
 use crate::domain::crypto::random;
 
+/// Returns whether only this machine can connect to `address`. IPv4-mapped loopback addresses count.
+#[must_use]
+pub fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
 /// Anonymises client addresses for audit records, and derives the keys that rate limits count by.
 ///
 /// In [`IpMode::Hashed`] a pseudonym is the first 64 bits of HMAC-SHA256 under a 32-byte random salt. The salt is drawn

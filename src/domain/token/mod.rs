@@ -31,26 +31,9 @@ pub struct PlainToken {
     secret: Zeroizing<[u8; 32]>,
 }
 
-/// Maximum length of a token's name, in characters.
-const MAX_NAME_CHARS: usize = 100;
-
-/// Text that cannot name a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {MAX_NAME_CHARS} characters and no control characters")]
-pub struct InvalidTokenName;
-
-/// Checks the name of a new token.
-///
-/// # Errors
-/// [`InvalidTokenName`] if it is empty, too long, or contains control characters.
-pub fn check_name(name: &str) -> Result<(), InvalidTokenName> {
-    let is_valid = (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if is_valid { Ok(()) } else { Err(InvalidTokenName) }
-}
-
 /// Text that is not a well-formed sender token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a sender token consists of sgs_, 16 hex digits, _ and 64 hex digits")]
+#[error("a sender token consists of sgs_, 16 lower-case hex digits, _ and 64 lower-case hex digits")]
 pub struct InvalidToken;
 
 impl PlainToken {
@@ -66,10 +49,10 @@ impl PlainToken {
         self.token_id
     }
 
-    /// Returns the hash of the secret, for storage.
+    /// Returns the digest of the secret, for the store.
     #[must_use]
-    pub fn hash_secret(&self) -> HashedToken {
-        HashedToken(Sha256::of(self.secret.as_slice()))
+    pub fn secret_digest(&self) -> SecretDigest {
+        SecretDigest(Sha256::of(self.secret.as_slice()))
     }
 
     /// Formats the token, including its secret, for the sender.
@@ -98,7 +81,24 @@ impl FromStr for PlainToken {
 /// SHA-256 of a token's secret; the store never contains the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct HashedToken(Sha256);
+pub struct SecretDigest(Sha256);
+
+/// Maximum length of a token's name, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// Text that cannot name a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {MAX_NAME_CHARS} characters and no control characters")]
+pub struct InvalidTokenName;
+
+/// Checks the name of a new token.
+///
+/// # Errors
+/// [`InvalidTokenName`] if it is empty, too long, or contains control characters.
+pub fn check_name(name: &str) -> Result<(), InvalidTokenName> {
+    let is_valid = (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if is_valid { Ok(()) } else { Err(InvalidTokenName) }
+}
 
 /// Status of a sender token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -122,7 +122,7 @@ pub struct Token {
     /// Name chosen by the admin.
     pub name: String,
     /// SHA-256 of the secret.
-    pub secret_sha256: HashedToken,
+    pub secret_sha256: SecretDigest,
     /// Creation time.
     pub created_at: Timestamp,
     /// Expiry time; `None` if the token never expires.
@@ -185,7 +185,7 @@ mod tests {
             v: V1,
             token_id: plain.token_id(),
             name: "press office".to_owned(),
-            secret_sha256: plain.hash_secret(),
+            secret_sha256: plain.secret_digest(),
             created_at: Timestamp::from_millis(0),
             expires_at: Some(Timestamp::from_millis(100)),
             revoked_at: None,
@@ -200,7 +200,7 @@ mod tests {
         let text = plain.to_text();
         assert_eq!(text.len(), 85);
         let parsed: PlainToken = text.parse().unwrap();
-        assert_eq!(parsed.hash_secret(), plain.hash_secret());
+        assert_eq!(parsed.secret_digest(), plain.secret_digest());
         assert_eq!(parsed.token_id(), plain.token_id());
         for bad in ["", "sgs_", "sgs__", &text[1..], &text[..84], &text.to_uppercase(), &format!("{}0", *text)] {
             assert!(bad.parse::<PlainToken>().is_err(), "{bad:?} is accepted");

@@ -15,11 +15,11 @@ use crate::domain::wire::{CreateToken, Page, TokenCounts, TokenItem};
 
 /// Maximum lifetime of a token with an expiry time: 36 500 days.
 ///
-/// Tokens without `expires_in_s` never expire. Much later expiry times would not be exact numbers in every JSON parser.
+/// Tokens without `expires_in_s` never expire.
 const MAX_LIFETIME: Duration = Duration::from_hours(24 * 36_500);
 
-/// Maximum quota: the largest value of its documented type, a signed 64-bit integer.
-const MAX_QUOTA: u64 = i64::MAX.cast_unsigned();
+/// Maximum quota: the largest integer that every JSON parser reads exactly.
+const MAX_QUOTA: u64 = (1 << 53) - 1;
 
 /// Sender tokens of a store.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl Tokens {
             v: V1,
             token_id: plain.token_id(),
             name: request.name,
-            secret_sha256: plain.hash_secret(),
+            secret_sha256: plain.secret_digest(),
             created_at: now,
             expires_at: request.expires_in_s.map(|seconds| now.plus(Duration::from_secs(seconds))),
             revoked_at: None,
@@ -90,6 +90,7 @@ impl Tokens {
         found.value.check(&plain, now)?;
         scope.set_token(found.value.token_id);
         let mut token = found.value;
+        // Most requests need no write. The swap checks again, since another server may have recorded the use.
         if token.record_use(now) {
             // A failure to record the use is logged, but does not fail the request.
             let recorded = swap(

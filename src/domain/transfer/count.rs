@@ -2,11 +2,16 @@
 
 use super::Transfer;
 
-/// Maximum number of kept marks: writes by other servers between a failed write and its retry.
+/// Maximum number of kept marks.
+///
+/// A retry recognises that its first attempt took effect if fewer other writes came in between. After more, the downloads
+/// are counted twice.
 const MAX_COUNT_MARKS: usize = 16;
 
 impl Transfer {
-    /// Adds to the download count; returns `false` if the write with this mark has done so.
+    /// Adds `downloads` to the count, unless an earlier write with this `mark` added them.
+    ///
+    /// Returns whether the count was changed.
     pub fn add_downloads(&mut self, downloads: u64, mark: u32) -> bool {
         if self.count_marks.contains(&mark) {
             return false;

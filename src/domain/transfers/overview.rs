@@ -48,7 +48,7 @@ impl Transfers {
             storage: self.storage_space(),
             days,
             as_of: now,
-            unnamed_proxy: None,
+            untrusted_proxy: None,
         })
     }
 

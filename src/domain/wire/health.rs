@@ -27,7 +27,7 @@ pub struct Health {
     pub limits: HealthLimits,
     /// Whether this request came through a proxy that the service does not know; absent means no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub behind_unnamed_proxy: bool,
+    pub behind_untrusted_proxy: bool,
 }
 
 /// Limits of a service for transfers.

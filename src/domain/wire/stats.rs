@@ -26,7 +26,7 @@ pub struct StatsOverview {
     pub as_of: Timestamp,
     /// Address of a proxy that this process does not know; absent if no request came through one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unnamed_proxy: Option<String>,
+    pub untrusted_proxy: Option<String>,
 }
 
 /// Tokens by status.

@@ -39,7 +39,7 @@ fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
         service,
         mode: app.transfers.mode(),
         limits: app.transfers.settings().limits.into(),
-        behind_unnamed_proxy: peer.is_some_and(|peer| app.client_address.is_unnamed_proxy(peer, &request.headers)),
+        behind_untrusted_proxy: peer.is_some_and(|peer| app.client_address.is_untrusted_proxy(peer, &request.headers)),
     }
 }
 

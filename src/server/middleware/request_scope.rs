@@ -70,8 +70,8 @@ fn request_info(
 ) -> RequestInfo {
     let now = app.now();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    if let Some(peer) = peer.filter(|peer| app.client_address.is_unnamed_proxy(*peer, request.headers())) {
-        app.unnamed_proxy.notice(peer.to_canonical());
+    if let Some(peer) = peer.filter(|peer| app.client_address.is_untrusted_proxy(*peer, request.headers())) {
+        app.untrusted_proxy.notice(peer.to_canonical());
     }
     let address = peer.map(|peer| app.client_address.of(peer, request.headers()));
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());

@@ -29,9 +29,9 @@ impl Default for ClientAddressResolver {
 
 /// The first proxy that was not named with `--trusted-proxy`, and sent a forwarded header.
 #[derive(Debug, Default)]
-pub(crate) struct UnnamedProxy(OnceLock<IpAddr>);
+pub(crate) struct UntrustedProxy(OnceLock<IpAddr>);
 
-impl UnnamedProxy {
+impl UntrustedProxy {
     /// Records the proxy, and logs a warning for the first one of this process.
     pub(crate) fn notice(&self, address: IpAddr) {
         if self.0.set(address).is_ok() {
@@ -51,7 +51,7 @@ impl UnnamedProxy {
 
 impl ClientAddressResolver {
     /// Returns whether a request with `headers` arrived through the proxy `peer`, which is not trusted.
-    pub(crate) fn is_unnamed_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    pub(crate) fn is_untrusted_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let usual = FORWARDED_HEADERS.iter().any(|name| headers.contains_key(name));
         (usual || headers.contains_key(&self.header)) && !self.proxies.trusts(peer.to_canonical())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Maximum number of in-flight requests per connection.
-pub(super) const MAX_REQUESTS_PER_CONNECTION: u32 = 32;
+pub(super) const MAX_IN_FLIGHT_PER_CONNECTION: u32 = 32;
 
 /// Request slots of one connection; further requests wait for a free slot.
 ///
@@ -26,8 +26,8 @@ pub(crate) struct RequestSlot {
 
 impl RequestSlots {
     /// Creates `max` request slots for a connection. `connection` is the permit from the listener for this connection.
-    pub(crate) fn new(max: usize, connection: OwnedSemaphorePermit) -> Self {
-        Self { slots: Arc::new(Semaphore::new(max)), connection: Arc::new(connection) }
+    pub(crate) fn new(max: u32, connection: OwnedSemaphorePermit) -> Self {
+        Self { slots: Arc::new(Semaphore::new(max as usize)), connection: Arc::new(connection) }
     }
 
     /// Waits for a free slot.

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::connection_info::{IsTls, LocalAddress, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
-use super::in_flight::{MAX_REQUESTS_PER_CONNECTION, RequestSlots};
+use super::in_flight::{MAX_IN_FLIGHT_PER_CONNECTION, RequestSlots};
 use super::timeouts::Timeouts;
 use super::write_timeout::{PayloadMark, WriteLimits, WriteTimeout};
 
@@ -114,7 +114,7 @@ impl Shared {
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let local = LocalAddress(stream.local_addr()?);
-        let request_slots = RequestSlots::new(MAX_REQUESTS_PER_CONNECTION as usize, permit);
+        let request_slots = RequestSlots::new(MAX_IN_FLIGHT_PER_CONNECTION, permit);
         let mark = PayloadMark::default();
         let limits = WriteLimits {
             timeout: self.timeouts.write_timeout(),
@@ -166,7 +166,7 @@ impl Shared {
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(MAX_REQUESTS_PER_CONNECTION)
+            .max_concurrent_streams(MAX_IN_FLIGHT_PER_CONNECTION)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
             .keep_alive_interval(self.timeouts.http2_idle)

@@ -65,13 +65,13 @@ async fn only_the_configured_header_counts() {
 }
 
 #[tokio::test]
-async fn an_unnamed_proxy_is_noticed() {
+async fn an_untrusted_proxy_is_noticed() {
     let behind = |api: crate::support::Api, header: &'static str| async move {
-        api.get("/health").header(header, "for=192.0.2.1").send().await.json()["behind_unnamed_proxy"].clone()
+        api.get("/health").header(header, "for=192.0.2.1").send().await.json()["behind_untrusted_proxy"].clone()
     };
     let open = service(&[], "x-client-ip").await;
-    let noticed = || async { open.admin().get("/stats/overview").send().await.json()["unnamed_proxy"].clone() };
-    assert!(open.public().get("/health").send().await.json()["behind_unnamed_proxy"].is_null());
+    let noticed = || async { open.admin().get("/stats/overview").send().await.json()["untrusted_proxy"].clone() };
+    assert!(open.public().get("/health").send().await.json()["behind_untrusted_proxy"].is_null());
     assert!(noticed().await.is_null());
     for header in ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip"] {
         assert_eq!(behind(open.public(), header).await, true, "{header}");
@@ -80,11 +80,11 @@ async fn an_unnamed_proxy_is_noticed() {
     assert_eq!(noticed().await, "127.0.0.1");
     let named = service(&["127.0.0.1"], "x-forwarded-for").await;
     assert!(behind(named.public(), "x-forwarded-for").await.is_null());
-    assert!(named.admin().get("/stats/overview").send().await.json()["unnamed_proxy"].is_null());
+    assert!(named.admin().get("/stats/overview").send().await.json()["untrusted_proxy"].is_null());
 }
 
 #[test]
-fn an_unnamed_proxy_is_named_once_in_the_log_and_by_doctor() {
+fn an_untrusted_proxy_is_named_once_in_the_log_and_by_doctor() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let proxy = adding_header(&serving.public);

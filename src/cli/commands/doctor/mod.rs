@@ -20,6 +20,8 @@ use crate::server::StorageLocation;
 
 /// Width of the column with the check names, in characters.
 const NAME_WIDTH: usize = 23;
+/// Width of the column with the verdicts, in characters: that of `cannot tell`.
+const VERDICT_WIDTH: usize = 11;
 
 /// Arguments of `sgsend doctor`.
 #[derive(Args)]
@@ -30,7 +32,7 @@ pub(crate) struct Arguments {
     storage: Option<StorageLocation>,
     #[command(flatten)]
     s3: S3Options,
-    /// URL of the web page that accesses the bucket directly; checks the bucket's CORS rules
+    /// URL of the public service, whose pages access the bucket directly; checks the bucket's CORS rules
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<BaseUrl>,
 }
@@ -69,9 +71,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
 
 fn print(findings: &[Finding], printer: &Printer) -> io::Result<()> {
     for Finding { name, verdict, detail, hint } in findings {
-        printer.result(&format!("{:<11}  {name:<NAME_WIDTH$}  {detail}", verdict.as_str()))?;
+        printer.result(&format!("{:<VERDICT_WIDTH$}  {name:<NAME_WIDTH$}  {detail}", verdict.as_str()))?;
         if let Some(hint) = hint {
-            printer.result(&format!("{:<11}  {:<NAME_WIDTH$}  hint: {hint}", "", ""))?;
+            printer.result(&format!("{:<VERDICT_WIDTH$}  {:<NAME_WIDTH$}  hint: {hint}", "", ""))?;
         }
     }
     let counted = [Verdict::Ok, Verdict::Problem, Verdict::Warning, Verdict::CannotTell];

@@ -31,7 +31,7 @@ pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
             let health = login::check_service(&api).await;
             findings.push(server(&api, health.as_ref()));
             if let Ok(health) = health {
-                findings.extend(unnamed_proxy(&health));
+                findings.extend(untrusted_proxy(&health));
                 if health.mode.upload == Flow::Bytes {
                     findings.push(request_body(&api).await);
                 }
@@ -49,7 +49,7 @@ pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Names the proxy of requests to the server; `None` if no variable names a proxy.
+/// Reports whether requests to `base_url` go through a proxy; `None` if no proxy variable is set.
 fn proxy(context: &Context, base_url: &BaseUrl) -> Option<Finding> {
     const NAME: &str = "proxy";
     let proxies = context.proxies();
@@ -79,8 +79,8 @@ fn server(api: &Api, health: Result<&Health, &anyhow::Error>) -> Finding {
 }
 
 /// Warns if the server does not trust the proxy in front of it.
-fn unnamed_proxy(health: &Health) -> Option<Finding> {
-    health.behind_unnamed_proxy.then(|| {
+fn untrusted_proxy(health: &Health) -> Option<Finding> {
+    health.behind_untrusted_proxy.then(|| {
         Finding::warning(
             "trusted_proxy",
             "the server does not trust the proxy in front of it, so all clients share one rate limit",
@@ -95,21 +95,21 @@ async fn request_body(api: &Api) -> Finding {
     let (usual, origin) = (ByteSize(FIRST_PIECE), api.origin());
     let probe = |bytes| api.probe_request_body(usize::try_from(bytes).unwrap_or(usize::MAX));
     let reached = || Finding::ok(NAME, format!("requests of {usual} reach the server"));
-    let Err(error) = probe(FIRST_PIECE).await else { return reached() };
+    let Err(first_error) = probe(FIRST_PIECE).await else { return reached() };
     match probe(MIN_PIECE).await {
-        Ok(()) if error.is_body_limit_of_proxy() => Finding::warning(
+        Ok(()) if first_error.is_body_limit_of_proxy() => Finding::warning(
             NAME,
             format!("a proxy in front of {origin} refuses requests of {usual}, so uploads are sent in smaller ones"),
             RAISE_BODY_LIMIT,
         ),
         // The connection may have been lost for another reason.
-        Ok(()) => probe(FIRST_PIECE).await.map_or_else(
-            |error| {
+        Ok(()) => match probe(FIRST_PIECE).await {
+            Ok(()) => reached(),
+            Err(error) => {
                 let detail = format!("requests of {usual} do not reach the server, but smaller ones do: {error}");
                 Finding::warning(NAME, detail, format!("check the network, or {RAISE_BODY_LIMIT}"))
-            },
-            |()| reached(),
-        ),
+            }
+        },
         Err(error) if error.is_body_limit_of_proxy() => {
             let error = UploadError::PieceTooLarge { origin: origin.clone(), piece_bytes: MIN_PIECE };
             failed(NAME, &error.into())
@@ -156,8 +156,9 @@ fn private(name: &'static str, path: &Path) -> Option<Finding> {
     }
 }
 
-/// Converts an error to a problem, with the message and hint of other commands.
+/// Creates a problem with the message and hint that other commands print for this error.
 fn failed(name: &'static str, error: &anyhow::Error) -> Finding {
     let failure = Failure::of(error);
-    Finding::problem(name, failure.message, failure.hint.unwrap_or_default())
+    let hint = failure.hint.unwrap_or_else(|| "run the command again with --verbose for details".to_owned());
+    Finding::problem(name, failure.message, hint)
 }

@@ -16,7 +16,7 @@ use crate::domain::version::V1;
 
 /// Records in the history that a transfer has ended. Best effort: the history only informs the user.
 ///
-/// With `server`, the history's link must be of that server, since other servers can use the same ids.
+/// With `server`, ends only an entry whose link leads to that server: another server may use the same id.
 pub(crate) fn record_end(id: TransferId, status: Status, server: Option<&BaseUrl>) {
     if !matches!(status, Status::Expired | Status::Exhausted | Status::Deleted) {
         return;
@@ -30,7 +30,7 @@ pub(crate) fn record_end(id: TransferId, status: Status, server: Option<&BaseUrl
 /// History options of `sgsend upload`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UploadArguments {
-    /// Store the key in the history too, so that it can show the complete link
+    /// Also store the key in the history, so that `sgsend history` shows the complete link
     #[arg(long, conflicts_with = "no_history")]
     keep_key: bool,
     /// Do not add this upload to the history

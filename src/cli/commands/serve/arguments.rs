@@ -27,7 +27,7 @@ use crate::server::{AllowedOrigin, InvalidRate, RateMode, Settings, StorageLocat
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub(super) which: ServiceChoice,
+    pub(super) services: ServiceChoice,
 }
 
 /// Which services to run.
@@ -134,7 +134,7 @@ pub(super) struct CommonArguments {
     /// Private key of the TLS certificate, in PEM
     #[arg(long, env = "SGSEND_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Name of the header and cookie with the admin key
+    /// Name of the header with the admin key, and of the session cookie
     #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
     auth_name: HeaderName,
     /// File with a key that opens only /metrics

@@ -25,6 +25,7 @@ use crate::cli::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
+use crate::domain::address::is_loopback;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::crypto::key_proof;
@@ -57,27 +58,27 @@ pub(crate) fn run(
     for name in variables::unknown(command_line) {
         printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
     }
-    let (listens, common) = arguments.which.split();
+    let (addresses, common) = arguments.services.split();
     let mut settings = common.settings()?;
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
-    let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
+    let admin = addresses.iter().find(|(service, _)| *service == ServiceName::Admin);
     let mut generated_key = None;
     if let Some((_, address)) = admin {
         // A key is generated only if neither the listener nor the store is reachable from other machines.
-        let may_generate = address.ip().is_loopback() && !is_remote;
+        let may_generate = is_loopback(address.ip()) && !is_remote;
         let loaded = admin_key::load(global, may_generate, printer)?;
         settings.admin_key = Some(loaded.key);
         generated_key = loaded.generated;
     }
     settings.metrics_key = metrics_key::load(common.metrics_key_file(), settings.admin_key.as_ref())?;
-    check_exposure(&listens, &common, settings.tls.is_some(), printer)?;
+    check_exposure(&addresses, &common, settings.tls.is_some(), printer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_signal()?;
         // Bind before opening: a service that cannot bind its address must not touch the store.
         let mut listeners = Vec::new();
-        for (service, address) in listens {
+        for (service, address) in addresses {
             listeners.push((service, bind(address).await?));
         }
         let mut urls = Vec::new();
@@ -85,10 +86,10 @@ pub(crate) fn run(
             let address = listener.local_addr()?;
             let is_encrypted = settings.is_encrypted(*service, address);
             if let Some(key) = generated_key.as_ref().filter(|_| *service == ServiceName::Admin)
-                && let Err(error) = key.bind_to(&key_proof::origin(is_encrypted, address))
+                && let Err(error) = key.record_origin(&key_proof::origin(is_encrypted, address))
             {
                 let file = key.file().display();
-                printer.warning(&format!("commands will not find the admin key: cannot write beside {file}: {error}"));
+                printer.warning(&format!("commands of this user will not send the admin key to this service: cannot record its address beside {file}: {error}"));
             }
             let scheme = if is_encrypted { "https" } else { "http" };
             urls.push((*service, format!("{scheme}://{address}")));
@@ -105,12 +106,12 @@ pub(crate) fn run(
 
 /// Rejects `--durability none` on reachable listeners. Warns about plain http and a missing `--trusted-proxy`.
 fn check_exposure(
-    listens: &[(ServiceName, SocketAddr)],
+    addresses: &[(ServiceName, SocketAddr)],
     common: &CommonArguments,
     encrypted: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    let open = listens.iter().any(|(_, address)| !address.ip().is_loopback());
+    let open = addresses.iter().any(|(_, address)| !is_loopback(address.ip()));
     if open && common.loses_data() {
         let failure = Failure::usage("--durability none is for benchmarks on this machine only");
         return Err(failure.hint("omit the flag, or listen on 127.0.0.1"));
@@ -176,8 +177,8 @@ pub(crate) fn start_failure(error: &StartError, is_remote: bool) -> Failure {
 
 /// Converts a storage error to a failure.
 ///
-/// Errors of a folder are local errors, and an unreachable bucket is a network error. Content that this version does
-/// not support has exit status 1 in both kinds of storage.
+/// A folder that cannot be accessed is a local file error, and a bucket that cannot be accessed a network error. Content
+/// that cannot be read and backends that cannot be used have exit status 1.
 fn storage_failure(source: &(dyn StdError + 'static), message: String, is_remote: bool) -> Failure {
     let source = source.downcast_ref::<StoreError>();
     if let Some(StoreError::IncompleteCopy { .. }) = source {
@@ -186,8 +187,12 @@ fn storage_failure(source: &(dyn StdError + 'static), message: String, is_remote
     }
     let failure = |exit, message| Failure::new(exit, "storage_unavailable", message);
     match source {
-        Some(StoreError::Corrupt { .. } | StoreError::Unusable(_)) => failure(Exit::Other, message)
-            .hint("use the version of sgsend that created it, or check it with sgsend doctor --storage URL"),
+        Some(StoreError::Corrupt { .. }) => failure(Exit::Other, message).hint(
+            "use the version of sgsend that created the storage, or check the storage with sgsend doctor --storage URL",
+        ),
+        Some(StoreError::Unusable(_)) => {
+            failure(Exit::Other, message).hint("check the storage with sgsend doctor --storage URL")
+        }
         Some(_) if is_remote => failure(Exit::Network, message)
             .retryable()
             .hint("check the bucket, its region and the credentials: sgsend doctor --storage s3://…"),

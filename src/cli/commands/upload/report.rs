@@ -48,7 +48,7 @@ pub(super) fn link_to_print(uploaded: &Uploaded, separate_key: bool) -> Zeroizin
     if separate_key { Zeroizing::new(uploaded.link.without_key()) } else { uploaded.link.to_text() }
 }
 
-/// Prints link and key, which are not stored anywhere.
+/// Prints the link and its key. No file of this user keeps the key, unless `--keep-key` adds it to the history.
 pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -> io::Result<()> {
     let (printer, separate_key) = (&context.printer, summary.separate_key);
     let status = &uploaded.completed.status;
@@ -77,15 +77,14 @@ pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -
     Ok(())
 }
 
-/// Returns the command that deletes the transfer, with the options that it needs.
+/// Returns the command that deletes the transfer, with the options that it needs except the token.
 fn delete_command(uploaded: &Uploaded, context: &Context) -> String {
     let server = context.settings.server();
     let (origin, link_origin) = (Origin::from(&server), Origin::from(&uploaded.link.base_url));
     let finds_token = origin == link_origin && context.settings.will_find_token(&origin);
     let id = uploaded.completed.status.transfer_id;
     let transfer = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
-    let token_note = if context.settings.has_token_flag() { ", and the same token" } else { "" };
-    format!("sgsend {}delete {transfer}{token_note}", context.profile_flag())
+    format!("sgsend {}delete {transfer}", context.profile_flag())
 }
 
 /// Summary of a finished upload for the sender, besides the link.
@@ -117,22 +116,23 @@ impl Summary {
     /// Prints what recipients do, the limits and the delete command, below the link.
     pub(super) fn print_rest(&self, uploaded: &Uploaded, context: &Context) {
         let (printer, status) = (&context.printer, &uploaded.completed.status);
-        // The key appears where the link does, and not on a terminal beside a redirected stdout.
+        // With stdout redirected, the key must not appear on the terminal that shows this note.
         let link = if io::stdout().is_terminal() {
             for_shell(Path::new(link_to_print(uploaded, self.separate_key).as_str()))
         } else {
             "LINK".to_owned()
         };
         let needs_passphrase = uploaded.link.key.as_ref().is_some_and(LinkKey::needs_passphrase);
-        let passphrase = if needs_passphrase { ", with the passphrase" } else { "" };
-        printer.note(&format!("recipients open the link in a browser, or run: sgsend download {link}{passphrase}"));
+        let passphrase = if needs_passphrase { "need the passphrase, and " } else { "" };
+        printer.note(&format!("recipients {passphrase}open the link in a browser, or run: sgsend download {link}"));
         if self.separate_key {
             printer.note("send link and key over separate channels: downloading needs both");
         }
         let (relative, local) = (time::relative(status.expires_at), time::local(status.expires_at));
         let downloads = status.max_downloads.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
         printer.note(&format!("expires {relative} ({local}), download limit: {downloads}"));
-        printer.note(&format!("delete with: {}", delete_command(uploaded, context)));
+        let same_token = if context.settings.has_token_flag() { " the same token" } else { "" };
+        printer.note(&format!("delete with{same_token}: {}", delete_command(uploaded, context)));
     }
 
     /// Prints what the server stores, if the user wants to know.
@@ -142,7 +142,7 @@ impl Summary {
         }
         let Transparency { stored, not_stored, seen_by_others, .. } = &uploaded.completed.transparency;
         printer.note(&format!(
-            "\n{} encrypted, stored by the server about you:",
+            "\nencrypted size: {}\nstored by the server about you:",
             ByteSize(uploaded.completed.status.size_bytes)
         ));
         for (field, form) in stored {
@@ -155,13 +155,15 @@ impl Summary {
     }
 }
 
-/// Warns if the server suggests links to another origin, unless the user has chosen the link's.
+/// Warns if the server suggests another origin for links than this link has.
+///
+/// Silent if `link_is_chosen`: the user has chosen the base URL of the link.
 pub(super) fn warn(uploaded: &Uploaded, link_is_chosen: bool, context: &Context) {
     if let Some(suggested) = uploaded.suggested_base_url.as_ref().filter(|_| !link_is_chosen) {
         let used = &uploaded.link.base_url;
         context.printer.warning(&format!(
             "the server suggests links to {suggested}, but this link uses {used}, where the upload went; \
-             if recipients reach the server at the other address, add --link-server {suggested}"
+             if recipients reach the server at {suggested}, use --link-server {suggested} for the next upload"
         ));
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn global(command_line: fn() -> Command) -> Option<GlobalOptions> {
 
 /// Completes the profiles of the current configuration.
 pub(super) fn profiles(command_line: fn() -> Command) -> Vec<CompletionCandidate> {
-    let named_file = global(command_line).and_then(|global| global.config).or_else(|| Environment::read().config);
+    let named_file = global(command_line).and_then(|global| global.config).or_else(|| Environment::read().ok()?.config);
     let file = named_file.or_else(paths::config_file);
     let config = file.and_then(|file| Config::read(&file, true).ok()).unwrap_or_default();
     let candidate = |(name, profile): (String, crate::cli::config::file::Profile)| {

@@ -7,7 +7,8 @@ use super::merged_listing::{MergedKey, MergedListing};
 use super::{CopyError, Copying, Pass, add};
 use crate::domain::store::{Change, Commit, Condition, Prefix, StorageKey, StoreError, Versioned};
 
-/// Number of records in memory at once, per concurrently processed prefix.
+/// Maximum number of records per batch. Each concurrent copy of a transfer has the values of one batch in memory, from
+/// both stores.
 const BATCH: usize = 200;
 /// Number of concurrent reads.
 const CONCURRENT_READS: usize = 16;
@@ -35,17 +36,18 @@ impl Copying<'_> {
                 return Ok(());
             }
             batch.retain(|merged| !is_state(&merged.key));
-            self.batch(batch, pass).await?;
+            self.process_batch(batch, pass).await?;
         }
     }
 
-    /// Copies or compares one record.
+    /// Makes one record equal in both stores, or compares it.
     pub(super) async fn record(&self, key: StorageKey, pass: Pass) -> Result<(), CopyError> {
-        self.batch(vec![MergedKey { key, in_from: true, in_to: true }], pass).await
+        // The record is read from both stores. It may be missing in either.
+        self.process_batch(vec![MergedKey { key, in_from: true, in_to: true }], pass).await
     }
 
-    async fn batch(&self, batch: Vec<MergedKey>, pass: Pass) -> Result<(), CopyError> {
-        let pairs = stream::iter(batch).map(|merged| self.pair(merged)).buffered(CONCURRENT_READS);
+    async fn process_batch(&self, batch: Vec<MergedKey>, pass: Pass) -> Result<(), CopyError> {
+        let pairs = stream::iter(batch).map(|merged| self.read_pair(merged)).buffered(CONCURRENT_READS);
         let pairs: Vec<RecordPair> = Box::pin(pairs.try_collect()).await?;
         let in_source = pairs.iter().filter(|pair| pair.from.is_some()).count();
         let mut different = pairs.into_iter().filter(|pair| !pair.is_same());
@@ -58,7 +60,7 @@ impl Copying<'_> {
         }
     }
 
-    async fn pair(&self, merged: MergedKey) -> Result<RecordPair, CopyError> {
+    async fn read_pair(&self, merged: MergedKey) -> Result<RecordPair, CopyError> {
         let MergedKey { key, in_from, in_to } = merged;
         let from = if in_from { self.from.get(&key).await.map_err(CopyError::From)? } else { None };
         let to = if in_to { self.to.get(&key).await.map_err(CopyError::To)? } else { None };
@@ -67,6 +69,7 @@ impl Copying<'_> {
 
     /// Writes the differing records to the destination, and removes records missing from the source.
     async fn write(&self, different: impl Iterator<Item = RecordPair>) -> Result<(), StoreError> {
+        // `Commit::records` never overwrites, so a differing record needs a commit with a condition of its own.
         let (mut records, mut removals) = (Vec::new(), Vec::new());
         for RecordPair { key, from, to } in different {
             match (from, to) {
@@ -85,7 +88,7 @@ impl Copying<'_> {
     }
 }
 
-/// Returns whether `key` is the state of a transfer, written after its records and payload.
+/// Returns whether `key` is the key of a transfer's state. States are copied last, by `Copying::transfer`.
 fn is_state(key: &StorageKey) -> bool {
     key.transfer_id().is_some_and(|id| *key == StorageKey::transfer(id))
 }

@@ -8,6 +8,7 @@ use http::header::HOST;
 use http::request::Parts;
 use url::{Host, Url};
 
+use crate::domain::address::is_loopback;
 use crate::domain::crypto::key_proof;
 use crate::domain::error::Error;
 use crate::domain::wire::{KeyProof, ProveKey};
@@ -57,9 +58,7 @@ fn own_origin(parts: &Parts, is_tls: bool, local: SocketAddr) -> Result<String, 
     let url = Url::parse(&format!("{scheme}://{host}")).map_err(|_| not_allowed())?;
     let is_bare = url.username().is_empty() && url.password().is_none() && url.path() == "/";
     let is_own_host = match url.host() {
-        Some(Host::Domain(name)) => {
-            name.trim_end_matches('.') == "localhost" && local.ip().to_canonical().is_loopback()
-        }
+        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost" && is_loopback(local.ip()),
         Some(Host::Ipv4(address)) => local.ip().to_canonical() == address,
         Some(Host::Ipv6(address)) => local.ip().to_canonical() == address,
         None => false,

@@ -16,6 +16,6 @@ use crate::server::state::AppState;
 )]
 pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, ApiError> {
     let overview = app.transfers.overview(&app.tokens).await?;
-    let unnamed_proxy = app.unnamed_proxy.get().map(|address| address.to_string());
-    Ok(JsonResponse(StatsOverview { unnamed_proxy, ..overview }))
+    let untrusted_proxy = app.untrusted_proxy.get().map(|address| address.to_string());
+    Ok(JsonResponse(StatsOverview { untrusted_proxy, ..overview }))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Unions of the API, with the member that tells their variants apart.
+/// Unions of the API, each with its discriminator property.
 const UNIONS: &[(&str, &str)] = &[("UploadInstruction", "kind"), ("Record", "type")];
 
 /// Examples of request bodies, by schema. The first is for the payload `tests/vectors/hello.sealed`.
@@ -31,15 +31,14 @@ pub(super) fn finish(schemas: &mut Map<String, Value>) {
         name_variants(schemas, union, tag);
     }
     // The generated list schemas contain copies of the schemas of their items.
-    let lists: Vec<String> = schemas.keys().filter(|name| name.starts_with("Page_")).cloned().collect();
-    for list in lists {
-        let item = list.trim_start_matches("Page_");
+    let names: Vec<String> = schemas.keys().cloned().collect();
+    for item in names.iter().filter_map(|name| name.strip_prefix("Page_")) {
         if schemas.contains_key(item) {
-            let reference = reference(item);
-            schemas[&list]["properties"]["items"]["items"] = reference;
+            schemas[&format!("Page_{item}")]["properties"]["items"]["items"] = reference(item);
         }
     }
     for (name, example) in examples() {
+        // Each document has the schemas of its own service only.
         if let Some(schema) = schemas.get_mut(name) {
             schema["examples"] = json!([example]);
         }
@@ -48,10 +47,12 @@ pub(super) fn finish(schemas: &mut Map<String, Value>) {
 
 /// Moves the variants of a union into schemas of their own, and adds the discriminator.
 fn name_variants(schemas: &mut Map<String, Value>, union: &str, tag: &str) {
-    let Some(variants) = schemas.get(union).and_then(|schema| schema["oneOf"].as_array()).cloned() else { return };
+    // Each document has the schemas of its own service only.
+    let Some(schema) = schemas.get(union) else { return };
+    let variants = schema["oneOf"].as_array().cloned().expect("the schema of a union lists its variants");
     let (mut references, mut mapping) = (Vec::new(), Map::new());
     for variant in variants {
-        let Some(value) = value_of(&variant, tag) else { return };
+        let value = value_of(&variant, tag).expect("each variant has a value of the discriminator");
         let name = format!("{union}{}{}", value[..1].to_uppercase(), &value[1..]);
         references.push(reference(&name));
         mapping.insert(value, format!("#/components/schemas/{name}").into());

@@ -24,21 +24,21 @@ pub(super) struct PayloadReader {
     remaining: u64,
 }
 
-/// A download between two blocks.
-struct Download {
+/// State of a payload stream between two blocks.
+struct BlockStream {
     next: Next,
     /// Time at which the last block was passed on; `None` before the first.
     passed_at: Option<Instant>,
 }
 
-/// Next block of a download.
+/// Next block of a stream.
 enum Next {
     /// Not read yet.
     Unread(PayloadReader),
     /// Read ahead.
     Reading(Reading),
     /// The range has ended.
-    None,
+    End,
 }
 
 type Reading = JoinHandle<(PayloadReader, io::Result<Bytes>)>;
@@ -62,14 +62,14 @@ impl PayloadReader {
     /// Reading starts at the first poll, and a block is read ahead only for a client that took the last one at once. A
     /// slow client costs one block, and a client that reads nothing costs none.
     pub(super) fn into_stream(self) -> PayloadStream {
-        let download = Download { next: Next::Unread(self), passed_at: None };
-        Box::pin(stream::unfold(download, Download::pass_block))
+        let download = BlockStream { next: Next::Unread(self), passed_at: None };
+        Box::pin(stream::unfold(download, BlockStream::pass_block))
     }
 
     /// Starts reading the next block.
     fn start(mut self) -> Next {
         if self.remaining == 0 {
-            return Next::None;
+            return Next::End;
         }
         Next::Reading(spawn_blocking(move || {
             let block = self.read();
@@ -82,6 +82,7 @@ impl PayloadReader {
         let mut block = Vec::with_capacity(usize::try_from(block_length).expect("a block fits in memory"));
         let length = (&self.file).take(block_length).read_to_end(&mut block)?;
         if length as u64 != block_length {
+            // A removed payload is truncated after its unlink, so readers find a short file without links.
             let kind =
                 if hard_links(&self.file.metadata()?) == 0 { ErrorKind::NotFound } else { ErrorKind::UnexpectedEof };
             return Err(kind.into());
@@ -91,7 +92,7 @@ impl PayloadReader {
     }
 }
 
-impl Download {
+impl BlockStream {
     async fn pass_block(self) -> Option<(io::Result<Bytes>, Self)> {
         let is_fast = self.passed_at.is_some_and(|at| at.elapsed() < FAST);
         let next = match self.next {
@@ -101,8 +102,8 @@ impl Download {
         let Next::Reading(reading) = next else { return None };
         let (next, block) = match reading.await {
             Ok((reader, Ok(block))) => (if is_fast { reader.start() } else { Next::Unread(reader) }, Ok(block)),
-            Ok((_, Err(error))) => (Next::None, Err(error)),
-            Err(error) => (Next::None, Err(io::Error::other(error))),
+            Ok((_, Err(error))) => (Next::End, Err(error)),
+            Err(error) => (Next::End, Err(io::Error::other(error))),
         };
         Some((block, Self { next, passed_at: Some(Instant::now()) }))
     }
@@ -122,14 +123,15 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_fast_client_has_a_block_read_ahead() {
-        let mut download = Download { next: Next::Unread(reader(4)), passed_at: None };
-        for is_fast in [false, true, false, true] {
+        let mut download = BlockStream { next: Next::Unread(reader(4)), passed_at: None };
+        // No block is left to read ahead after the last.
+        for (is_fast, reads_ahead) in [(false, false), (true, true), (false, false), (true, false)] {
             if !is_fast {
                 download.passed_at = download.passed_at.and_then(|at| at.checked_sub(FAST));
             }
             let (block, rest) = download.pass_block().await.unwrap();
             assert_eq!(block.unwrap().len() as u64, BLOCK);
-            assert_eq!(matches!(rest.next, Next::Reading(_)), is_fast && !matches!(rest.next, Next::None));
+            assert_eq!(matches!(rest.next, Next::Reading(_)), reads_ahead);
             download = rest;
         }
         assert!(download.pass_block().await.is_none());

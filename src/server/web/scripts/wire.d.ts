@@ -217,7 +217,7 @@ export interface StatsOverview {
   storage: StorageSpace;
   days: DayOverview[];
   as_of: number;
-  unnamed_proxy?: string;
+  untrusted_proxy?: string;
 }
 
 export interface StorageSpace {

@@ -51,8 +51,7 @@ fn the_suggested_delete_command_works() {
     let arguments = ["upload", "a.txt", "-s", &serving.public, "--token-file", &token_file];
     let (exit, shown) = Terminal::start(&home, &arguments, &[]).end();
     assert_eq!(exit, 0, "{shown}");
-    let advice = shown.split("delete with: sgsend ").nth(1).unwrap();
-    let advice = advice.lines().next().unwrap().trim().strip_suffix(", and the same token").unwrap();
+    let advice = shown.split("delete with the same token: sgsend ").nth(1).unwrap().lines().next().unwrap().trim();
     let second: Vec<_> = advice.split(' ').chain(["--token-file", &token_file]).collect();
     home.run(&second).text();
 }

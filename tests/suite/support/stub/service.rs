@@ -88,7 +88,7 @@ impl Shared {
         let mut state = self.state();
         Ok(match call {
             "/health" => value(&Health {
-                behind_unnamed_proxy: false,
+                behind_untrusted_proxy: false,
                 status: "ok".into(),
                 api: 1,
                 version: "0".into(),

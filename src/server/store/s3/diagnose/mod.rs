@@ -1,6 +1,7 @@
 //! `doctor` checks of a bucket: whether it supports a store and keeps its contents private.
 //!
-//! The checks write under `PREFIX/doctor/`, which no store uses, and remove their objects afterwards.
+//! The checks write under `PREFIX/doctor/`, which no store uses, and remove their objects afterwards. A check or removal
+//! that fails can leave objects.
 
 mod access;
 mod objects;
@@ -43,19 +44,20 @@ struct Scratch {
 /// Checks that depend on a failed check are skipped.
 pub(super) async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
     let scratch = Scratch::new(Bucket::at(location).await);
-    let mut findings = vec![access::credentials().await];
-    if findings[0].verdict != Verdict::Ok {
-        return findings;
+    let credentials = access::credentials().await;
+    if credentials.verdict != Verdict::Ok {
+        return vec![credentials];
     }
-    findings.push(access::clock(&scratch).await);
+    let mut findings = vec![credentials, access::clock(&scratch).await];
     let (finding, accessible) = access::bucket(&scratch).await;
     findings.push(finding);
     if !accessible {
         return findings;
     }
-    let first_object_check = findings.len();
-    findings.extend(objects::objects(&scratch).await);
-    if findings[first_object_check].verdict == Verdict::Ok {
+    let objects = objects::objects(&scratch).await;
+    let is_writable = objects.first().is_some_and(|written| written.verdict == Verdict::Ok);
+    findings.extend(objects);
+    if is_writable {
         findings.extend(objects::multipart_uploads(&scratch).await);
         findings.extend(objects::conditional_writes(&scratch).await);
         findings.extend(presigned::presigned_urls(&scratch).await);
@@ -91,11 +93,16 @@ impl Scratch {
         let removed = async {
             self.bucket.remove(&[self.multipart.clone(), self.presigned.clone()]).await?;
             self.bucket.remove(std::slice::from_ref(&self.object)).await?;
-            self.bucket.length(&self.object).await
+            for key in [&self.object, &self.multipart, &self.presigned] {
+                if self.bucket.length(key).await?.is_some() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         };
         match removed.await {
-            Ok(None) => Finding::ok(NAME, "deleted objects singly and in batches"),
-            Ok(Some(_)) => Finding::problem(
+            Ok(true) => Finding::ok(NAME, "deleted objects singly and in batches"),
+            Ok(false) => Finding::problem(
                 NAME,
                 "a deleted object still exists",
                 "use a server with strong consistency: a deleted object must be unreadable immediately",

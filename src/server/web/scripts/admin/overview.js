@@ -35,7 +35,7 @@ export async function showOverview() {
   /** @type {StatsOverview} */
   const stats = await callAsAdmin("/stats/overview");
   byId("facts").replaceChildren(...facts(stats).map(([name, text]) => fact(name, text)));
-  const proxy = stats.unnamed_proxy;
+  const proxy = stats.untrusted_proxy;
   byId("unnamed-proxy").hidden = proxy === undefined;
   byId("unnamed-proxy").textContent =
     `Requests came through a proxy at ${proxy}, which this service does not know, so all clients behind it count as ` +

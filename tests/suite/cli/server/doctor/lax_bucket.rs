@@ -126,6 +126,7 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
         "presigned_put_length",
         "presigned_put_again",
         "anonymous_get",
+        "delete",
     ];
     assert_checks(&finished, "problem", &ignored);
     let unreadable = [
