@@ -1,17 +1,20 @@
 //! Clients: scripts of requests to any server, with retries like those of the command.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::executor::Spawner;
-use super::judge::Subject;
+use super::judge::{Presented, Subject};
 use super::server::Server;
 use super::world::World;
 use crate::domain::audit::{ActionName, Outcome, RequestScope, ResponseInfo, WriteMode};
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random::seeded::SplitMix64;
 use crate::domain::error::Error;
 use crate::domain::id::{TokenId, TransferId};
@@ -47,6 +50,8 @@ pub(super) struct Clients {
     pub(super) tokens: RefCell<Vec<KnownToken>>,
     /// Grants that a server has acknowledged, as text.
     pub(super) grants: RefCell<Vec<(TransferId, String)>>,
+    /// Access proofs of transfers, as text, by their digest.
+    pub(super) proofs: RefCell<BTreeMap<String, String>>,
 }
 
 impl Clients {
@@ -70,6 +75,28 @@ impl Clients {
         let latest = &existing[existing.len().saturating_sub(2)..];
         let chosen = if self.below(4) == 0 { self.one_of(&existing) } else { self.one_of(latest) };
         chosen.map(|(_, id)| id)
+    }
+
+    /// Creates an access proof for a new transfer, and returns its digest.
+    pub(super) fn new_proof(&self) -> Sha256 {
+        let proof = AccessProof::of(&PayloadKey::random());
+        self.proofs.borrow_mut().insert(proof.digest().to_string(), proof.to_text().to_string());
+        proof.digest()
+    }
+
+    /// Chooses the access proof of a request for a transfer: usually the right one, if the transfer requires any.
+    pub(super) fn choose_proof(&self, id: TransferId) -> (Presented, Option<AccessProof>) {
+        let digest = self.world.state().model.transfers.get(&id).and_then(|model| model.last.access_sha256);
+        let Some(digest) = digest else { return (Presented::Unneeded, None) };
+        match self.below(8) {
+            0 => (Presented::Missing, None),
+            1 => (Presented::Wrong, Some(AccessProof::of(&PayloadKey::random()))),
+            _ => {
+                let proofs = self.proofs.borrow();
+                let text = proofs.get(&digest.to_string()).expect("each proof was created by a client");
+                (Presented::Right, Some(text.parse().expect("the text of a proof")))
+            }
+        }
     }
 
     /// Returns the token that created a transfer.

@@ -7,8 +7,28 @@ use crate::domain::audit::{AuditState, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::id::{TokenId, TransferId};
+use crate::domain::limits::failed_attempts::WRONG_PROOFS;
 use crate::domain::store::{MemoryStore, Records, StorageKey, StoreError, from_json};
 use crate::domain::transfer::{GrantRecord, PayloadState, Status};
+
+/// Access proof that a request presents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// No proof, for a transfer that requires none.
+    #[default]
+    Unneeded,
+    Right,
+    Wrong,
+    /// No proof, for a transfer that requires one.
+    Missing,
+}
+
+impl Presented {
+    /// Returns whether the request needs no grant to be served.
+    const fn suffices(self) -> bool {
+        matches!(self, Self::Unneeded | Self::Right)
+    }
+}
 
 /// What a request is about, and what was true when it started.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +37,7 @@ pub(super) struct Subject {
     pub(super) transfer: Option<TransferId>,
     pub(super) token: Option<TokenId>,
     pub(super) grant: Option<Sha256>,
+    pub(super) proof: Presented,
     /// Encrypted size of a new transfer.
     pub(super) size: u64,
     /// Whether the upload does not send its whole body.
@@ -29,6 +50,8 @@ pub(super) struct Subject {
     /// Difference of that clock from the true time.
     pub(super) skew: i64,
     pub(super) is_revoked: bool,
+    /// Whether the token has expired by the clock of the server.
+    pub(super) is_token_late: bool,
 }
 
 impl State {
@@ -46,6 +69,15 @@ impl State {
         subject.skew = self.skews[server];
         let token = subject.token.and_then(|id| self.model.tokens.get(&id));
         subject.is_revoked = token.is_some_and(|token| token.revocation_acknowledged);
+        subject.is_token_late = token.and_then(|token| token.expires_at).is_some_and(|at| at <= clock);
+        if let Some(id) = subject.transfer {
+            if let (true, Some(digest)) = (subject.proof.suffices(), subject.grant) {
+                self.model.authorised_grants.insert((id, digest));
+            }
+            if subject.proof == Presented::Wrong {
+                *self.model.wrong_proofs.entry(id).or_default() += 1;
+            }
+        }
         subject
     }
 
@@ -68,14 +100,25 @@ impl State {
         }
     }
 
-    /// Checks that no request succeeds with a revoked token, or serves a transfer that has ended.
+    /// Checks that no request succeeds with a token that has ended, or serves a transfer that has ended.
     pub(super) fn check_allowed(&mut self, subject: &Subject, serves: bool, on: usize) {
         self.check(!subject.is_revoked, || format!("the revoked token {:?} is accepted", subject.token));
         // A clock set back during the request may show an earlier time.
-        let is_late = subject.is_late && subject.skew == self.skews[on];
+        let has_same_clock = subject.skew == self.skews[on];
+        let is_expired = subject.is_token_late && has_same_clock;
+        self.check(!is_expired, || format!("the expired token {:?} is accepted", subject.token));
+        let is_late = subject.is_late && has_same_clock;
         self.check(!(serves && (subject.is_over || is_late)), || {
             format!("the ended transfer {:?} is served", subject.transfer)
         });
+    }
+
+    /// Checks that a request that succeeds has presented the right proof, or a grant issued for the right proof.
+    pub(super) fn check_authorised(&mut self, subject: &Subject) {
+        let grant = subject.transfer.zip(subject.grant);
+        let is_authorised =
+            subject.proof.suffices() || grant.is_some_and(|grant| self.model.authorised_grants.contains(&grant));
+        self.check(is_authorised, || format!("{subject:?} succeeds without an access proof"));
     }
 
     /// Checks that the grant of an acknowledged download is stored.
@@ -113,6 +156,14 @@ impl State {
             | Error::WrongMode => true,
             Error::InvalidRequest(_) => subject.body_ends_early,
             Error::TokenRevoked => token.is_some_and(|token| token.revocation_started),
+            Error::TokenExpired => token.and_then(|token| token.expires_at).is_some_and(|at| at <= latest_clock),
+            Error::AccessRequired => subject.proof == Presented::Missing,
+            Error::AccessInvalid => subject.proof == Presented::Wrong,
+            Error::RateLimited { .. } => {
+                let wrong = subject.transfer.and_then(|id| self.model.wrong_proofs.get(&id));
+                of_transfer(|model| model.last.access_from_passphrase)
+                    && wrong.is_some_and(|wrong| *wrong > WRONG_PROOFS.max)
+            }
             Error::TransferNotFound => of_transfer(|model| model.removed),
             Error::TransferDeleted => of_transfer(|model| model.deletion_started),
             Error::TransferExpired => {

@@ -1,7 +1,8 @@
 //! What must be true of the shared store, learned from each write that takes effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::{RecordId, TokenId, TransferId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Transfer;
@@ -42,6 +43,7 @@ pub(super) struct TokenModel {
     pub(super) created: u64,
     /// Transfers created and bytes in use, as recorded in the quota, with the step from which they were.
     pub(super) uses: Vec<(u64, u64, u64)>,
+    pub(super) expires_at: Option<Timestamp>,
     pub(super) revocation_started: bool,
     pub(super) revocation_acknowledged: bool,
 }
@@ -85,6 +87,10 @@ pub(super) struct Model {
     pub(super) records: BTreeMap<RecordId, RequestRecords>,
     /// Transfers by the key of their idempotency record.
     pub(super) created_under: BTreeMap<String, TransferId>,
+    /// Grants that requests with the right access proof have asked for.
+    pub(super) authorised_grants: BTreeSet<(TransferId, Sha256)>,
+    /// Number of requests with a wrong access proof.
+    pub(super) wrong_proofs: BTreeMap<TransferId, u32>,
     pub(super) totals: Totals,
     /// Requests that have records of their own.
     pub(super) ended: Vec<EndedRequest>,

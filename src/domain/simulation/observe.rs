@@ -97,7 +97,8 @@ impl State {
         let latest_clock = self.now.plus(MAX_SKEW);
         let terms = |transfer: &Transfer| {
             let (created, expires) = (transfer.created_at, transfer.expires_at);
-            (transfer.token_id, transfer.size_bytes, created, expires, transfer.max_downloads)
+            let access = (transfer.access_sha256, transfer.access_from_passphrase);
+            (transfer.token_id, transfer.size_bytes, created, expires, transfer.max_downloads, access)
         };
         self.check(terms(&before) == terms(&after), || format!("the terms of {id} have changed"));
         self.check_grants(&before, &after);
@@ -170,6 +171,7 @@ impl State {
         self.check(!revoked || after.revoked_at.is_some(), || format!("the revocation of token {id} is lost"));
         let step = self.counts.steps;
         let model = self.model.tokens.entry(id).or_default();
+        model.expires_at = after.expires_at;
         if let Some(quota) = &after.quota {
             model.limits = (quota.max_transfers, quota.max_total_bytes);
             let used = (quota.transfers_created().unwrap_or(0), quota.bytes_held().unwrap_or(0));

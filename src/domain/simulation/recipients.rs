@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::clients::{Clients, content};
+use super::clients::{Clients, Failure, content};
 use super::judge::Subject;
 use super::scripts::TRIES;
 use crate::domain::audit::ActionName;
 use crate::domain::crypto::proof::Grant;
+use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::wire::ClientEventKind;
 
@@ -28,11 +29,14 @@ impl Clients {
                 break;
             }
             let (world, grant) = (self.world.clone(), parse(&grant));
+            let (presented, proof) = self.choose_proof(id);
+            let subject = Subject { proof: presented, ..subject };
             let created = self.call(ActionName::DownloadGrant, subject, async move |server, scope, subject| {
                 let transfer = server.transfers.find(scope, id).await?;
                 let digest = grant.digest();
-                server.transfers.create_download(scope, &transfer, None, Some(grant)).await?;
+                server.transfers.create_download(scope, &transfer, proof.as_ref(), Some(grant)).await?;
                 let mut state = world.state();
+                state.check_authorised(subject);
                 state.check_allowed(subject, true, server.number);
                 state.check_granted(&world.memory, id, &digest);
                 Ok(())
@@ -40,6 +44,8 @@ impl Clients {
             match created.await {
                 Ok(()) => granted = true,
                 Err(failure) if failure.is_temporary() => {}
+                // The client tries again with another proof.
+                Err(Failure::Rejected(Error::AccessRequired | Error::AccessInvalid)) => {}
                 Err(_) => return,
             }
         }
@@ -55,10 +61,13 @@ impl Clients {
     /// Downloads the payload through the service; without a grant, this counts a download.
     pub(super) async fn read(&self, id: TransferId, subject: Subject, grant: Option<Grant>) {
         let world = self.world.clone();
+        let (presented, proof) = self.choose_proof(id);
+        let subject = Subject { proof: presented, ..subject };
         let read = self.call(ActionName::PayloadDownload, subject, async move |server, scope, subject| {
             let transfer = server.transfers.find(scope, id).await?;
             let range = Some(0..transfer.size_bytes);
-            let download = server.transfers.download(scope, &transfer, None, grant.as_ref(), range).await?;
+            let download = server.transfers.download(scope, &transfer, proof.as_ref(), grant.as_ref(), range).await?;
+            world.state().check_authorised(subject);
             world.state().check_allowed(subject, true, server.number);
             let download = download.expect("a range was requested");
             let chunks: Vec<_> = download.payload.collect().await;
@@ -77,10 +86,15 @@ impl Clients {
 
     /// Reports an event.
     pub(super) async fn add_event(self: Rc<Self>, id: TransferId) {
-        let subject = Subject { transfer: Some(id), ..Subject::default() };
-        let added = self.call(ActionName::EventAdd, subject, async move |server, scope, _| {
+        let (proof, presented) = self.choose_proof(id);
+        let subject = Subject { transfer: Some(id), proof, ..Subject::default() };
+        let world = self.world.clone();
+        let added = self.call(ActionName::EventAdd, subject, async move |server, scope, subject| {
             let transfer = server.transfers.find(scope, id).await?;
-            server.transfers.add_event(scope, &transfer, ClientEventKind::LinkOpened, None, None).await
+            let kind = ClientEventKind::LinkOpened;
+            let added = server.transfers.add_event(scope, &transfer, kind, presented.as_ref(), None).await?;
+            world.state().check_authorised(subject);
+            Ok(added)
         });
         drop(added.await);
     }

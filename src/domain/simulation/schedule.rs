@@ -64,6 +64,7 @@ impl Schedule {
             random: RefCell::new(SplitMix64::new(random.next())),
             tokens: RefCell::default(),
             grants: RefCell::default(),
+            proofs: RefCell::default(),
         });
         Self { world, executor, clients, flushers: Vec::new(), random: SplitMix64::new(random.next()) }
     }

@@ -45,11 +45,12 @@ impl Drop for UploadGuard {
 }
 
 impl Clients {
-    /// Creates a token, with a small quota or none.
+    /// Creates a token, with a small quota or none, and with a short lifetime or none.
     pub(super) async fn create_token(self: Rc<Self>) {
         let max_transfers = (self.below(2) == 0).then(|| 2 + self.below(4));
         let max_total_bytes = (self.below(2) == 0).then(|| 6 + self.below(20));
-        let request = CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers, max_total_bytes };
+        let expires_in_s = self.one_of(&[None, None, Some(120), Some(5_000)]).flatten();
+        let request = CreateToken { name: "press".to_owned(), expires_in_s, max_transfers, max_total_bytes };
         for _ in 0..TRIES {
             let (world, request) = (self.world.clone(), request.clone());
             let created = self.call(ActionName::TokenCreate, Subject::default(), async move |server, scope, _| {
@@ -88,8 +89,8 @@ impl Clients {
             size_bytes: 3 + self.below(7),
             expires_in_s: Some(self.one_of(&[60, 1_800, 7_200, 200_000]).expect("a lifetime")),
             max_downloads: self.one_of(&[None, Some(1), Some(2), Some(3)]).flatten(),
-            access_sha256: None,
-            access_from_passphrase: true,
+            access_sha256: (self.below(2) == 0).then(|| self.new_proof()),
+            access_from_passphrase: self.below(2) == 0,
             idempotency_key,
         };
         let mut acknowledged = None;
