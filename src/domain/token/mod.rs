@@ -1,11 +1,11 @@
 //! Sender tokens: the plain form held by the sender, and the stored record.
 
+mod last_use;
 mod quota;
 pub mod service;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,9 +19,6 @@ use super::timestamp::Timestamp;
 use super::version::V1;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
-
-/// Minimum interval between writes of `last_used_at`. A busy token must not become a bottleneck.
-const USE_RESOLUTION: Duration = Duration::from_hours(1);
 
 /// Plain sender token, `sgs_{token_id}_{secret}`; the secret is 256 bits in 64 hex digits.
 ///
@@ -165,15 +162,6 @@ impl Token {
             TokenStatus::Expired => Err(Error::TokenExpired),
         }
     }
-
-    /// Records a use at `now`; returns `false` if the recorded last use is less than an hour old.
-    pub fn record_use(&mut self, now: Timestamp) -> bool {
-        let stale = self.last_used_at.is_none_or(|last| now.since(last) >= USE_RESOLUTION);
-        if stale {
-            self.last_used_at = Some(now);
-        }
-        stale
-    }
 }
 
 #[cfg(test)]
@@ -219,14 +207,5 @@ mod tests {
         token.revoked_at = Some(early);
         assert!(matches!(token.check(&plain, late), Err(Error::TokenRevoked)));
         assert!(matches!(token.check(&forged, early), Err(Error::TokenInvalid)));
-    }
-
-    #[test]
-    fn use_is_recorded_once_an_hour() {
-        let mut token = stored(&PlainToken::random());
-        let start = Timestamp::from_millis(1);
-        assert!(token.record_use(start));
-        assert!(!token.record_use(start.plus(Duration::from_mins(59))));
-        assert!(token.record_use(start.plus(USE_RESOLUTION)));
     }
 }

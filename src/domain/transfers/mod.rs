@@ -14,7 +14,7 @@ mod list;
 mod open_uploads;
 mod overview;
 mod presigned_urls;
-mod quota;
+mod reservations;
 mod sweep;
 mod unstored_grants;
 mod unwritten;
@@ -62,7 +62,7 @@ struct Inner {
     transfer_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     token_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
-    completed_entries: quota::CompletedEntries,
+    completed_entries: reservations::CompletedEntries,
     download_rate_limit: Window<(TransferId, NetworkKey)>,
     open_uploads: open_uploads::OpenUploads,
     unstored_grants: unstored_grants::UnstoredGrants,

@@ -72,7 +72,7 @@ const ADMIN: &[Asset] = &[
     asset!("scripts/admin/overview.js"),
     asset!("scripts/admin/parse.js"),
     asset!("scripts/admin/session.js"),
-    asset!("scripts/admin/timeline.js"),
+    asset!("scripts/admin/audit-record.js"),
     asset!("scripts/admin/tokens.js"),
     asset!("scripts/admin/transfer.js"),
 ];

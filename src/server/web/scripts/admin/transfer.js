@@ -6,7 +6,7 @@ import { count, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { fact } from "./overview.js";
-import { item, summary } from "./timeline.js";
+import { item, summary } from "./audit-record.js";
 
 /** @import { AuditRecord, Page } from "../wire.d.ts" */
 /** @typedef {{ id: string, records: AuditRecord[], next: string | null }} Transfer */
@@ -15,7 +15,7 @@ import { item, summary } from "./timeline.js";
 const PAGE = 1_000;
 /** Records read before the user has to ask for more: the last ones determine the state. */
 const READ_LIMIT = 10_000;
-/** Records added to the timeline per step. */
+/** Records added to the audit trail per step. */
 const STEP = 100;
 const KINDS = ["request", "action", "event"];
 
