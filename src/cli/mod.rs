@@ -20,7 +20,7 @@ use clap::{CommandFactory, FromArgMatches};
 use self::commands::Arguments;
 use self::failure::Failure;
 pub use self::failure::exit::Exit;
-use self::failure::usage::Next;
+use self::failure::usage::NextStep;
 pub use self::output::printer::Printer;
 use self::output::style::ColorChoice;
 
@@ -41,8 +41,8 @@ pub fn main() -> ExitCode {
         match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
             Ok(arguments) => break arguments,
             Err(error) => match failure::usage::report(&command, &given, &error) {
-                Next::Run(arguments) => given = arguments,
-                Next::Exit(exit) => return exit.into(),
+                NextStep::Run(arguments) => given = arguments,
+                NextStep::Exit(exit) => return exit.into(),
             },
         }
     };

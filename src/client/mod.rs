@@ -35,7 +35,7 @@ pub use flow::FlowChoice;
 pub use history::{History, HistoryEntry};
 pub use http::admin::AdminApi;
 pub use http::api::{Api, RecordPage};
-pub use http::api_error::ApiError;
+pub use http::api_error::ResponseError;
 pub use http::certificate::CertificateFault;
 pub use http::destination::Destination;
 pub use http::error::ClientError;
@@ -48,5 +48,5 @@ pub use http::secret::{AdminKey, AdminSecret, ForeignOrigin, OriginBound, Sender
 pub use http::transport::{Transport, TransportOptions};
 pub use interrupt::{Interrupt, Signal};
 pub use progress::{NoProgress, Progress};
-pub use store::StoreError;
+pub use store::BucketError;
 pub use unfinished::{Direction, UnfinishedTransfer};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::context::Context;
-use crate::cli::input::link_arg::Target;
+use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::output::records;
 
@@ -14,11 +14,11 @@ use crate::cli::output::records;
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: AuditCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum AuditCommand {
     /// Show all requests, actions and events of a transfer
     Show {
         /// Id or link of the transfer
@@ -28,15 +28,15 @@ enum Command {
 }
 
 #[derive(Serialize)]
-struct Items {
+struct AuditItems {
     items: Vec<Value>,
     next: Option<String>,
 }
 
 /// Runs `sgsend audit`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let Command::Show { id } = arguments.command;
-    let id = Target::read(Some(&id), context).await?.id;
+    let AuditCommand::Show { id } = arguments.command;
+    let id = LinkArgument::read(Some(&id), context).await?.id;
     let api = context.admin_api().await?;
     let page = |after: Option<String>| {
         let api = &api;
@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let items = records::all(page).await?;
     if context.printer.is_json() {
-        context.printer.json_of(&Items { items, next: None })?;
+        context.printer.json_of(&AuditItems { items, next: None })?;
         return Ok(());
     }
     if !items.is_empty() {

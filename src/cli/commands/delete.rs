@@ -7,7 +7,7 @@ use super::history;
 use super::status::state_text;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
-use crate::cli::input::link_arg::Target;
+use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::client::download::GrantFile;
 use crate::client::upload::UnfinishedUpload;
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 
 /// Runs `sgsend delete`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     let api = context.sender_api(target.base_url.clone()).await?;
     let status = context.first_call(|| api.delete(target.id)).await?;
     history::record_end(status.transfer_id, status.status, None);

@@ -15,7 +15,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
-use crate::cli::input::link_arg::{KeyOptions, Target};
+use crate::cli::input::link_arg::{KeyOptions, LinkArgument};
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_size;
 use crate::cli::output::plural::with_number;
@@ -117,7 +117,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 /// Reads the link and the secrets and checks the output, before the server counts a download.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantFile, Download)> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
-    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
     if context.printer.is_interactive() {
         match (arguments.resume, grant_file.has_partial()) {

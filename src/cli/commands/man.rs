@@ -51,11 +51,11 @@ pub(crate) fn run(arguments: &Arguments, command_line: Command, printer: &Printe
 }
 
 /// Returns whether the argument is a command name, as for `man`, rather than a directory.
-fn is_command(directory: &Path, pages: &[reference::Page]) -> bool {
+fn is_command(directory: &Path, pages: &[reference::ManualPage]) -> bool {
     let page = format!("sgsend-{}.1", directory.display());
     pages.iter().any(|other| other.file == page)
 }
 
-fn names(pages: &[reference::Page]) -> Vec<&str> {
+fn names(pages: &[reference::ManualPage]) -> Vec<&str> {
     pages.iter().map(|page| page.file.as_str()).collect()
 }

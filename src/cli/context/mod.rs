@@ -14,7 +14,7 @@ use super::failure::Failure;
 use crate::cli::config::environment::Environment;
 use crate::cli::config::file::{Config, Profile, why_unreadable};
 use crate::cli::config::paths;
-use crate::cli::config::settings::Settings;
+use crate::cli::config::settings::UserSettings;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::prompt::Prompt;
@@ -29,11 +29,11 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for establishing a connection: at most half of `--timeout`, and at least a twelfth of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Settings, API clients and terminal access of a command.
+/// UserSettings, API clients and terminal access of a command.
 pub(super) struct Context {
     pub printer: Printer,
     pub environment: Environment,
-    pub settings: Settings,
+    pub settings: UserSettings,
     pub prompt: Prompt,
     pub interrupt: Interrupt,
     global: GlobalOptions,
@@ -58,7 +58,7 @@ impl Context {
         let config_required = named_file.is_some() && !writes_profile;
         let config_file = named_file.or_else(paths::config_file);
         let prompt = Prompt::new(global.no_input, printer.clone(), interrupt.clone());
-        let empty = Settings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
+        let empty = UserSettings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
         let mut this = Self {
             printer,
             environment,
@@ -79,7 +79,7 @@ impl Context {
             profile => profile?,
         };
         let directory = this.config_file.as_deref().and_then(|file| file.parent()).map(ToOwned::to_owned);
-        this.settings = Settings::new(&this.global, &this.environment, &profile, &directory.unwrap_or_default())?;
+        this.settings = UserSettings::new(&this.global, &this.environment, &profile, &directory.unwrap_or_default())?;
         Ok(this)
     }
 

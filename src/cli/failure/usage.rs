@@ -13,8 +13,8 @@ use crate::cli::output::printer::Printer;
 use crate::cli::output::style::ColorChoice;
 use crate::cli::signals;
 
-/// Next step after a command line that was not parsed.
-pub(crate) enum Next {
+/// NextStep step after a command line that was not parsed.
+pub(crate) enum NextStep {
     /// The process ends.
     Exit(Exit),
     /// These arguments run instead, since the user has agreed.
@@ -22,7 +22,7 @@ pub(crate) enum Next {
 }
 
 /// Prints help, a version or a usage error. Asks on a terminal whether to run the command that was probably meant.
-pub(crate) fn report(command: &Command, arguments: &[OsString], error: &Error) -> Next {
+pub(crate) fn report(command: &Command, arguments: &[OsString], error: &Error) -> NextStep {
     let has = |options: &[&str]| {
         let mut options_given = arguments.iter().take_while(|argument| *argument != "--");
         options_given.any(|argument| options.iter().any(|option| argument == option))
@@ -32,26 +32,26 @@ pub(crate) fn report(command: &Command, arguments: &[OsString], error: &Error) -
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not an error.
             let _ = printer.text(&error.render().to_string());
-            return Next::Exit(Exit::Done);
+            return NextStep::Exit(Exit::Done);
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !printer.is_json() => {
             printer.note(&error.render().to_string());
-            return Next::Exit(Exit::Usage);
+            return NextStep::Exit(Exit::Usage);
         }
         _ => {}
     }
     let guess = guess(command, arguments, error);
     let failure = describe(error, guess.as_ref());
     printer.failure(&failure, &failure.clone().into());
-    let Some(guess) = guess.filter(|guess| guess.missing.is_some()) else { return Next::Exit(Exit::Usage) };
+    let Some(guess) = guess.filter(|guess| guess.missing.is_some()) else { return NextStep::Exit(Exit::Usage) };
     let no_input = has(&["--no-input"]) || printer.is_json();
     match is_confirmed(no_input, has(&["--yes", "-y"]), &printer) {
-        Ok(true) => Next::Run(guess.arguments),
-        Ok(false) => Next::Exit(Exit::Usage),
+        Ok(true) => NextStep::Run(guess.arguments),
+        Ok(false) => NextStep::Exit(Exit::Usage),
         Err(error) => {
             let failure = Failure::of(&error);
             printer.failure(&failure, &error);
-            Next::Exit(failure.exit)
+            NextStep::Exit(failure.exit)
         }
     }
 }

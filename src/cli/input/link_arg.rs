@@ -19,13 +19,13 @@ use crate::domain::link::{InvalidLink, Link};
 const LINK_FORMAT_HINT: &str = "a link looks like https://send.example/d/ID#v1.KEY; quote it in the shell";
 
 /// A transfer with its server and, if known, its key.
-pub(crate) struct Target {
+pub(crate) struct LinkArgument {
     pub base_url: BaseUrl,
     pub id: TransferId,
     pub key: Option<LinkKey>,
 }
 
-impl Target {
+impl LinkArgument {
     /// Parses `text`, which is a link, an id, or `-` to read either from stdin; asks for a missing one.
     pub(crate) async fn read(text: Option<&SecretText>, context: &Context) -> Result<Self> {
         let text = match text {
@@ -152,10 +152,10 @@ mod tests {
     fn an_id_belongs_to_the_current_server_and_a_link_names_its_own() {
         let server = || "https://a.example".parse::<BaseUrl>().unwrap();
         let id = TransferId::random();
-        let target = Target::parse(&id.to_string(), server()).unwrap();
+        let target = LinkArgument::parse(&id.to_string(), server()).unwrap();
         assert_eq!((target.base_url, target.id, target.key.is_none()), (server(), id, true));
         let link = format!("<https://b.example/base/d/{id}#{}>.", LinkKey::random().to_text().as_str());
-        let target = Target::parse(&link, server()).unwrap();
+        let target = LinkArgument::parse(&link, server()).unwrap();
         assert_eq!((target.base_url.to_string(), target.id), ("https://b.example/base".into(), id));
         assert!(target.key.is_some());
     }
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn text_without_a_server_is_neither_a_link_nor_an_id() {
         for text in ["foo", "0", "nope", &format!("{}#v1.key", TransferId::random())] {
-            let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
+            let failure = LinkArgument::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
             assert!(failure.message.contains("neither a link nor the id"), "{}", failure.message);
         }
     }
@@ -172,7 +172,7 @@ mod tests {
     fn usage_errors_do_not_repeat_a_malformed_link() {
         let id = TransferId::random();
         for text in ["", "secret", "https://b.example/d/secret", &format!("https://b.example/d/{id}#v1.secret")] {
-            let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
+            let failure = LinkArgument::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
             assert_eq!(failure.exit, crate::cli::Exit::Usage);
             assert!(!failure.message.contains("secret"), "{}", failure.message);
         }

@@ -6,7 +6,7 @@ mod page;
 
 use clap::Command;
 
-pub(super) use page::{Page, pages};
+pub(super) use page::{ManualPage, pages};
 
 /// Adds examples and notes to the command line.
 pub(super) fn with_examples_and_notes(command: Command) -> Command {

@@ -8,13 +8,13 @@ use clap_mangen::Man;
 use super::{examples, notes};
 
 /// A manual page: file name and text.
-pub(in crate::cli) struct Page {
+pub(in crate::cli) struct ManualPage {
     pub file: String,
     pub text: Vec<u8>,
 }
 
 /// Renders the pages of all commands of `root`, starting with `root` itself.
-pub(in crate::cli) fn pages(root: Command) -> io::Result<Vec<Page>> {
+pub(in crate::cli) fn pages(root: Command) -> io::Result<Vec<ManualPage>> {
     let mut root = shown_in_full(root);
     root.build();
     let mut pages = Vec::new();
@@ -27,7 +27,7 @@ fn shown_in_full(command: Command) -> Command {
     command.mut_args(|argument| argument.hide_short_help(false)).mut_subcommands(shown_in_full)
 }
 
-fn add(command: &Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<()> {
+fn add(command: &Command, above: &[&str], pages: &mut Vec<ManualPage>) -> io::Result<()> {
     let name = command.get_name().to_owned();
     if command.is_hide_set() || name == "help" {
         return Ok(());
@@ -35,7 +35,7 @@ fn add(command: &Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<(
     let path = [above, &[&name]].concat();
     let title = path.join("-");
     let text = render(command, &path)?;
-    pages.push(Page { file: format!("{title}.1"), text });
+    pages.push(ManualPage { file: format!("{title}.1"), text });
     for below in command.get_subcommands() {
         add(below, &path, pages)?;
     }

@@ -18,7 +18,7 @@ pub(super) use part_record::part_of;
 use self::output::Sink;
 use self::part_file::claim;
 use self::part_record::EarlierPart;
-use self::writer::{ResumeRecord, State, Writer};
+use self::writer::{PlaintextWriter, ResumeRecord, WriterState};
 use super::save_warning::SaveWarning;
 use super::unpack::{UnpackedFile, Watch};
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
@@ -28,7 +28,7 @@ use crate::domain::crypto::sealed::{Layout, OpenError, OpenStream, plaintext_siz
 /// Decrypts one payload from the bytes given to [`feed`](Decryption::feed). Blocks while writing the output.
 pub struct Decryption {
     stream: OpenStream,
-    writer: Writer,
+    writer: PlaintextWriter,
     watch: Watch,
 }
 
@@ -78,9 +78,9 @@ impl Decryption {
     #[must_use]
     pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: ChooseOutput) -> Self {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
-        let state = State::Waiting(choose);
+        let state = WriterState::Waiting(choose);
         let resume_record = ResumeRecord::Nothing;
-        let writer = Writer { framing, plaintext_bytes, state, metadata: None, written: 0, resume_record };
+        let writer = PlaintextWriter { framing, plaintext_bytes, state, metadata: None, written: 0, resume_record };
         Self { stream, writer, watch: Watch::default() }
     }
 
@@ -131,10 +131,10 @@ impl Decryption {
         let metadata = Some(earlier.envelope.metadata.clone());
         let sink = Sink::resume(output, file, written)?;
         let (record, opener) = earlier.resume(segments, &key);
-        let writer = Writer {
+        let writer = PlaintextWriter {
             framing: Framing::Envelope,
             plaintext_bytes: Some(layout.plaintext_size()),
-            state: State::Writing(sink),
+            state: WriterState::Writing(sink),
             metadata,
             written,
             resume_record: ResumeRecord::Kept(record),

@@ -13,10 +13,10 @@ use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::sealed::{Header, Layout, OpenError, Tag};
 
 /// Writes the content of one payload to its output, and records what another process can resume.
-pub(super) struct Writer {
+pub(super) struct PlaintextWriter {
     pub(super) framing: Framing,
     pub(super) plaintext_bytes: Option<u64>,
-    pub(super) state: State,
+    pub(super) state: WriterState,
     pub(super) metadata: Option<Metadata>,
     pub(super) written: u64,
     pub(super) resume_record: ResumeRecord,
@@ -34,27 +34,27 @@ pub(super) enum ResumeRecord {
     Kept(PartRecord),
 }
 
-impl Drop for Writer {
+impl Drop for PlaintextWriter {
     /// Keeps the part file for resuming, since the payload has neither ended nor failed authentication.
     fn drop(&mut self) {
         self.keep_for_resume();
     }
 }
 
-pub(super) enum State {
+pub(super) enum WriterState {
     Waiting(ChooseOutput),
     Writing(Sink),
     Failed,
 }
 
-impl Writer {
+impl PlaintextWriter {
     /// Writes the plaintext of one segment, which may be empty.
     pub(super) fn write(&mut self, plaintext: &[u8]) -> Result<(), DecryptError> {
         let content = match self.state {
-            State::Waiting(_) => &plaintext[self.begin(plaintext)?..],
+            WriterState::Waiting(_) => &plaintext[self.begin(plaintext)?..],
             _ => plaintext,
         };
-        let State::Writing(sink) = &mut self.state else { return Ok(()) };
+        let WriterState::Writing(sink) = &mut self.state else { return Ok(()) };
         if content.is_empty() {
             return Ok(());
         }
@@ -74,7 +74,7 @@ impl Writer {
     /// This removes an incomplete segment.
     fn disk_failed(&mut self, source: io::Error, written: u64) -> OutputError {
         let is_kept = self.can_resume();
-        let State::Writing(sink) = &mut self.state else { unreachable!("the output was written") };
+        let WriterState::Writing(sink) = &mut self.state else { unreachable!("the output was written") };
         sink.shorten(written);
         let directory = sink.directory().unwrap_or_default();
         let size = self.metadata.as_ref().map(|metadata| metadata.size).or(self.plaintext_bytes);
@@ -92,7 +92,7 @@ impl Writer {
 
     /// Parses the envelope, opens the output, and returns the offset of the content in `plaintext`.
     fn begin(&mut self, plaintext: &[u8]) -> Result<usize, DecryptError> {
-        let State::Waiting(choose) = std::mem::replace(&mut self.state, State::Failed) else {
+        let WriterState::Waiting(choose) = std::mem::replace(&mut self.state, WriterState::Failed) else {
             return Ok(0);
         };
         let length = match self.framing {
@@ -110,13 +110,13 @@ impl Writer {
                 envelope.length
             }
         };
-        self.state = State::Writing(Sink::open(choose(self.metadata.as_ref())?)?);
+        self.state = WriterState::Writing(Sink::open(choose(self.metadata.as_ref())?)?);
         Ok(length)
     }
 
     /// Records that the file contains another segment. A failure only prevents resuming.
     pub(super) fn record(&mut self, header: &Header, tag: Tag) {
-        let State::Writing(sink) = &self.state else { return };
+        let WriterState::Writing(sink) = &self.state else { return };
         let Some(part) = sink.part() else { return };
         if let ResumeRecord::Wanted { location, layout, envelope } = &self.resume_record {
             let created = PartRecord::create(location, *layout, part.path(), (header, envelope));
@@ -132,7 +132,7 @@ impl Writer {
         if !self.can_resume() {
             return self.forget();
         }
-        if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
+        if let WriterState::Writing(sink) = std::mem::replace(&mut self.state, WriterState::Failed) {
             sink.keep_for_resume();
         }
     }
@@ -170,7 +170,7 @@ impl Writer {
     }
 
     fn end(&mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
-        let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) else {
+        let WriterState::Writing(sink) = std::mem::replace(&mut self.state, WriterState::Failed) else {
             return Err(OpenError::Truncated.into());
         };
         if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
@@ -184,7 +184,7 @@ impl Writer {
         });
         let attributes = attributes.unwrap_or_default();
         if let Err(error) = sink.complete(attributes, watch) {
-            self.state = State::Writing(sink);
+            self.state = WriterState::Writing(sink);
             // Segments that the disk has lost are recognised by their tags.
             return Err(self.disk_failed(error, self.written).into());
         }

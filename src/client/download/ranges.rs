@@ -16,7 +16,7 @@ use super::fetch::FetchError;
 use crate::client::buffers::BufferPool;
 use crate::client::http::content_range::ContentRange;
 use crate::client::store::{SignedUrl, StoreClient};
-use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
+use crate::client::{Api, BucketError, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -141,7 +141,7 @@ impl Ranges {
     async fn fetch_some(&self, url: &SignedUrl, buffer: &mut RangeBuffer, stall: Duration) -> Result<(), FetchError> {
         let stalled = |has_sent| {
             let timeout = ClientError::Timeout { destination: url.destination().clone() };
-            ClientError::from(StoreError::stalled(timeout, has_sent))
+            ClientError::from(BucketError::stalled(timeout, has_sent))
         };
         let requested = buffer.next()..buffer.end;
         let is_complete = self.is_complete(&requested);

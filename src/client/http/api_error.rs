@@ -7,7 +7,7 @@ use crate::domain::error::ErrorCode;
 /// Error response of the server: its status, code and message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub struct ApiError {
+pub struct ResponseError {
     /// The HTTP status.
     pub status: u16,
     /// The stable error code, if this version knows it.
@@ -26,7 +26,7 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
 }
 
-impl ApiError {
+impl ResponseError {
     /// Returns whether a retry of the same request may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -43,8 +43,8 @@ impl ApiError {
 mod tests {
     use super::*;
 
-    fn api_error(status: u16, code: Option<ErrorCode>) -> ApiError {
-        ApiError {
+    fn api_error(status: u16, code: Option<ErrorCode>) -> ResponseError {
+        ResponseError {
             status,
             code,
             code_text: String::new(),

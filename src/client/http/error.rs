@@ -3,13 +3,13 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::api_error::ApiError;
+use super::api_error::ResponseError;
 use super::certificate::CertificateFault;
 use super::destination::Destination;
 use super::fault::{ConnectFault, Fault, ProxyFault};
 use super::proxy::{InvalidProxy, Proxy};
 use super::secret::ForeignOrigin;
-use crate::client::{Origin, StoreError};
+use crate::client::{BucketError, Origin};
 use crate::domain::error::ErrorCode;
 use crate::domain::wire::Flow;
 
@@ -18,7 +18,7 @@ use crate::domain::wire::Flow;
 pub enum ClientError {
     /// The server returned an error response.
     #[error(transparent)]
-    Api(Box<ApiError>),
+    Api(Box<ResponseError>),
     /// No connection could be made.
     #[error("{}", match .fault {
         ConnectFault::Lookup => format!("the host name of {destination} cannot be resolved"),
@@ -120,7 +120,7 @@ pub enum ClientError {
     Unsupported(String),
     /// A request to the payload store failed.
     #[error(transparent)]
-    Store(Box<StoreError>),
+    Store(Box<BucketError>),
     /// The server does not support the chosen data path.
     #[error("{}", match .flow {
         Flow::Presigned => format!("{origin} transfers payloads itself and has no payload store"),
@@ -161,8 +161,8 @@ pub enum ClientError {
     Setup(#[source] reqwest::Error),
 }
 
-impl From<ApiError> for ClientError {
-    fn from(error: ApiError) -> Self {
+impl From<ResponseError> for ClientError {
+    fn from(error: ResponseError) -> Self {
         Self::Api(Box::new(error))
     }
 }

@@ -1,4 +1,4 @@
-//! Reads responses up to a size limit, and parses them as JSON or as an [`ApiError`].
+//! Reads responses up to a size limit, and parses them as JSON or as an [`ResponseError`].
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::destination::Destination;
 use super::fault::ProxyFault;
-use crate::client::{ApiError, ClientError};
+use crate::client::{ClientError, ResponseError};
 use crate::domain::wire::Problem;
 
 /// Maximum size of a response body, in bytes. A page of 1,000 records takes less than 1 MiB.
@@ -69,7 +69,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
 }
 
 /// Parses an error response. Never fails: without a valid body the error describes the status.
-async fn error_response(destination: &Destination, response: Response) -> ApiError {
+async fn error_response(destination: &Destination, response: Response) -> ResponseError {
     let status = response.status();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(shorten);
     let retry_after = header(RETRY_AFTER.as_str())
@@ -78,7 +78,7 @@ async fn error_response(destination: &Destination, response: Response) -> ApiErr
     let request_id = header("x-request-id");
     let body = read(response, MAX_PROBLEM_BYTES).await.ok().flatten().unwrap_or_default();
     match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) => ApiError {
+        Ok(problem) => ResponseError {
             status: status.as_u16(),
             code: problem.error_code(),
             code_text: shorten(&problem.code),
@@ -88,7 +88,7 @@ async fn error_response(destination: &Destination, response: Response) -> ApiErr
             received_bytes: problem.received_bytes,
             retry_after,
         },
-        Err(_) => ApiError {
+        Err(_) => ResponseError {
             status: status.as_u16(),
             code: None,
             code_text: format!("http_{}", status.as_u16()),

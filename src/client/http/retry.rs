@@ -110,10 +110,10 @@ impl RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{ApiError, NoProgress};
+    use crate::client::{NoProgress, ResponseError};
 
     fn unavailable(retry_after: Option<Duration>) -> ClientError {
-        ClientError::from(ApiError {
+        ClientError::from(ResponseError {
             status: 503,
             code: None,
             code_text: String::new(),
@@ -152,7 +152,7 @@ mod tests {
         let retry = RetryPolicy::new(Duration::from_mins(2));
         let error_of = |status| {
             let ClientError::Api(error) = unavailable(None) else { unreachable!() };
-            ClientError::from(ApiError { status, ..*error })
+            ClientError::from(ResponseError { status, ..*error })
         };
         for (status, retried) in [(502, true), (503, true), (504, true), (500, false), (429, false), (404, false)] {
             let (mut tries, started) = (0, Instant::now());

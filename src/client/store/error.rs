@@ -17,7 +17,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// Failed request to the payload store.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub enum BucketError {
     /// No connection to the store could be made.
     #[error(transparent)]
     Unreachable(ClientError),
@@ -56,13 +56,13 @@ fn status_text(status: u16, code: Option<&str>) -> String {
     code.map_or_else(|| format!("status {status}"), |code| format!("{code} (status {status})"))
 }
 
-impl From<StoreError> for ClientError {
-    fn from(error: StoreError) -> Self {
+impl From<BucketError> for ClientError {
+    fn from(error: BucketError) -> Self {
         Self::Store(Box::new(error))
     }
 }
 
-impl StoreError {
+impl BucketError {
     /// Classifies a transport error of a request to `destination`.
     pub(super) fn of_request(destination: &Destination, error: reqwest::Error) -> Self {
         if let Some(reach) = forbidden_address(&error) {
@@ -170,7 +170,7 @@ mod tests {
     fn only_transient_errors_are_retried() {
         let error_response = |status, code: Option<&str>| {
             let origin = Origin::of(&"https://b.example".parse().unwrap());
-            StoreError::ErrorResponse { origin, status, code: code.map(str::to_owned), retry_after: None }
+            BucketError::ErrorResponse { origin, status, code: code.map(str::to_owned), retry_after: None }
                 .is_transient()
         };
         assert!(

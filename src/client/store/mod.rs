@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Client, Response};
 use url::Url;
 
-pub use self::error::StoreError;
+pub use self::error::BucketError;
 #[cfg(fuzzing)]
 pub(super) use self::error::code_in;
 use super::{Api, ClientError, Destination, Origin, Reach, Transport};
@@ -73,12 +73,12 @@ impl StoreClient {
         let base_url = BaseUrl::new(bare).map_err(|error| self.invalid_response(call, &error.to_string()))?;
         let origin = Origin::from(&base_url);
         if self.service.is_encrypted() && !base_url.is_encrypted() {
-            return Err(StoreError::Unencrypted { origin }.into());
+            return Err(BucketError::Unencrypted { origin }.into());
         }
         // The resolver of the connections judges the addresses of names.
         let literal = origin.host().trim_matches(['[', ']']).parse::<IpAddr>().ok().map(Reach::of);
         if let Some(reach) = literal.filter(|reach| !self.transport.destination.reach().may_direct_to(*reach)) {
-            return Err(StoreError::ForbiddenAddress { origin, reach }.into());
+            return Err(BucketError::ForbiddenAddress { origin, reach }.into());
         }
         let (client, destination) = self.connections(&base_url, &origin)?;
         Ok(SignedUrl { url, destination, client })
@@ -130,7 +130,7 @@ impl SignedUrl {
 
     /// Converts an error of reading a response body.
     pub(super) fn lost(&self, error: reqwest::Error) -> ClientError {
-        StoreError::Lost(ClientError::of_request(&self.destination, error)).into()
+        BucketError::Lost(ClientError::of_request(&self.destination, error)).into()
     }
 
     /// Requests the object, or a range of it in bytes.
@@ -148,9 +148,9 @@ async fn check_response(
     outcome: reqwest::Result<Response>,
 ) -> Result<Response, ClientError> {
     match outcome {
-        Err(error) => Err(StoreError::of_request(destination, error).into()),
+        Err(error) => Err(BucketError::of_request(destination, error).into()),
         Ok(response) if response.status().is_success() => Ok(response),
-        Ok(response) => Err(StoreError::of_response(destination.origin().clone(), response).await.into()),
+        Ok(response) => Err(BucketError::of_response(destination.origin().clone(), response).await.into()),
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
             ("https://localhost", "http://localhost:9000/x?secret"),
         ] {
             let error = url(service, store).unwrap();
-            assert!(matches!(&error, ClientError::Store(error) if matches!(**error, StoreError::Unencrypted { .. })));
+            assert!(matches!(&error, ClientError::Store(error) if matches!(**error, BucketError::Unencrypted { .. })));
             assert!(!describe(&error).contains("secret"), "{error:?}");
         }
     }

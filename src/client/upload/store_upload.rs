@@ -10,7 +10,7 @@ use super::pipeline::check_unchanged;
 use super::plan::Plan;
 use super::request::{Payload, RequestOutcome, RequestParameters};
 use super::urls::{Signed, Urls};
-use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
+use crate::client::{Api, BucketError, ClientError, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
@@ -197,7 +197,7 @@ impl StoreUpload {
         let mut result = self.payload.send(dispatch, |body| to.request.send(body)).await;
         result.outcome = result.outcome.map_err(|error| match error {
             UploadError::Client(error @ ClientError::Timeout { .. }) => {
-                ClientError::from(StoreError::stalled(error, result.sent_bytes > 0)).into()
+                ClientError::from(BucketError::stalled(error, result.sent_bytes > 0)).into()
             }
             error => error,
         });

@@ -19,7 +19,7 @@ const MAX_DRIFT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct ClockGuard {
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Mutex<JumpState>,
 }
 
 /// Whether the clock can be trusted.
@@ -35,7 +35,7 @@ pub enum ClockState {
 }
 
 #[derive(Debug)]
-struct State {
+struct JumpState {
     /// Trusted difference between clock and elapsed time, in milliseconds.
     trusted: i128,
     jump: Option<Jump>,
@@ -54,7 +54,7 @@ impl ClockGuard {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let trusted = difference(&*clock).0;
-        Self { clock, state: Mutex::new(State { trusted, jump: None }) }
+        Self { clock, state: Mutex::new(JumpState { trusted, jump: None }) }
     }
 
     /// Checks the clock. `accepted_at` is the time on the clock at which an administrator has last accepted it.
@@ -74,7 +74,7 @@ impl ClockGuard {
         };
         let is_accepted = accepted_at.is_some_and(|at| at >= jump.noticed_at && at <= now.plus(MAX_DRIFT));
         if is_accepted || elapsed.saturating_sub(jump.elapsed) >= ACCEPTED_AFTER {
-            *state = State { trusted: difference, jump: None };
+            *state = JumpState { trusted: difference, jump: None };
             return ClockState::Trusted;
         }
         state.jump = Some(jump);

@@ -37,18 +37,18 @@ impl PayloadKey {
 /// Text form: `v1.`, or `v1p.` if a passphrase is also required, and 32 bytes in unpadded, canonical base64url.
 #[derive(Clone)]
 pub struct LinkKey {
-    kind: Kind,
+    kind: LinkKeyKind,
     secret: Zeroizing<[u8; 32]>,
 }
 
 /// Whether a passphrase is required in addition to the link key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum LinkKeyKind {
     Plain,
     WithPassphrase,
 }
 
-impl Kind {
+impl LinkKeyKind {
     fn prefix(self) -> &'static str {
         match self {
             Self::Plain => "v1.",
@@ -83,19 +83,19 @@ impl LinkKey {
     /// Generates a key that needs no passphrase.
     #[must_use]
     pub fn random() -> Self {
-        Self { kind: Kind::Plain, secret: Zeroizing::new(random::bytes()) }
+        Self { kind: LinkKeyKind::Plain, secret: Zeroizing::new(random::bytes()) }
     }
 
     /// Generates a key that opens the payload only together with a passphrase.
     #[must_use]
     pub fn random_with_passphrase() -> Self {
-        Self { kind: Kind::WithPassphrase, secret: Zeroizing::new(random::bytes()) }
+        Self { kind: LinkKeyKind::WithPassphrase, secret: Zeroizing::new(random::bytes()) }
     }
 
     /// Returns whether a passphrase is required.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
-        self.kind == Kind::WithPassphrase
+        self.kind == LinkKeyKind::WithPassphrase
     }
 
     /// Derives the payload key. With a passphrase, the derivation takes several hundred milliseconds of CPU time.
@@ -105,10 +105,10 @@ impl LinkKey {
     /// passphrase is stretched with the salt HKDF-SHA256(key, salt empty, info `sgsend/v1/passphrase-salt`, 16 bytes).
     pub fn payload_key(&self, passphrase: Option<&Passphrase>) -> Result<PayloadKey, PassphraseMismatch> {
         match (self.kind, passphrase) {
-            (Kind::Plain, None) => Ok(PayloadKey(self.secret.clone())),
-            (Kind::Plain, Some(_)) => Err(PassphraseMismatch::Unexpected),
-            (Kind::WithPassphrase, None) => Err(PassphraseMismatch::Missing),
-            (Kind::WithPassphrase, Some(passphrase)) => {
+            (LinkKeyKind::Plain, None) => Ok(PayloadKey(self.secret.clone())),
+            (LinkKeyKind::Plain, Some(_)) => Err(PassphraseMismatch::Unexpected),
+            (LinkKeyKind::WithPassphrase, None) => Err(PassphraseMismatch::Missing),
+            (LinkKeyKind::WithPassphrase, Some(passphrase)) => {
                 let salt = hkdf::derive::<16>(self.secret.as_slice(), &[], b"sgsend/v1/passphrase-salt");
                 let mut material = Zeroizing::new([0; 64]);
                 material[..32].copy_from_slice(self.secret.as_slice());
@@ -135,9 +135,9 @@ impl FromStr for LinkKey {
     /// Parses `v1.{43}`, `v1p.{43}`, or 43 characters without a prefix, which mean a `v1.` key.
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
         let (kind, secret) = match text.split_once('.') {
-            None => (Kind::Plain, text),
-            Some(("v1", secret)) => (Kind::Plain, secret),
-            Some(("v1p", secret)) => (Kind::WithPassphrase, secret),
+            None => (LinkKeyKind::Plain, text),
+            Some(("v1", secret)) => (LinkKeyKind::Plain, secret),
+            Some(("v1p", secret)) => (LinkKeyKind::WithPassphrase, secret),
             Some((version, _)) if version.starts_with('v') && version.len() < base64url::CHARACTERS => {
                 return Err(InvalidKey::Version);
             }

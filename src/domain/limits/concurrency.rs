@@ -10,21 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// size. A limit without keys is a [`tokio::sync::Semaphore`].
 pub(crate) struct Concurrency<K: Eq + Hash> {
     max_per_key: usize,
-    counts: Counts<K>,
+    counts: UseCounts<K>,
 }
 
-type Counts<K> = Arc<Mutex<HashMap<K, usize>>>;
+type UseCounts<K> = Arc<Mutex<HashMap<K, usize>>>;
 
 /// One concurrent use of a key, which ends when this permit is dropped.
 pub(crate) struct Permit<K: Eq + Hash> {
     key: K,
-    counts: Counts<K>,
+    counts: UseCounts<K>,
 }
 
 impl<K: Copy + Eq + Hash> Concurrency<K> {
     /// Creates a limit of `max_per_key` permits at once per key.
     pub(crate) fn per_key(max_per_key: usize) -> Self {
-        Self { max_per_key, counts: Counts::default() }
+        Self { max_per_key, counts: UseCounts::default() }
     }
 
     /// Returns a permit for `key`, or `None` if all its permits are in use.
@@ -57,7 +57,7 @@ impl<K: Eq + Hash> Drop for Permit<K> {
     }
 }
 
-fn lock<K>(counts: &Counts<K>) -> MutexGuard<'_, HashMap<K, usize>> {
+fn lock<K>(counts: &UseCounts<K>) -> MutexGuard<'_, HashMap<K, usize>> {
     counts.lock().expect("nothing panics while it holds this lock")
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::executor::Spawner;
 use super::judge::{Presented, Subject};
-use super::server::Server;
+use super::server::SimulatedServer;
 use super::world::World;
 use crate::domain::audit::{ActionName, Outcome, RequestScope, ResponseInfo, WriteMode};
 use crate::domain::crypto::digest::Sha256;
@@ -21,20 +21,20 @@ use crate::domain::id::{TokenId, TransferId};
 
 /// Token of a sender.
 #[derive(Clone)]
-pub(super) struct KnownToken {
+pub(super) struct SimulatedToken {
     pub(super) id: TokenId,
     pub(super) text: Rc<str>,
 }
 
 /// Reason why a client has no successful response.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum NoResponse {
     /// The client knows no result: the connection broke, or the client did not wait.
     Lost,
     Rejected(Error),
 }
 
-impl Failure {
+impl NoResponse {
     /// Returns whether a client repeats the request.
     pub(super) fn is_temporary(&self) -> bool {
         matches!(self, Self::Lost | Self::Rejected(Error::StorageUnavailable(_) | Error::UploadInProgress))
@@ -44,10 +44,10 @@ impl Failure {
 /// All clients of a schedule, with what they know.
 pub(super) struct Clients {
     pub(super) world: Arc<World>,
-    pub(super) servers: RefCell<Vec<Rc<Server>>>,
+    pub(super) servers: RefCell<Vec<Rc<SimulatedServer>>>,
     pub(super) spawner: Spawner,
     pub(super) random: RefCell<SplitMix64>,
-    pub(super) tokens: RefCell<Vec<KnownToken>>,
+    pub(super) tokens: RefCell<Vec<SimulatedToken>>,
     /// Grants that a server has acknowledged, as text.
     pub(super) grants: RefCell<Vec<(TransferId, String)>>,
     /// Access proofs of transfers, as text, by their digest.
@@ -100,7 +100,7 @@ impl Clients {
     }
 
     /// Returns the token that created a transfer.
-    pub(super) fn token_of(&self, id: TransferId) -> Option<KnownToken> {
+    pub(super) fn token_of(&self, id: TransferId) -> Option<SimulatedToken> {
         let token_id = self.world.state().model.transfers.get(&id)?.last.token_id;
         self.tokens.borrow().iter().find(|token| token.id == token_id).cloned()
     }
@@ -112,8 +112,8 @@ impl Clients {
         &self,
         action: ActionName,
         subject: Subject,
-        request: impl AsyncFnOnce(&Server, &RequestScope, &Subject) -> Result<T, Error> + 'static,
-    ) -> Result<T, Failure> {
+        request: impl AsyncFnOnce(&SimulatedServer, &RequestScope, &Subject) -> Result<T, Error> + 'static,
+    ) -> Result<T, NoResponse> {
         let server = self.one_of(&self.servers.borrow()).expect("a server");
         let world = self.world.clone();
         let number = server.number;
@@ -145,9 +145,9 @@ impl Clients {
         self.spawner.borrow_mut().push((Some(number), task));
         if self.below(1_000) < self.world.state().rates.lost_responses {
             self.world.state().counts.lost_responses += 1;
-            return Err(Failure::Lost);
+            return Err(NoResponse::Lost);
         }
-        response.await.map_err(|_| Failure::Lost)?.map_err(Failure::Rejected)
+        response.await.map_err(|_| NoResponse::Lost)?.map_err(NoResponse::Rejected)
     }
 }
 

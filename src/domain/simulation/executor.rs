@@ -26,7 +26,7 @@ impl Wake for Woken {
 
 struct Task {
     number: u64,
-    /// Server whose crash ends the task; `None` for a client.
+    /// SimulatedServer whose crash ends the task; `None` for a client.
     server: Option<usize>,
     weight: u64,
     woken: Arc<Woken>,
@@ -44,7 +44,7 @@ pub(super) struct Executor {
 }
 
 /// Outcome of one step.
-pub(super) enum Step {
+pub(super) enum TaskStep {
     /// The task of this number ran.
     Ran(u64),
     /// No task is ready before a timer, or a task outside the executor, wakes one.
@@ -59,12 +59,12 @@ impl Executor {
     }
 
     /// Polls a randomly chosen ready task once. Its chance is proportional to its weight.
-    pub(super) fn step(&mut self) -> Step {
+    pub(super) fn step(&mut self) -> TaskStep {
         self.take_spawned();
         let is_ready = |task: &&Task| task.woken.0.load(Ordering::Relaxed);
         let total: u64 = self.tasks.iter().filter(is_ready).map(|task| task.weight).sum();
         if total == 0 {
-            return if self.tasks.is_empty() { Step::Idle } else { Step::Waiting };
+            return if self.tasks.is_empty() { TaskStep::Idle } else { TaskStep::Waiting };
         }
         let mut roll = self.random.next() % total;
         let chosen = self.tasks.iter().position(|task| {
@@ -80,7 +80,7 @@ impl Executor {
         if task.future.as_mut().poll(&mut Context::from_waker(&task.waker)).is_ready() {
             drop(self.tasks.remove(index));
         }
-        Step::Ran(number)
+        TaskStep::Ran(number)
     }
 
     /// Drops the tasks of a crashed server, each at the await point that it has reached.

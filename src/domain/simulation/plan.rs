@@ -22,7 +22,7 @@ pub(super) struct FaultRates {
 
 /// Fixed properties of a schedule.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct SchedulePlan {
     /// Number of servers that share the store.
     pub(super) servers: usize,
     /// Number of rounds of concurrent clients.
@@ -37,7 +37,7 @@ pub(super) struct Plan {
     pub(super) rates: FaultRates,
 }
 
-impl Plan {
+impl SchedulePlan {
     pub(super) fn choose(random: &mut SplitMix64) -> Self {
         let mut one_of = |values: &[u64]| values[usize::try_from(random.next() % values.len() as u64).unwrap()];
         let rates = FaultRates {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::clients::{Clients, Failure, content};
+use super::clients::{Clients, NoResponse, content};
 use super::judge::Subject;
 use super::scripts::TRIES;
 use crate::domain::audit::ActionName;
@@ -45,7 +45,7 @@ impl Clients {
                 Ok(()) => granted = true,
                 Err(failure) if failure.is_temporary() => {}
                 // The client tries again with another proof.
-                Err(Failure::Rejected(Error::AccessRequired | Error::AccessInvalid)) => {}
+                Err(NoResponse::Rejected(Error::AccessRequired | Error::AccessInvalid)) => {}
                 Err(_) => return,
             }
         }

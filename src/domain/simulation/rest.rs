@@ -1,6 +1,6 @@
 //! Invariants at rest: after all requests have ended, and after the end of all transfers.
 
-use super::server::Server;
+use super::server::SimulatedServer;
 use super::store::at_once;
 use super::world::{State, World};
 use crate::domain::id::TransferId;
@@ -40,7 +40,7 @@ impl State {
 
 impl World {
     /// Checks the store after a sweep, without requests in progress.
-    pub(super) async fn check_at_rest(&self, server: &Server) {
+    pub(super) async fn check_at_rest(&self, server: &SimulatedServer) {
         let report = check(&self.memory).await.expect("a store in memory");
         for finding in report.findings {
             self.state().violate(|| format!("the integrity check finds {finding:?}"));

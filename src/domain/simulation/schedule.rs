@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clients::Clients;
-use super::executor::{Executor, Step, TaskFuture};
+use super::executor::{Executor, TaskFuture, TaskStep};
 use super::judge::Subject;
-use super::plan::{FaultRates, Plan};
-use super::server::{RETAIN, Server};
-use super::world::{Counts, MAX_SKEW, World};
+use super::plan::{FaultRates, SchedulePlan};
+use super::server::{RETAIN, SimulatedServer};
+use super::world::{FaultCounts, MAX_SKEW, World};
 use crate::domain::audit::Flusher;
 use crate::domain::crypto::random::seeded::{SplitMix64, with_seed};
 use crate::domain::store::open_header;
@@ -23,7 +23,7 @@ const MAX_ROUND: Duration = Duration::from_mins(15);
 /// Result of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ScheduleResult {
-    pub(super) counts: Counts,
+    pub(super) counts: FaultCounts,
     /// Digest of all steps, times and writes.
     pub(super) digest: u64,
     pub(super) violation: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct ScheduleResult {
 pub(super) fn run(seed: u64, traces: bool) -> ScheduleResult {
     let mut random = SplitMix64::new(seed);
     let _seeded = with_seed(random.next());
-    let plan = Plan::choose(&mut random);
+    let plan = SchedulePlan::choose(&mut random);
     let world = World::new(plan, random.next(), traces);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O");
@@ -78,7 +78,7 @@ impl Schedule {
         self.world.note(|| format!("{plan:?}"));
         open_header(&self.world.memory, RETAIN).await.expect("a store in memory");
         for number in 0..plan.servers {
-            let (server, flusher) = Server::start(&self.world, number);
+            let (server, flusher) = SimulatedServer::start(&self.world, number);
             self.clients.servers.borrow_mut().push(server);
             self.flushers.push(flusher);
         }
@@ -138,9 +138,9 @@ impl Schedule {
         let start = self.world.state().now;
         for _ in 0..MAX_STEPS {
             match self.executor.step() {
-                Step::Idle => return,
-                Step::Waiting => self.wait(Duration::from_millis(5)).await,
-                Step::Ran(number) => {
+                TaskStep::Idle => return,
+                TaskStep::Waiting => self.wait(Duration::from_millis(5)).await,
+                TaskStep::Ran(number) => {
                     let mut state = self.world.state();
                     state.counts.steps += 1;
                     state.mix(&number);
@@ -207,7 +207,7 @@ impl Schedule {
         }
         self.executor.crash(number);
         self.flushers[number].abort();
-        let (server, flusher) = Server::start(&self.world, number);
+        let (server, flusher) = SimulatedServer::start(&self.world, number);
         self.clients.servers.borrow_mut()[number] = server;
         self.flushers[number] = flusher;
     }
@@ -251,7 +251,7 @@ impl Schedule {
         if self.is_violated() {
             return;
         }
-        let (server, flusher) = Server::start(&self.world, 0);
+        let (server, flusher) = SimulatedServer::start(&self.world, 0);
         let pass = |time: Duration| {
             let mut state = self.world.state();
             state.now = state.now.plus(time);
@@ -271,7 +271,7 @@ impl Schedule {
         drop(flusher.await);
     }
 
-    async fn sweep(&self, server: &Server) {
+    async fn sweep(&self, server: &SimulatedServer) {
         if let Err(error) = server.transfers.sweep().await {
             self.world.state().violate(|| format!("a sweep without faults fails: {error:?}"));
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::clients::{Clients, Failure, KnownToken, content};
+use super::clients::{Clients, NoResponse, SimulatedToken, content};
 use super::judge::Subject;
 use super::store::at_once;
 use super::world::World;
@@ -19,7 +19,7 @@ use crate::domain::wire::{CreateToken, CreateTransfer, UploadInstruction};
 /// Number of tries of a request.
 pub(super) const TRIES: usize = 3;
 
-/// Counts an upload request in progress; a drop before its end stands for a crash.
+/// FaultCounts an upload request in progress; a drop before its end stands for a crash.
 struct UploadGuard {
     world: std::sync::Arc<World>,
     id: TransferId,
@@ -58,7 +58,7 @@ impl Clients {
                 let is_stored = at_once(world.memory.get(&StorageKey::token(token.token_id)));
                 let is_stored = matches!(is_stored, Ok(Some(_)));
                 world.state().check(is_stored, || format!("the acknowledged token {} is lost", token.token_id));
-                Ok(KnownToken { id: token.token_id, text: plain.to_text().as_str().into() })
+                Ok(SimulatedToken { id: token.token_id, text: plain.to_text().as_str().into() })
             });
             if let Ok(token) = created.await {
                 self.tokens.borrow_mut().push(token);
@@ -70,7 +70,7 @@ impl Clients {
     /// Revokes a token.
     pub(super) async fn revoke_token(self: Rc<Self>) {
         let token = self.one_of(&self.tokens.borrow());
-        let Some(KnownToken { id, .. }) = token else { return };
+        let Some(SimulatedToken { id, .. }) = token else { return };
         let world = self.world.clone();
         let revoked = self.call(ActionName::TokenRevoke, Subject::default(), async move |server, scope, _| {
             world.state().model.tokens.entry(id).or_default().revocation_started = true;
@@ -169,7 +169,7 @@ impl Clients {
             match uploaded.await {
                 Ok((_, true)) => return,
                 Ok((received, false)) => offset = received,
-                Err(Failure::Rejected(crate::domain::error::Error::OffsetMismatch { received_bytes })) => {
+                Err(NoResponse::Rejected(crate::domain::error::Error::OffsetMismatch { received_bytes })) => {
                     offset = received_bytes;
                 }
                 Err(_) => match self.clone().progress(id).await {

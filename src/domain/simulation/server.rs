@@ -20,8 +20,8 @@ use crate::domain::transfers::{TransferSettings, Transfers};
 /// Retention of audit records after the end of a transfer.
 pub(super) const RETAIN: Duration = Duration::from_hours(24 * 90);
 
-/// Server process of a schedule.
-pub(super) struct Server {
+/// SimulatedServer process of a schedule.
+pub(super) struct SimulatedServer {
     pub(super) number: usize,
     pub(super) transfers: Transfers,
     pub(super) tokens: Tokens,
@@ -31,7 +31,7 @@ pub(super) struct Server {
     addresses: AddressPolicy,
 }
 
-impl Server {
+impl SimulatedServer {
     /// Starts a server with empty memory.
     pub(super) fn start(world: &Arc<World>, number: usize) -> (Rc<Self>, Flusher) {
         let generation = world.state().generations[number];

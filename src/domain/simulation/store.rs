@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use super::world::{Access, Fault, World};
+use super::world::{Access, InjectedFault, World};
 use crate::domain::id::TransferId;
 use crate::domain::store::{
     Change, Commit, Condition, MemoryStore, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner,
@@ -56,14 +56,14 @@ impl SharedStore {
     ) -> Result<T, StoreError> {
         self.turn().await;
         let fault = self.world.choose_fault(access);
-        if fault == Fault::Error {
+        if fault == InjectedFault::Error {
             self.note(|| format!("{} fails", name()));
             return Err(injected());
         }
         let result = operation();
         self.note(|| format!("{}{}", name(), if result.is_err() { " is rejected" } else { "" }));
         self.turn().await;
-        if fault == Fault::LostAnswer && result.is_ok() {
+        if fault == InjectedFault::LostAnswer && result.is_ok() {
             self.note(|| format!("{} has lost its answer", name()));
             return Err(injected());
         }
@@ -77,11 +77,11 @@ impl SharedStore {
         self.turn().await;
         let fault = self.world.choose_fault(access);
         match (fault, &part.change) {
-            (Fault::Error, _) => {
+            (InjectedFault::Error, _) => {
                 self.note(|| format!("{} fails", summary(&part)));
                 return Err(injected());
             }
-            (Fault::Conflict, Some(change)) => self.touch(change),
+            (InjectedFault::Conflict, Some(change)) => self.touch(change),
             _ => {}
         }
         let before = part.change.as_ref().and_then(|change| at_once(self.memory().get(&change.key)).ok().flatten());
@@ -95,7 +95,7 @@ impl SharedStore {
             self.world.state().observe(self.memory(), before.map(|found| found.value).as_ref(), &written);
         }
         self.turn().await;
-        if fault == Fault::LostAnswer && result.is_ok() {
+        if fault == InjectedFault::LostAnswer && result.is_ok() {
             self.note(|| format!("{} has lost its answer", summary(&part)));
             return Err(injected());
         }

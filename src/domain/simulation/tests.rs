@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::schedule::{ScheduleResult, run};
-use super::world::Counts;
+use super::world::FaultCounts;
 
 /// Number of schedules, unless `SGSEND_SCHEDULES` sets it.
 const SCHEDULES: u64 = 1_000;
@@ -23,7 +23,7 @@ fn variable(name: &str, usually: u64) -> u64 {
 /// Runs a schedule; a panic of the domain is a violation.
 fn run_guarded(seed: u64, traces: bool) -> ScheduleResult {
     catch_unwind(|| run(seed, traces)).unwrap_or_else(|_| ScheduleResult {
-        counts: Counts::default(),
+        counts: FaultCounts::default(),
         digest: 0,
         violation: Some("a panic, see above".to_owned()),
         trace: None,
@@ -47,12 +47,12 @@ fn describe(seed: u64) -> String {
 fn servers_over_one_store_keep_every_promise() {
     let (first, schedules) = (variable("SGSEND_SEED", 1), variable("SGSEND_SCHEDULES", SCHEDULES));
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-    let (total, failed) = (Mutex::new((Counts::default(), 0_u64, 0_u64)), Mutex::new(Vec::new()));
+    let (total, failed) = (Mutex::new((FaultCounts::default(), 0_u64, 0_u64)), Mutex::new(Vec::new()));
     let started = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                let (mut counts, mut digest, mut ran) = (Counts::default(), 0_u64, 0);
+                let (mut counts, mut digest, mut ran) = (FaultCounts::default(), 0_u64, 0);
                 while !stop.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     if index >= schedules {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::model::Model;
-use super::plan::{FaultRates, Plan};
+use super::plan::{FaultRates, SchedulePlan};
 use crate::domain::clock::Clock;
 use crate::domain::crypto::random::seeded::SplitMix64;
 use crate::domain::store::MemoryStore;
@@ -22,7 +22,7 @@ pub(super) const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 
 /// Number of injected faults of each kind, and of steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct FaultCounts {
     pub(super) steps: u64,
     pub(super) requests: u64,
     pub(super) conflicts: u64,
@@ -34,7 +34,7 @@ pub(super) struct Counts {
     pub(super) lost_responses: u64,
 }
 
-impl Counts {
+impl FaultCounts {
     pub(super) fn add(&mut self, other: &Self) {
         self.steps += other.steps;
         self.requests += other.requests;
@@ -56,9 +56,9 @@ impl Counts {
     }
 }
 
-/// Fault of one store operation.
+/// InjectedFault of one store operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum InjectedFault {
     None,
     /// The operation fails without effect.
     Error,
@@ -81,7 +81,7 @@ pub(super) enum Access {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) memory: MemoryStore,
-    pub(super) plan: Plan,
+    pub(super) plan: SchedulePlan,
     state: Mutex<State>,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct State {
     /// Number of crashes of each server; operations of an earlier generation never return.
     pub(super) generations: Vec<u32>,
     pub(super) rates: FaultRates,
-    pub(super) counts: Counts,
+    pub(super) counts: FaultCounts,
     pub(super) model: Model,
     /// First violation of an invariant.
     pub(super) violation: Option<String>,
@@ -104,13 +104,13 @@ pub(super) struct State {
 }
 
 impl World {
-    pub(super) fn new(plan: Plan, seed: u64, traces: bool) -> Arc<Self> {
+    pub(super) fn new(plan: SchedulePlan, seed: u64, traces: bool) -> Arc<Self> {
         let state = State {
             now: START,
             skews: vec![0; plan.servers],
             generations: vec![0; plan.servers],
             rates: plan.rates,
-            counts: Counts::default(),
+            counts: FaultCounts::default(),
             model: Model::default(),
             violation: None,
             faults: SplitMix64::new(seed),
@@ -136,18 +136,20 @@ impl World {
     }
 
     /// Chooses the fault of a store operation.
-    pub(super) fn choose_fault(&self, access: Access) -> Fault {
+    pub(super) fn choose_fault(&self, access: Access) -> InjectedFault {
         let state = &mut *self.state();
         let (roll, rates) = (state.faults.next() % 1_000, state.rates);
         let (fault, count) = match access {
-            Access::Read if roll < rates.errors => (Fault::Error, &mut state.counts.errors),
-            Access::Read => return Fault::None,
-            _ if roll < rates.errors => (Fault::Error, &mut state.counts.errors),
-            _ if roll < rates.errors + rates.lost_answers => (Fault::LostAnswer, &mut state.counts.lost_answers),
-            Access::Swap if roll < rates.errors + rates.lost_answers + rates.conflicts => {
-                (Fault::Conflict, &mut state.counts.conflicts)
+            Access::Read if roll < rates.errors => (InjectedFault::Error, &mut state.counts.errors),
+            Access::Read => return InjectedFault::None,
+            _ if roll < rates.errors => (InjectedFault::Error, &mut state.counts.errors),
+            _ if roll < rates.errors + rates.lost_answers => {
+                (InjectedFault::LostAnswer, &mut state.counts.lost_answers)
             }
-            _ => return Fault::None,
+            Access::Swap if roll < rates.errors + rates.lost_answers + rates.conflicts => {
+                (InjectedFault::Conflict, &mut state.counts.conflicts)
+            }
+            _ => return InjectedFault::None,
         };
         *count += 1;
         fault

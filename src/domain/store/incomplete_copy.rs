@@ -9,12 +9,12 @@ use crate::domain::version::V1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IncompleteCopyMarker {
     v: V1,
-    unfinished_copy: Source,
+    unfinished_copy: CopySource,
 }
 
-/// Source of the copy, and the run writing the copy.
+/// CopySource of the copy, and the run writing the copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Source {
+struct CopySource {
     /// Name of the storage being copied.
     of: String,
     /// Random name of the run; each process that starts or resumes the copy uses a new name.
@@ -24,7 +24,7 @@ struct Source {
 impl IncompleteCopyMarker {
     /// Creates the marker of a new run that copies the storage `of`.
     pub(crate) fn of(of: &str) -> Self {
-        Self { v: V1, unfinished_copy: Source { of: of.to_owned(), run: random::name() } }
+        Self { v: V1, unfinished_copy: CopySource { of: of.to_owned(), run: random::name() } }
     }
 
     /// Parses a marker; `None` for any other content, such as a store header.

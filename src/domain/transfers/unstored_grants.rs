@@ -18,31 +18,31 @@ use crate::domain::transfer::GrantRecord;
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Grants kept in memory only.
-pub(super) struct UnstoredGrants(Mutex<NetworkTable<Key, GrantRecord>>);
+pub(super) struct UnstoredGrants(Mutex<NetworkTable<GrantKey, GrantRecord>>);
 
-/// Key of a grant. Only the table's eviction depends on the network: another network may use the grant too.
+/// GrantKey of a grant. Only the table's eviction depends on the network: another network may use the grant too.
 #[derive(Clone, Copy, Debug)]
-struct Key {
+struct GrantKey {
     transfer_id: TransferId,
     sha256: Sha256,
     network: Option<NetworkKey>,
 }
 
-impl PartialEq for Key {
+impl PartialEq for GrantKey {
     fn eq(&self, other: &Self) -> bool {
         (self.transfer_id, self.sha256) == (other.transfer_id, other.sha256)
     }
 }
 
-impl Eq for Key {}
+impl Eq for GrantKey {}
 
-impl Hash for Key {
+impl Hash for GrantKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.transfer_id, self.sha256).hash(state);
     }
 }
 
-impl OfNetwork for Key {
+impl OfNetwork for GrantKey {
     fn network(&self) -> Option<NetworkKey> {
         self.network
     }
@@ -57,20 +57,20 @@ impl Default for UnstoredGrants {
 impl UnstoredGrants {
     /// Returns the grant with this digest.
     pub(super) fn find(&self, transfer_id: TransferId, sha256: Sha256) -> Option<GrantRecord> {
-        self.grants().get_mut(&Key { transfer_id, sha256, network: None }).copied()
+        self.grants().get_mut(&GrantKey { transfer_id, sha256, network: None }).copied()
     }
 
     /// Adds a grant to a client of `network`; returns whether it is new.
     pub(super) fn add(&self, transfer_id: TransferId, grant: GrantRecord, network: NetworkKey) -> bool {
         let mut is_new = false;
-        self.grants().get_or_insert(Key { transfer_id, sha256: grant.sha256, network: Some(network) }, || {
+        self.grants().get_or_insert(GrantKey { transfer_id, sha256: grant.sha256, network: Some(network) }, || {
             is_new = true;
             grant
         });
         is_new
     }
 
-    fn grants(&self) -> MutexGuard<'_, NetworkTable<Key, GrantRecord>> {
+    fn grants(&self) -> MutexGuard<'_, NetworkTable<GrantKey, GrantRecord>> {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
 }

@@ -78,13 +78,13 @@ impl FromStr for RateLimit {
 /// The rate limiter of a service: one table by client address, one by sender token.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    addresses: Table<(ClientKey, NetworkKey)>,
-    tokens: Table<TokenId>,
+    addresses: RateTable<(ClientKey, NetworkKey)>,
+    tokens: RateTable<TokenId>,
 }
 
 impl RateLimiter {
     pub(crate) fn new(limit: RateLimit) -> Self {
-        Self { addresses: Table::new(limit), tokens: Table::new(limit) }
+        Self { addresses: RateTable::new(limit), tokens: RateTable::new(limit) }
     }
 
     /// Counts a request from a client address.
@@ -121,7 +121,7 @@ pub(crate) struct UncountedPiece;
 /// The timestamp of a key is the time at which its burst is full again. An entry with a past timestamp equals a missing
 /// entry, so its removal loses nothing. The eviction of another entry gives its key a new burst.
 #[derive(Debug)]
-struct Table<K> {
+struct RateTable<K> {
     limit: RateLimit,
     hasher: RandomState,
     shards: Box<[Mutex<Shard<K>>]>,
@@ -133,7 +133,7 @@ struct Shard<K> {
     cleaned_at: Option<Instant>,
 }
 
-impl<K: OfNetwork> Table<K> {
+impl<K: OfNetwork> RateTable<K> {
     fn new(limit: RateLimit) -> Self {
         let shard = || Mutex::new(Shard { full_again_at: NetworkTable::new(MAX_PER_SHARD), cleaned_at: None });
         Self { limit, hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_burst_refills_at_the_rate() {
-        let (table, start) = (Table::new(limit("10/s:3")), Instant::now());
+        let (table, start) = (RateTable::new(limit("10/s:3")), Instant::now());
         for _ in 0..3 {
             table.count(key(1, 0), start).unwrap();
         }
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn rejected_requests_do_not_count() {
-        let (table, start) = (Table::new(limit("1/s:1")), Instant::now());
+        let (table, start) = (RateTable::new(limit("1/s:1")), Instant::now());
         table.count(key(1, 0), start).unwrap();
         for _ in 0..1_000 {
             table.count(key(1, 0), start).unwrap_err();
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_uses_bounded_memory_and_keeps_no_other_network_out() {
-        let (table, start) = (Table::new(limit("1/s:2")), Instant::now());
+        let (table, start) = (RateTable::new(limit("1/s:2")), Instant::now());
         let known = key(1, 0);
         table.count(known, start).unwrap();
         table.count(known, start).unwrap();

@@ -19,11 +19,11 @@ pub(crate) struct StreamedPayload;
 ///
 /// The report is made once, whether the body ended, was aborted or was dropped early.
 pub(crate) struct CountedBody<F: FnOnce(u64) + Send + Unpin> {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<BodyState>>,
     on_end: Option<F>,
 }
 
-struct State {
+struct BodyState {
     /// `None` after an abort, which releases the resources of the body, such as an open file.
     inner: Option<Body>,
     bytes_sent: u64,
@@ -42,8 +42,13 @@ impl<F: FnOnce(u64) + Send + Unpin> CountedBody<F> {
     /// The body is aborted if no poll came during a whole `timeout`, since a live connection can still stall one
     /// stream, or if fewer than `min_rate` bytes per second were sent in that time.
     pub(crate) fn new(inner: Body, timeout: Duration, min_rate: u64, on_end: F) -> Self {
-        let state =
-            State { inner: Some(inner), bytes_sent: 0, polls: 0, store_wait_since: None, store_wait: Duration::ZERO };
+        let state = BodyState {
+            inner: Some(inner),
+            bytes_sent: 0,
+            polls: 0,
+            store_wait_since: None,
+            store_wait: Duration::ZERO,
+        };
         let state = Arc::new(Mutex::new(state));
         tokio::spawn(watch(Arc::downgrade(&state), timeout, min_rate));
         Self { state, on_end: Some(on_end) }
@@ -56,12 +61,12 @@ fn is_removed_payload(error: &axum::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn locked(state: &Mutex<BodyState>) -> MutexGuard<'_, BodyState> {
     state.lock().expect("a body that panicked is not polled again")
 }
 
 /// Aborts the body if a `timeout` passes without a poll, or below `min_rate` bytes per second.
-async fn watch(state: Weak<Mutex<State>>, timeout: Duration, min_rate: u64) {
+async fn watch(state: Weak<Mutex<BodyState>>, timeout: Duration, min_rate: u64) {
     let (mut polls, mut bytes_sent) = (0, 0);
     loop {
         tokio::time::sleep(timeout).await;
@@ -77,7 +82,7 @@ async fn watch(state: Weak<Mutex<State>>, timeout: Duration, min_rate: u64) {
     }
 }
 
-impl State {
+impl BodyState {
     /// Returns the time spent waiting for the store since the previous call, and resets it.
     fn take_store_wait(&mut self) -> Duration {
         let now = Instant::now();

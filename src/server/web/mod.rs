@@ -82,7 +82,7 @@ const WORKER: Asset = asset!("save/worker.js");
 
 /// Web page of a service.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Page {
+pub(super) enum WebPage {
     /// Download page of a link.
     Receive,
     /// Upload page.
@@ -91,7 +91,7 @@ pub(super) enum Page {
     Admin,
 }
 
-impl Page {
+impl WebPage {
     const fn asset(self) -> &'static Asset {
         const RECEIVE: Asset = asset!("receive.html");
         const SEND: Asset = asset!("send.html");

@@ -12,7 +12,7 @@ mod watch;
 
 use super::history;
 use crate::cli::context::Context;
-use crate::cli::input::link_arg::Target;
+use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_duration;
 use crate::cli::output::{records, time};
@@ -61,7 +61,7 @@ struct Output<'a> {
 
 /// Runs `sgsend status`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     let api =
         if arguments.events { context.api(target.base_url).await? } else { context.anonymous_api(target.base_url)? };
     if arguments.watch || arguments.wait.is_some() {

@@ -17,11 +17,11 @@ use crate::server::StorageLocation;
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: StoreCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum StoreCommand {
     Copy(copy::Arguments),
     /// Check the integrity of a storage without changing it; stop its services first for reliable results
     Check(check::Arguments),
@@ -32,8 +32,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     log::start(&context.printer)?;
     let mut interrupt = context.interrupt.clone();
     match arguments.command {
-        Command::Copy(arguments) => copy::run(arguments, context).await,
-        Command::Check(arguments) => tokio::select! {
+        StoreCommand::Copy(arguments) => copy::run(arguments, context).await,
+        StoreCommand::Check(arguments) => tokio::select! {
             outcome = Box::pin(check::run(arguments, context)) => outcome,
             signal = interrupt.raised() => Err(Failure::interrupted(signal).into()),
         },

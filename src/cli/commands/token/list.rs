@@ -9,7 +9,7 @@ use crate::cli::output::{records, table, time};
 use crate::domain::wire::TokenItem;
 
 #[derive(Serialize)]
-struct Items {
+struct TokenItems {
     items: Vec<TokenItem>,
     next: Option<String>,
 }
@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let items = records::all(page).await?;
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Items { items, next: None })?;
+        printer.json_of(&TokenItems { items, next: None })?;
         return Ok(());
     }
     let row = |item: &TokenItem| {

@@ -19,11 +19,11 @@ use crate::domain::token::TokenStatus;
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: TokenCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum TokenCommand {
     /// Create a sender token and print it; it is shown only once
     Create(create::Arguments),
     /// List all tokens
@@ -35,16 +35,16 @@ enum Command {
 impl Arguments {
     /// Returns whether the command creates a missing profile.
     pub(crate) fn writes_profile(&self) -> bool {
-        matches!(&self.command, Command::Create(arguments) if arguments.login)
+        matches!(&self.command, TokenCommand::Create(arguments) if arguments.login)
     }
 }
 
 /// Runs `sgsend token`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match arguments.command {
-        Command::Create(arguments) => create::run(arguments, context).await,
-        Command::List => list::run(context).await,
-        Command::Revoke(arguments) => revoke::run(arguments, context).await,
+        TokenCommand::Create(arguments) => create::run(arguments, context).await,
+        TokenCommand::List => list::run(context).await,
+        TokenCommand::Revoke(arguments) => revoke::run(arguments, context).await,
     }
 }
 

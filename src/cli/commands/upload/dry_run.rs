@@ -19,13 +19,13 @@ struct Output<'a> {
     dry_run: bool,
     name: &'a str,
     archive: Option<Archive>,
-    files: Vec<FileOutput<'a>>,
+    files: Vec<PlannedFile<'a>>,
     skipped: &'a [SkippedEntry],
     total: Total,
 }
 
 #[derive(Serialize)]
-struct FileOutput<'a> {
+struct PlannedFile<'a> {
     name: &'a str,
     size: u64,
 }
@@ -66,9 +66,9 @@ pub(crate) fn print(upload: &Upload, skipped: &[SkippedEntry], printer: &Printer
     if printer.is_json() {
         let files = if is_archive {
             let files = entries.iter().filter(|entry| is_file(entry));
-            files.map(|entry| FileOutput { name: entry.path(), size: entry.size() }).collect()
+            files.map(|entry| PlannedFile { name: entry.path(), size: entry.size() }).collect()
         } else {
-            vec![FileOutput { name, size: content }]
+            vec![PlannedFile { name, size: content }]
         };
         let archive = upload.metadata.archive;
         return Ok(printer.json(&Output { v: 1, ok: true, dry_run: true, name, archive, files, skipped, total })?);

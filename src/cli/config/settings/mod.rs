@@ -1,4 +1,4 @@
-//! Settings: merges flags, environment, profile and defaults, and binds each secret to its server.
+//! UserSettings: merges flags, environment, profile and defaults, and binds each secret to its server.
 
 use std::path::{Path, PathBuf};
 
@@ -32,14 +32,14 @@ struct Layer {
     ca_file: Option<PathBuf>,
 }
 
-/// Settings of all sources, highest precedence first.
-pub(crate) struct Settings {
+/// UserSettings of all sources, highest precedence first.
+pub(crate) struct UserSettings {
     flags: Layer,
     environment: Layer,
     profile: Layer,
 }
 
-impl Settings {
+impl UserSettings {
     /// Parses the settings. Relative paths in the profile are resolved against `config_directory`.
     pub(crate) fn new(
         global: &GlobalOptions,

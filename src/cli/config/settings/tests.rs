@@ -18,11 +18,11 @@ fn text(token: &str) -> SecretSource {
     SecretSource::Text(token.to_owned().into())
 }
 
-fn settings(flags: &[&str], environment: &Environment, profile: &Profile) -> Settings {
-    Settings::new(&global(flags), environment, profile, Path::new("/config")).unwrap()
+fn settings(flags: &[&str], environment: &Environment, profile: &Profile) -> UserSettings {
+    UserSettings::new(&global(flags), environment, profile, Path::new("/config")).unwrap()
 }
 
-fn token_for(settings: &Settings, server: &str) -> Option<String> {
+fn token_for(settings: &UserSettings, server: &str) -> Option<String> {
     let origin = Origin::from(&server.parse::<BaseUrl>().unwrap());
     settings.token_of(&origin).map(|source| match source {
         SecretSource::Text(text) => text.as_str().to_owned(),
@@ -85,7 +85,7 @@ fn an_environment_token_is_bound_to_the_environment_server() {
 fn invalid_server_urls_are_usage_errors() {
     for server in ["send.example", "ftp://send.example", "https://me:secret@send.example", "https://x/?y=secret"] {
         let result =
-            Settings::new(&global(&["-s", server]), &Environment::default(), &Profile::default(), Path::new("/"));
+            UserSettings::new(&global(&["-s", server]), &Environment::default(), &Profile::default(), Path::new("/"));
         let failure = result.err().unwrap();
         assert_eq!(failure.exit, crate::cli::Exit::Usage);
         assert!(!failure.message.contains("secret"), "{}", failure.message);

@@ -3,7 +3,7 @@
 use super::{network, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::client::{ApiError, ClientError, InvalidProxy, StoreError};
+use crate::client::{BucketError, ClientError, InvalidProxy, ResponseError};
 use crate::domain::error::ErrorCode;
 
 pub(super) fn of_client(error: &ClientError) -> Failure {
@@ -64,20 +64,20 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
     }
 }
 
-fn of_store(error: &StoreError) -> Failure {
+fn of_store(error: &BucketError) -> Failure {
     const USE_SERVER: &str =
         "payloads go directly to this store; --flow bytes sends them through the server, if the server permits it";
     match error {
-        StoreError::Unreachable(inner) => {
+        BucketError::Unreachable(inner) => {
             let failure = of_client(inner);
             let has_own_hint = matches!(inner, ClientError::Certificate { .. } | ClientError::Proxy { .. });
             if has_own_hint { failure } else { failure.hint(USE_SERVER) }
         }
-        StoreError::Lost(inner) => of_client(inner),
-        StoreError::ForbiddenAddress { .. } | StoreError::Unencrypted { .. } => {
+        BucketError::Lost(inner) => of_client(inner),
+        BucketError::ForbiddenAddress { .. } | BucketError::Unencrypted { .. } => {
             Failure::new(Exit::Network, "unsafe_store", error.to_string()).hint(USE_SERVER)
         }
-        StoreError::ErrorResponse { .. } => {
+        BucketError::ErrorResponse { .. } => {
             let failure = Failure::new(Exit::Network, "store_refused", error.to_string());
             let failure = Failure { retryable: error.is_transient(), ..failure };
             let hint = if error.is_transient() {
@@ -90,7 +90,7 @@ fn of_store(error: &StoreError) -> Failure {
     }
 }
 
-fn of_api_error(error: &ApiError) -> Failure {
+fn of_api_error(error: &ResponseError) -> Failure {
     let message = error.detail.clone();
     let code_text = error.code_text.clone();
     let Some(code) = error.code else {

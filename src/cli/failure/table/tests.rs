@@ -1,14 +1,14 @@
 use super::*;
 use crate::client::decrypt::OutputError;
 use crate::client::upload::{Change, InterruptedState, JournalError, SourceError};
-use crate::client::{ApiError, Destination, Origin, Signal, StoreError};
+use crate::client::{BucketError, Destination, Origin, ResponseError, Signal};
 use crate::domain::crypto::sealed::OpenError;
 use crate::domain::error::ErrorCode;
 use crate::domain::transfer::Status;
 use crate::domain::wire::Flow;
 
 fn error_response(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
-    ClientError::from(ApiError {
+    ClientError::from(ResponseError {
         status,
         code,
         code_text: code.map_or("http_x", ErrorCode::as_str).to_owned(),
@@ -71,9 +71,9 @@ fn local_failures_have_the_documented_exit_status() {
 #[test]
 fn payload_store_failures_name_the_store_and_suggest_the_server() {
     let origin = || Origin::of(&"https://store.example/bucket?secret".parse().unwrap());
-    let of_store = |error: StoreError| of(&ClientError::from(error).into());
+    let of_store = |error: BucketError| of(&ClientError::from(error).into());
     let error_response = |status, code: Option<&str>| {
-        of_store(StoreError::ErrorResponse {
+        of_store(BucketError::ErrorResponse {
             origin: origin(),
             status,
             code: code.map(str::to_owned),
@@ -85,9 +85,9 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
     assert_eq!(denied.message, "the payload store https://store.example refused with AccessDenied (status 403)");
     assert!(error_response(503, None).retryable);
     let destination = Destination::new(origin(), None, std::time::Duration::from_secs(10));
-    let silent = of_store(StoreError::Unreachable(ClientError::Timeout { destination }));
+    let silent = of_store(BucketError::Unreachable(ClientError::Timeout { destination }));
     assert_eq!((silent.exit, silent.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
-    let away = of_store(StoreError::ForbiddenAddress { origin: origin(), reach: crate::client::Reach::Loopback });
+    let away = of_store(BucketError::ForbiddenAddress { origin: origin(), reach: crate::client::Reach::Loopback });
     assert_eq!((away.exit, away.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
     let flow = of(&ClientError::Flow { origin: origin(), flow: Flow::Bytes }.into());
     assert_eq!((flow.exit, flow.code.as_ref()), (Exit::Usage, "flow_unavailable"));

@@ -34,7 +34,7 @@ pub struct OpenStream {
     collected: Vec<u8>,
     /// Tag of the most recently opened segment.
     tag: Option<Tag>,
-    state: State,
+    state: StreamState,
 }
 
 enum Opening {
@@ -44,7 +44,7 @@ enum Opening {
 }
 
 #[derive(Clone, Copy)]
-enum State {
+enum StreamState {
     /// `collected` contains the start of a segment.
     Collecting,
     /// `collected` contains a segment whose plaintext was returned by the last call.
@@ -77,13 +77,13 @@ impl OpenStream {
         let mut stream = Self::build(Opening::Ready(Box::new(opener)), Some(layout));
         stream.opened = segments_opened;
         if segments_opened >= layout.segments() {
-            stream.state = State::Complete;
+            stream.state = StreamState::Complete;
         }
         stream
     }
 
     fn build(opening: Opening, layout: Option<Layout>) -> Self {
-        Self { opening, layout, opened: 0, collected: Vec::new(), tag: None, state: State::Collecting }
+        Self { opening, layout, opened: 0, collected: Vec::new(), tag: None, state: StreamState::Collecting }
     }
 
     /// Returns the payload's header, or `None` before the first segment was opened.
@@ -112,14 +112,14 @@ impl OpenStream {
     /// Call `push` again until it returns `None`, which means that all of `input` was consumed.
     pub fn push(&mut self, input: &mut &[u8]) -> Result<Option<&[u8]>, OpenError> {
         match self.state {
-            State::Failed(error) => return Err(error),
-            State::Complete if input.is_empty() => return Ok(None),
-            State::Complete => return Err(self.fail(OpenError::Extended)),
-            State::Released => {
+            StreamState::Failed(error) => return Err(error),
+            StreamState::Complete if input.is_empty() => return Ok(None),
+            StreamState::Complete => return Err(self.fail(OpenError::Extended)),
+            StreamState::Released => {
                 self.collected.clear();
-                self.state = State::Collecting;
+                self.state = StreamState::Collecting;
             }
-            State::Collecting => {}
+            StreamState::Collecting => {}
         }
         let (segment_size, known_last) = match (self.layout, u32::try_from(self.opened)) {
             (_, Err(_)) => return Err(self.fail(OpenError::Extended)),
@@ -144,10 +144,10 @@ impl OpenStream {
     /// that the payload is complete and authentic.
     pub fn finish(&mut self) -> Result<&[u8], OpenError> {
         match self.state {
-            State::Failed(error) => Err(error),
-            State::Complete => Ok(&[]),
-            State::Collecting if self.layout.is_none() => self.release(true),
-            State::Collecting | State::Released => Err(self.fail(OpenError::Truncated)),
+            StreamState::Failed(error) => Err(error),
+            StreamState::Complete => Ok(&[]),
+            StreamState::Collecting if self.layout.is_none() => self.release(true),
+            StreamState::Collecting | StreamState::Released => Err(self.fail(OpenError::Truncated)),
         }
     }
 
@@ -155,7 +155,7 @@ impl OpenStream {
         match self.open_collected(last) {
             Ok(plaintext) => {
                 self.opened += 1;
-                self.state = if last { State::Complete } else { State::Released };
+                self.state = if last { StreamState::Complete } else { StreamState::Released };
                 Ok(&self.collected[plaintext])
             }
             Err(error) => Err(self.fail(error)),
@@ -184,7 +184,7 @@ impl OpenStream {
 
     fn fail(&mut self, error: OpenError) -> OpenError {
         self.collected = Vec::new();
-        self.state = State::Failed(error);
+        self.state = StreamState::Failed(error);
         error
     }
 }

@@ -67,7 +67,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, of: &str, watch: &dyn CopyOb
     StoreHeader::parse(&header).map_err(CopyError::From)?;
     let claim = Claim::of(to, of).await?;
     to.check_guarantees(&StorageKey::header()).await.map_err(CopyError::To)?;
-    let copying = Copying { from, to, watch, resumed: claim.resumed, counts: Counts::default() };
+    let copying = Copying { from, to, watch, resumed: claim.resumed, counts: CopyCounts::default() };
     watch.begin(copying.bytes_expected().await?);
     copying.pass(Pass::Write).await?;
     watch.compares();
@@ -95,11 +95,11 @@ struct Copying<'a> {
     watch: &'a dyn CopyObserver,
     /// Whether an earlier run may have copied records or payloads.
     resumed: bool,
-    counts: Counts,
+    counts: CopyCounts,
 }
 
 #[derive(Default)]
-struct Counts {
+struct CopyCounts {
     records: AtomicU64,
     payloads: AtomicU64,
     bytes: AtomicU64,
@@ -108,7 +108,7 @@ struct Counts {
     pending: AtomicU64,
 }
 
-impl Counts {
+impl CopyCounts {
     fn copied(&self) -> Copied {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Copied {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::HeaderMap;
 
 use crate::server::state::AppState;
-use crate::server::web::Page;
+use crate::server::web::WebPage;
 
 /// Returns the admin page. Its data needs a session.
 #[utoipa::path(
@@ -13,5 +13,5 @@ use crate::server::web::Page;
     responses((status = 200, body = String, content_type = "text/html"))
 )]
 pub(super) async fn overview(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    Page::Admin.response(&app, &headers)
+    WebPage::Admin.response(&app, &headers)
 }

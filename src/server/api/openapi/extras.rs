@@ -6,7 +6,7 @@ use super::schemas;
 use crate::domain::audit::ServiceName;
 
 /// A link: source operation, target operations, and (target parameter, runtime expression) pairs.
-type Link = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+type OperationLink = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
 const TRANSFER: &[(&str, &str)] = &[("path.transfer_id", "$response.body#/transfer_id")];
 const TOKEN: &[(&str, &str)] = &[("path.token_id", "$response.body#/token_id")];
@@ -14,7 +14,7 @@ const GRANT: &[(&str, &str)] =
     &[("path.transfer_id", "$request.path.transfer_id"), ("header.x-sgsend-grant", "$response.body#/grant")];
 
 /// Returns the links between the operations of a service, by operation id.
-const fn links(service: ServiceName) -> &'static [Link] {
+const fn links(service: ServiceName) -> &'static [OperationLink] {
     match service {
         ServiceName::Public => &[
             (

@@ -9,7 +9,7 @@ use crate::domain::id::TransferId;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::Id;
 use crate::server::state::AppState;
-use crate::server::web::Page;
+use crate::server::web::WebPage;
 
 /// Returns the recipient page of a link.
 ///
@@ -29,11 +29,11 @@ pub(super) async fn recipient(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     match id {
-        Ok(Id(_)) => Ok(Page::Receive.response(&app, &headers)),
+        Ok(Id(_)) => Ok(WebPage::Receive.response(&app, &headers)),
         Err(_) if takes_html(&headers) => {
             // Ignores conditional headers, since 304 Not Modified would hide the error. Clients other than browsers get
             // a JSON error instead.
-            let mut page = Page::Receive.response(&app, &HeaderMap::new());
+            let mut page = WebPage::Receive.response(&app, &HeaderMap::new());
             page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             *page.status_mut() = StatusCode::BAD_REQUEST;
             Ok(page)
@@ -56,5 +56,5 @@ fn takes_html(headers: &HeaderMap) -> bool {
     responses((status = 200, body = String, content_type = "text/html"))
 )]
 pub(super) async fn sender(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    Page::Send.response(&app, &headers)
+    WebPage::Send.response(&app, &headers)
 }

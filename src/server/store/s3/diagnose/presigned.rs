@@ -25,8 +25,8 @@ const PUBLIC: &str = "make the bucket private and block public access, or use a 
 /// Hint for a server whose presigned URLs do not work.
 const BROKEN: &str = "check region, endpoint, path style and any proxy in front of the S3 server";
 
-/// Response to a request without credentials.
-pub(super) struct Response {
+/// PresignedResponse to a request without credentials.
+pub(super) struct PresignedResponse {
     pub(super) status: u16,
     pub(super) date: Option<String>,
     pub(super) body: Bytes,
@@ -105,7 +105,7 @@ async fn get_unsigned(scratch: &Scratch) -> Finding {
 }
 
 /// Checks that the server rejected a request; `hint` is the fix if the request was accepted.
-fn rejected(name: &'static str, outcome: Result<Response, StoreError>, request: &str, hint: &str) -> Finding {
+fn rejected(name: &'static str, outcome: Result<PresignedResponse, StoreError>, request: &str, hint: &str) -> Finding {
     match outcome {
         Ok(response) if matches!(response.status, 401 | 403) => Finding::ok(name, format!("{request} is rejected")),
         Ok(response) if response.is_success() => Finding::problem(name, format!("{request} is accepted"), hint),
@@ -121,7 +121,7 @@ pub(super) async fn unsigned_get(bucket: &Bucket, key: &StorageKey) -> Result<Re
     request(&signed, Bytes::new())
 }
 
-async fn send(signed: &SignedRequest, body: Bytes) -> Result<Response, StoreError> {
+async fn send(signed: &SignedRequest, body: Bytes) -> Result<PresignedResponse, StoreError> {
     send_without_credentials(request(signed, body)?).await
 }
 
@@ -134,16 +134,16 @@ fn request(signed: &SignedRequest, body: Bytes) -> Result<Request<Bytes>, StoreE
 }
 
 /// Sends a request without credentials, as the holder of a URL does.
-pub(super) async fn send_without_credentials(request: http::Request<Bytes>) -> Result<Response, StoreError> {
+pub(super) async fn send_without_credentials(request: http::Request<Bytes>) -> Result<PresignedResponse, StoreError> {
     let failed = |error: reqwest::Error| StoreError::unavailable(chain(&error.without_url()));
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build();
     let request = request.try_into().map_err(failed)?;
     let response = client.map_err(failed)?.execute(request).await.map_err(failed)?;
     let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
-    Ok(Response { status: response.status().as_u16(), date, body: response.bytes().await.map_err(failed)? })
+    Ok(PresignedResponse { status: response.status().as_u16(), date, body: response.bytes().await.map_err(failed)? })
 }
 
-impl Response {
+impl PresignedResponse {
     fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
