@@ -45,7 +45,7 @@ impl ShareOptions {
     }
 }
 
-/// Columns of the light margin on each side of a QR code.
+/// Columns of the light margin on each side of a QR code: four modules (ISO/IEC 18004).
 const MARGIN: usize = 4;
 
 /// Rendered QR code.
