@@ -196,7 +196,12 @@ impl Quota {
         self.unsettled.iter().map(|entry| (entry.name(), entry.bytes))
     }
 
-    /// Iterates over the entries at least an hour old.
+    /// Iterates over the same entries, each with the time of its step.
+    pub fn entry_times(&self) -> impl Iterator<Item = (QuotaEntry, Timestamp)> {
+        self.unsettled.iter().map(|entry| (entry.name(), entry.at))
+    }
+
+    /// Iterates over the entries at least an hour old by the clock, which may have jumped.
     pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = QuotaEntry> {
         let old = move |entry: &&UnrecordedStep| entry.at.plus(ABANDONED_AFTER) <= now;
         self.unsettled.iter().filter(old).map(UnrecordedStep::name)

@@ -161,7 +161,7 @@ impl Transfers {
     /// Checks the quota, unless abandoned reservations in it may still be released.
     fn check_quota(&self, token: &Token, bytes: u64) -> Result<(), Error> {
         match &token.quota {
-            Some(quota) if quota.abandoned(self.now()).next().is_none() => quota.after_adding(bytes).map(drop),
+            Some(quota) if self.abandoned_entries(token).is_empty() => quota.after_adding(bytes).map(drop),
             _ => Ok(()),
         }
     }

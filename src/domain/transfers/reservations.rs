@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::Transfers;
 use crate::domain::error::Error;
@@ -10,6 +11,12 @@ use crate::domain::store::{Backoff, Change, Commit, Condition, StorageKey, Store
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark, Token};
 use crate::domain::transfer::Transfer;
+
+/// Time for which this process must have seen an entry before the entry counts as abandoned.
+///
+/// A request takes less between its two writes. The age by the clock alone proves nothing, since the clock may jump, or
+/// differ from that of the server that wrote the entry.
+const SEEN_FOR: Duration = Duration::from_mins(5);
 
 /// Quota entries already recorded in their transfers, as far as this process knows.
 ///
@@ -41,7 +48,36 @@ impl CompletedEntries {
     }
 }
 
+/// Quota entries that this process has seen, by their token.
+#[derive(Debug, Default)]
+pub(super) struct SeenEntries(Mutex<HashMap<TokenId, FirstSights>>);
+
+/// Entries with the times of their steps, and the elapsed time of the first sight of each.
+type FirstSights = HashMap<(QuotaEntry, Timestamp), Duration>;
+
+impl SeenEntries {
+    /// Returns the abandoned entries of a quota, and notes all its entries.
+    fn abandoned(&self, token: &Token, quota: &Quota, now: Timestamp, elapsed: Duration) -> HashSet<QuotaEntry> {
+        let mut all = self.0.lock().expect("the lock is never poisoned");
+        let before = all.remove(&token.token_id).unwrap_or_default();
+        let first_seen = |entry: &(QuotaEntry, Timestamp)| before.get(entry).copied().unwrap_or(elapsed);
+        let seen: FirstSights = quota.entry_times().map(|entry| (entry, first_seen(&entry))).collect();
+        let long_seen = seen.iter().filter(|(_, first)| elapsed.saturating_sub(**first) >= SEEN_FOR);
+        let long_seen: HashSet<_> = long_seen.map(|((entry, _), _)| *entry).collect();
+        if !seen.is_empty() {
+            all.insert(token.token_id, seen);
+        }
+        quota.abandoned(now).filter(|entry| long_seen.contains(entry)).collect()
+    }
+}
+
 impl Transfers {
+    /// Returns the entries of a token's quota whose process has ended before it finished their steps.
+    pub(super) fn abandoned_entries(&self, token: &Token) -> HashSet<QuotaEntry> {
+        let Some(quota) = &token.quota else { return HashSet::new() };
+        self.0.seen_entries.abandoned(token, quota, self.now(), self.0.clock.elapsed())
+    }
+
     /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`. Returns `None` if the token has no
     /// quota.
     ///
@@ -53,9 +89,11 @@ impl Transfers {
         id: TransferId,
         bytes: u64,
     ) -> Result<Option<ReservationMark>, Error> {
-        let Some(quota) = &token.quota else { return Ok(None) };
+        if token.quota.is_none() {
+            return Ok(None);
+        }
         let now = self.now();
-        let verdicts = self.verdicts_on_abandoned(quota, now).await?;
+        let verdicts = self.verdicts_on_abandoned(token).await?;
         self.change_quota(token.token_id, None, Commit::default(), |quota, _| {
             quota.resolve_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
@@ -149,13 +187,9 @@ impl Transfers {
     }
 
     /// Checks abandoned entries against their transfers. Abandoned entries are rare: only a killed process leaves entries.
-    async fn verdicts_on_abandoned(
-        &self,
-        quota: &Quota,
-        now: Timestamp,
-    ) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
+    async fn verdicts_on_abandoned(&self, token: &Token) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
         let mut verdicts = HashMap::new();
-        for entry in quota.abandoned(now) {
+        for entry in self.abandoned_entries(token) {
             let key = StorageKey::transfer(entry.transfer_id);
             let found = read::<Transfer>(self.store(), &key).await?.map(|found| found.value);
             let verdict = match (found, entry.step) {

@@ -1,15 +1,16 @@
 //! Quotas of tokens, including crashes between any two writes.
 
 use super::*;
+use crate::domain::store::{FaultInjector, FaultyStore};
 use crate::domain::transfer::PayloadState;
 
-async fn limited(fixture: &Fixture) -> Token {
+pub(super) async fn limited(fixture: &Fixture) -> Token {
     let request =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: Some(10), max_total_bytes: Some(5) };
     fixture.tokens.create(&fixture.scope(ActionName::TokenCreate), request).await.unwrap().0
 }
 
-async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<Transfer, Error> {
+pub(super) async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<Transfer, Error> {
     let request = CreateTransfer {
         size_bytes: 3,
         expires_in_s: Some(86_400),
@@ -24,7 +25,7 @@ async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<Transfer, E
     new.map(|new| new.transfer)
 }
 
-async fn used(fixture: &Fixture, token: &Token) -> (u64, u64) {
+pub(super) async fn used(fixture: &Fixture, token: &Token) -> (u64, u64) {
     let quota = fixture.tokens.find(token.token_id).await.unwrap().quota.unwrap();
     (quota.transfers_created().unwrap(), quota.bytes_held().unwrap())
 }
@@ -168,4 +169,32 @@ async fn removals_alone_do_not_accumulate_entries() {
     let quota = fixture.tokens.find(token.token_id).await.unwrap().quota.unwrap();
     assert_eq!(quota.bytes_held(), Some(0));
     assert!(quota.abandoned(START.plus(RETAIN)).count() <= 1, "{quota:?}");
+}
+
+/// Half the time that a store operation of the slower server takes in the test below.
+const HALF: Duration = Duration::from_millis(200);
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_in_progress_keeps_its_reservation_when_a_clock_jumps() {
+    let mut kept = 0;
+    // The other server, whose clock has jumped, begins before, between and after the two writes of the first.
+    for begin in (0..40).map(|step| step * HALF / 2) {
+        let memory = MemoryStore::default();
+        let server = |now, delay: fn() -> Duration| {
+            let store = FaultyStore::over(memory.clone()).with(FaultInjector::delaying(delay));
+            Fixture::with_store_and_clock(Arc::new(store), Arc::new(ManualClock::at(now)))
+        };
+        let first = server(START, || HALF);
+        let other = server(START.plus(Duration::from_hours(30)), || Duration::from_millis(1));
+        let token = limited(&first).await;
+        let late = async {
+            tokio::time::sleep(begin).await;
+            create(&other, &token, 2).await
+        };
+        let (one, two) = tokio::join!(create(&first, &token, 1), late);
+        assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "after {begin:?}: {one:?} {two:?}");
+        assert_eq!(used(&first, &token).await, (1, 3));
+        kept += usize::from(one.is_ok());
+    }
+    assert!((5..40).contains(&kept), "the two servers did not overlap: {kept}");
 }
