@@ -15,7 +15,8 @@ use crate::domain::id::{RecordIds, TransferId};
 use crate::domain::limits::free_space::{FreeSpaceLevel, MinFreeSpace};
 use crate::domain::store::Store;
 
-/// Maximum number of queued requests; records of further requests are skipped and counted.
+/// Maximum number of queued requests. Records of further reads and rejected requests are skipped and counted; changes
+/// and requests of the admin wait.
 const QUEUE_CAPACITY: usize = 8_192;
 
 /// Time at which records of reads and rejected requests are written to the store.
@@ -119,11 +120,16 @@ impl AuditLog {
         }
         match receipt {
             None => {
-                if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
+                let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) else { return };
+                if entry.priority == Priority::Ordinary {
                     tracing::debug!(route = scope.request().route, "audit queue full, record skipped");
                     if let (Some(id), true) = (entry.named_transfer, entry.exists) {
                         self.budgets().skip(id, budget);
                     }
+                } else {
+                    // Waits: a flood on a slow store must not hide a change or an admin. An error means that the writer
+                    // has ended.
+                    let _ = self.queue.send(entry).await;
                 }
             }
             Some(receipt) => {

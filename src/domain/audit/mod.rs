@@ -22,3 +22,6 @@ pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};
 pub(crate) use scope::with_transfer_keys;
 pub use scope::{AuditState, ChangeResult, RequestInfo, RequestScope, SuccessStatus};
+
+#[cfg(test)]
+mod tests;
