@@ -1,6 +1,6 @@
 //! The home directory of servers and commands that are killed at any time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,6 +8,16 @@ use tempfile::TempDir;
 
 pub(crate) use crate::server_process::{ADMIN_KEY, ChildProcess, ServerProcess};
 use crate::server_process::{ServerBuilder, sgsend};
+
+/// Returns the content of all files below a folder; nothing if the folder is missing.
+pub(crate) fn contents(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("a readable folder").path();
+        bytes.extend(if path.is_dir() { contents(&path) } else { fs::read(&path).expect("a readable file") });
+    }
+    bytes
+}
 
 /// A user's home directory with a store, and a log of all processes.
 pub(crate) struct Home {

@@ -10,6 +10,7 @@
 mod clients;
 mod disk;
 mod disk_rescan;
+mod failing_disk;
 mod faults;
 mod journal;
 mod kills;
@@ -19,6 +20,7 @@ mod lost_writes;
 mod not_run;
 mod power;
 mod random;
+mod slow_disk;
 mod transfer_model;
 mod users;
 

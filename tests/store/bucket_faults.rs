@@ -146,6 +146,46 @@ async fn s3_a_server_that_ignores_conditions_is_rejected() {
     assert!(matches!(&result, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{result:?}");
 }
 
+/// Returns whether a request is a write of the header with a condition, as in the probe of the server.
+fn is_probe(request: &Request) -> bool {
+    let conditional = request.headers().contains_key("if-match") || request.headers().contains_key("if-none-match");
+    conditional && request.method() == "PUT" && request.uri().path().ends_with("/store.json")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_server_that_fails_the_probe_is_not_used() {
+    let with = async |fault: Fault| {
+        // The first write creates the header; the others are the probe.
+        let writes = AtomicU32::new(0);
+        let choose = move |request: &Request| {
+            let fails = is_probe(request) && writes.fetch_add(1, Ordering::Relaxed) > 0;
+            if fails { fault } else { Fault::None }
+        };
+        let (store, direct, _faulty) = behind_faults(choose).await;
+        let result = open_header(&store, Duration::from_mins(1)).await;
+        assert!(matches!(&result, Err(StoreError::Unavailable(_))), "{fault:?}: {result:?}");
+        open_header(&direct, Duration::from_mins(1)).await.unwrap();
+    };
+    tokio::join!(with(Fault::Refused(500)), with(Fault::Refused(503)), with(Fault::Lost(500)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_slow_server_is_probed_as_any_other() {
+    const LATE: Duration = Duration::from_millis(300);
+    let (store, _direct, _faulty) = behind_faults(|_| Fault::Late(LATE)).await;
+    open_header(&store, Duration::from_mins(1)).await.unwrap();
+    let ignores_conditions = |request: &Request| {
+        std::thread::sleep(LATE);
+        if is_probe(request) { Fault::Lost(200) } else { Fault::None }
+    };
+    let (store, direct, _faulty) = behind_faults(ignores_conditions).await;
+    open_header(&direct, Duration::from_mins(1)).await.unwrap();
+    let result = open_header(&store, Duration::from_mins(1)).await;
+    assert!(matches!(&result, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{result:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_an_unreachable_server_is_an_error() {

@@ -7,6 +7,7 @@
 
 mod backends;
 mod bucket_faults;
+mod bucket_leases;
 mod disk_full;
 #[path = "../support/faulty_bucket.rs"]
 mod faulty_bucket;

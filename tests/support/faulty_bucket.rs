@@ -29,6 +29,12 @@ pub(crate) enum Fault {
     /// Forwards the request, and ends the connection after this number of bytes of the response's body.
     #[allow(dead_code, reason = "not used by every test binary")]
     Cut(usize),
+    /// Forwards the request after this time.
+    #[allow(dead_code, reason = "not used by every test binary")]
+    Late(Duration),
+    /// Holds the request until the chooser returns another treatment.
+    #[allow(dead_code, reason = "not used by every test binary")]
+    Held,
 }
 
 /// Chooses the treatment of a request by its method and path.
@@ -68,13 +74,20 @@ impl Drop for FaultyBucket {
 }
 
 async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response {
-    let fault = (forwarder.choose)(&request);
+    let mut fault = (forwarder.choose)(&request);
+    while fault == Fault::Held {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        fault = (forwarder.choose)(&request);
+    }
     if let Fault::Refused(status) = fault {
         return StatusCode::from_u16(status).unwrap().into_response();
     }
     if let Fault::Error(status, code) = fault {
         let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no space</Message></Error>");
         return (StatusCode::from_u16(status).unwrap(), [("content-type", "application/xml")], body).into_response();
+    }
+    if let Fault::Late(delay) = fault {
+        tokio::time::sleep(delay).await;
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

@@ -1,5 +1,6 @@
 /* Preload library: fails all calls that modify files below $SGSEND_TEST_DISK with the error number in the file
-   $SGSEND_TEST_FAULT, as long as this file exists. */
+   $SGSEND_TEST_FAULT, as long as this file exists. With `delay` and a number of milliseconds in the file, no call fails,
+   and each sync takes that long. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,16 +15,22 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* Returns the current error number, or 0. */
-static int fault(void)
+/* Returns the current error number, or 0; sets the delay of a sync. */
+static int fault(int *delay_ms)
 {
+    static const char delay[] = "delay ";
     const char *path = getenv("SGSEND_TEST_FAULT");
     char text[16] = "";
     int fd = path ? REAL(open)(path, O_RDONLY | O_CLOEXEC) : -1;
+    *delay_ms = 0;
     if (fd < 0)
         return 0;
     ssize_t length = read(fd, text, sizeof text - 1);
     close(fd);
+    if (strncmp(text, delay, sizeof delay - 1) == 0) {
+        *delay_ms = atoi(text + sizeof delay - 1);
+        return 0;
+    }
     return length > 0 ? atoi(text) : 0;
 }
 
@@ -44,7 +51,7 @@ static int is_open_below(int fd)
 
 static int fails(int concerned)
 {
-    int error = concerned ? fault() : 0;
+    int delay_ms, error = concerned ? fault(&delay_ms) : 0;
     if (error)
         errno = error;
     return error;
@@ -63,8 +70,18 @@ ON_FILE(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t at), (fd,
 ON_FILE(ssize_t, pwrite64, (int fd, const void *data, size_t size, off64_t at), (fd, data, size, at))
 ON_FILE(int, ftruncate, (int fd, off_t length), (fd, length))
 ON_FILE(int, ftruncate64, (int fd, off64_t length), (fd, length))
-ON_FILE(int, fsync, (int fd), (fd))
-ON_FILE(int, fdatasync, (int fd), (fd))
+
+#define SYNC(name)                                  \
+    int name(int fd)                                \
+    {                                               \
+        int delay_ms = 0;                           \
+        if (is_open_below(fd) && fault(&delay_ms))  \
+            return fails(1) ? -1 : 0;               \
+        usleep(1000 * delay_ms);                    \
+        return REAL(name)(fd);                      \
+    }
+SYNC(fsync)
+SYNC(fdatasync)
 
 #define ON_NAME(name, path, parameters, arguments)  \
     int name parameters                             \

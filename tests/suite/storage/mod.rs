@@ -1,6 +1,7 @@
-//! Scarce disk space and contention for the database.
+//! Scarce disk space, failing buckets and contention for the database.
 
 mod disk_space;
+mod failing_bucket;
 mod full_bucket;
 mod full_disk;
 mod sqlite_contention;

@@ -2,6 +2,7 @@ mod check;
 mod clock;
 mod copy;
 mod download_records;
+mod failing_store;
 mod full_store;
 mod presigned;
 mod quota;
@@ -33,6 +34,7 @@ struct Fixture {
     transfers: Transfers,
     tokens: Tokens,
     ids: Arc<RecordIds>,
+    addresses: AddressPolicy,
 }
 
 impl Fixture {
@@ -62,11 +64,11 @@ impl Fixture {
         };
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, settings);
         let tokens = Tokens::new(store.clone(), clock.clone());
-        Self { store, clock, transfers, tokens, ids }
+        Self { store, clock, transfers, tokens, ids, addresses: AddressPolicy::new(IpMode::Hashed) }
     }
 
     fn scope(&self, action: ActionName) -> RequestScope {
-        let policy = AddressPolicy::new(IpMode::Hashed);
+        let policy = &self.addresses;
         let request = RequestInfo {
             request_id: self.ids.next(self.clock.now()),
             client_request_id: None,

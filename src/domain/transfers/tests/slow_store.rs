@@ -2,6 +2,8 @@
 
 use futures_util::future::join_all;
 
+use super::failing_store::Protected;
+use super::quota::{create, limited, used};
 use super::*;
 use crate::domain::crypto::random;
 use crate::domain::store::{FaultInjector, FaultyStore};
@@ -91,6 +93,38 @@ async fn a_transfer_with_several_schedule_entries_is_removed_once() {
         first.transfers.delete(&first.scope(ActionName::TransferDelete), next).await.unwrap();
         let counts = first.transfers.overview(&first.tokens).await.unwrap().transfers;
         assert_eq!(counts, TransferCounts { deleted: 1, ..TransferCounts::default() });
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn quotas_hold_on_a_slow_store() {
+    run_20_times(async || {
+        let processes = two_processes();
+        // Of 5 bytes, each transfer takes 3.
+        let token = limited(&processes[0]).await;
+        let results = join_all((0..8).map(|n| create(&processes[usize::from(n) % 2], &token, n))).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+        let is_exceeded = |error: &Error| matches!(error, Error::QuotaExceeded { .. });
+        assert!(results.iter().filter_map(|result| result.as_ref().err()).all(is_exceeded), "{results:?}");
+        assert_eq!(used(&processes[1], &token).await, (1, 3));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_alone_gives_nothing_on_a_slow_store() {
+    run_20_times(async || {
+        let [first, second] = two_processes();
+        let Protected { transfer, proof } = first.protected(Some(1), true).await;
+        let scope = first.scope(ActionName::DownloadGrant);
+        let recipient = first.transfers.create_download(&scope, &transfer, Some(&proof), None);
+        let (granted, _, errors) = tokio::join!(
+            recipient,
+            first.expect_nothing_without_proof(&transfer),
+            second.expect_nothing_without_proof(&transfer)
+        );
+        assert!(granted.is_ok() && errors.len() == 12, "{errors:?}");
     })
     .await;
 }

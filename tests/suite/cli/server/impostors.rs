@@ -98,7 +98,7 @@ fn an_impostor_on_the_port_of_the_service_gets_no_key() {
     let serving = admin_at(&home, &address.to_string());
     let url = serving.admin.clone();
     list(&home, &url).text();
-    serving.terminate();
+    serving.kill();
     let mut answers = vec![String::new(), "{}".to_owned(), "x".repeat(100)];
     answers.push(format!(r#"{{"origin":"{url}","proof":"{}"}}"#, "0".repeat(64)));
     let answers = Mutex::new(answers);

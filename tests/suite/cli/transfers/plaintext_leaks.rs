@@ -1,13 +1,15 @@
 //! Plaintext leak test: content, file name and key never appear on the wire, in the store or in a log.
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
 
-use crate::support::{Home, RecordingProxy, any_storage};
+use crate::support::{FinishedCommand, Home, RecordingProxy, ReservedAddress, SmallDisk, any_storage};
 
 fn names_and_contents(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -162,5 +164,44 @@ fn request_lines_contain_no_secret() {
     for secret in header_and_body_secrets.iter().chain(&client_only_secrets) {
         let leaking_line = lines.iter().find(|line| line.contains(secret));
         assert_eq!(leaking_line, None, "a URL contains a secret");
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_or_full_receives_no_plaintext() {
+    const CANARY: &str = "a canary sings in the coal mine; ";
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mount("64m") else { return };
+    let (address, storage) = (ReservedAddress::new(), format!("file:{}", disk.path().join("store").display()));
+    let start = || home.server().storage(&storage).listen(&address.to_string()).env("SGSEND_LOG", "trace").start();
+    let serving = start();
+    home.log_in(&serving);
+    let proxy = RecordingProxy::to(&serving.public);
+    let file = home.file("yellow-canary.txt", CANARY.repeat(400_000).as_bytes());
+    let config = std::fs::read_to_string(home.path().join(".config/sgsend/config.toml")).unwrap();
+    let token = config.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap().trim_end_matches('"');
+    let upload = || {
+        let mut command = home.sgsend(&["--server", &proxy.url, "upload", &file]);
+        command.env("SGSEND_TOKEN", token).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let (uploading, started) = (upload(), Instant::now());
+    while proxy.recorded().len() < 3_000_000 {
+        assert!(started.elapsed() < Duration::from_secs(30), "the upload does not advance");
+        std::thread::yield_now();
+    }
+    let mut log = serving.kill();
+    let serving = start();
+    let link = FinishedCommand::of(uploading.wait_with_output().unwrap()).text();
+    disk.fill();
+    FinishedCommand::of(upload().wait_with_output().unwrap()).expect_failure(8, "full");
+    log += &serving.terminate();
+    let (wire, stored) = (proxy.recorded(), names_and_contents(&disk.path().join("store")));
+    assert!(wire.len() > CANARY.len() * 400_000 && contains(&stored, b"transfer.create"));
+    let key = link.split_once('#').unwrap().1.split_once('.').unwrap().1;
+    for canary in [CANARY, "yellow-canary", key] {
+        for (place, bytes) in [("on the wire", &wire), ("in the store", &stored), ("in the log", &log.clone().into())] {
+            assert!(!contains(bytes, canary.as_bytes()), "{canary} is {place}");
+        }
     }
 }

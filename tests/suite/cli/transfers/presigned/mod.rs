@@ -3,6 +3,7 @@
 mod download;
 mod flow;
 mod hostile_server;
+mod leaks;
 mod upload;
 
 use std::fs;
