@@ -24,11 +24,32 @@ fn holds(path: &Path, module: &[&str]) -> bool {
     path.ends_with(module) || inner.is_some_and(|rest| path.ends_with(rest))
 }
 
+/// All tests of this project, in their source files.
+pub(super) struct Tests(Vec<(PathBuf, String)>);
+
+impl Tests {
+    pub(super) fn read() -> Self {
+        let mut files = Vec::new();
+        sources(Path::new("src"), &mut files);
+        sources(Path::new("tests"), &mut files);
+        Self(files)
+    }
+
+    /// Returns whether the test `path` exists, named with its module.
+    pub(super) fn contain(&self, path: &str) -> bool {
+        let (module, name) = path.rsplit_once("::").unwrap();
+        let module: Vec<_> = module.split("::").collect();
+        let definition = format!("fn {name}(");
+        self.0.iter().any(|(path, text)| {
+            let attribute = text.split(&definition).next().unwrap().trim_end();
+            holds(path, &module) && text.contains(&definition) && attribute.lines().rev().take(3).any(is_test)
+        })
+    }
+}
+
 #[test]
 fn every_promise_names_existing_tests() {
-    let mut files = Vec::new();
-    sources(Path::new("src"), &mut files);
-    sources(Path::new("tests"), &mut files);
+    let tests = Tests::read();
     let document = fs::read_to_string("SECURITY.md").unwrap();
     let table = document.split("What went wrong elsewhere").nth(1).unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| What happened"));
@@ -37,14 +58,7 @@ fn every_promise_names_existing_tests() {
         let spans: Vec<_> = row.split('`').skip(1).step_by(2).filter(|span| span.contains("::")).collect();
         assert!(!spans.is_empty(), "the row names no test: {row}");
         for span in spans {
-            let (module, name) = span.rsplit_once("::").unwrap();
-            let module: Vec<_> = module.split("::").collect();
-            let definition = format!("fn {name}(");
-            let there = |(path, text): &(PathBuf, String)| {
-                let attribute = text.split(&definition).next().unwrap().trim_end();
-                holds(path, &module) && text.contains(&definition) && attribute.lines().rev().take(3).any(is_test)
-            };
-            assert!(files.iter().any(there), "the test {span} does not exist");
+            assert!(tests.contain(span), "the test {span} does not exist");
             checked += 1;
         }
     }
