@@ -110,7 +110,7 @@ impl Transfers {
             token_locks,
             failed_proofs,
             completed_entries,
-            seen_entries: quota::SeenEntries::default(),
+            seen_entries: reservations::SeenEntries::default(),
             download_rate_limit: Window::new(NEW_DOWNLOADS),
             open_uploads,
             unstored_grants,
