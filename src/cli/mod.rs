@@ -18,11 +18,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use self::commands::Arguments;
+use self::config::paths;
 use self::failure::Failure;
 pub use self::failure::exit::Exit;
 use self::failure::usage::NextStep;
 pub use self::output::printer::Printer;
 use self::output::style::ColorChoice;
+use crate::client::UnfinishedTransfer;
 
 /// Parses the arguments of this process, runs the command, and returns the exit status.
 #[must_use]
@@ -33,6 +35,7 @@ pub fn main() -> ExitCode {
         let _ = Printer::before_parsing(false, ColorChoice::Never).text(&response);
         return Exit::Done.into();
     }
+    remove_stale_state();
     let mut given: Vec<OsString> = std::env::args_os().skip(1).collect();
     let arguments = loop {
         let command = command_line();
@@ -56,6 +59,13 @@ pub fn main() -> ExitCode {
             }
             failure.exit.into()
         }
+    }
+}
+
+/// Removes the state, such as keys, of transfers that can no longer be resumed. Runs at every start; ignores errors.
+fn remove_stale_state() {
+    if let (Some(uploads), Some(downloads)) = (paths::uploads_directory(), paths::downloads_directory()) {
+        UnfinishedTransfer::remove_stale(&uploads, &downloads);
     }
 }
 

@@ -8,13 +8,6 @@ use std::time::Duration;
 /// Maximum age of a state file. The transfer of an older file has expired, or is unlikely to be resumed.
 pub(super) const MAX_AGE: Duration = Duration::from_hours(24 * 7);
 
-/// Creates a directory and its parents with mode 0700, and removes old files from the directory.
-pub(super) fn prepare(folder: &Path) -> io::Result<()> {
-    make_private(folder)?;
-    remove_old(folder);
-    Ok(())
-}
-
 /// Creates a directory and its parents with mode 0700.
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
@@ -51,7 +44,7 @@ mod tests {
             let file = fs::File::create(folder.path().join(name)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_hours(24 * days)).unwrap();
         }
-        prepare(folder.path()).unwrap();
+        remove_old(folder.path());
         let remaining: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(remaining, ["young"]);
     }

@@ -5,9 +5,9 @@
 //! no size and needs no write to the file system's journal. The file has mode 0600, and is locked by the
 //! process that uses it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,7 +62,7 @@ impl TagFile {
     /// The file has space for the tags of `segments` segments, and grows if more are recorded.
     pub(super) fn create(path: PathBuf, front: &impl Serialize, segments: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
-            state_files::prepare(folder)?;
+            state_files::make_private(folder)?;
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
@@ -149,9 +149,18 @@ impl TagFile {
     }
 }
 
+/// Removes a state file that no process uses. Ignores errors.
+pub(super) fn remove_unused(path: &Path) {
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    // Without support for locks, the file counts as unused.
+    if !file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock))) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Returns whether `path` still refers to `file`.
 #[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let (opened, named) = (file.metadata()?, path.symlink_metadata()?);
     Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
@@ -159,7 +168,7 @@ pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
 
 /// Returns whether `path` still exists: on this platform an open file cannot be replaced.
 #[cfg(not(unix))]
-pub(super) fn is_at(_: &File, path: &std::path::Path) -> io::Result<bool> {
+pub(super) fn is_at(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::state_files::{MAX_AGE, age_of};
 use super::upload::UploadState;
+use super::{download, upload};
 use crate::client::decrypt::part_of;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::crypto::envelope;
 use crate::domain::id::TransferId;
 
@@ -43,6 +45,14 @@ impl UnfinishedTransfer {
         let unfinished_uploads = files_in(uploads).into_iter().filter_map(|path| Self::upload(&path));
         let unfinished_downloads = files_in(downloads).into_iter().filter_map(|path| Self::download(&path));
         unfinished_uploads.chain(unfinished_downloads).collect()
+    }
+
+    /// Removes the state of transfers in `uploads` or `downloads` that can no longer be resumed. Ignores errors. Blocks.
+    ///
+    /// Reads directory entries, and the first bytes of each upload's state file.
+    pub fn remove_stale(uploads: &Path, downloads: &Path) {
+        upload::remove_stale(uploads, SystemClock.now());
+        download::remove_stale(downloads);
     }
 
     fn upload(path: &Path) -> Option<Self> {

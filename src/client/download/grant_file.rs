@@ -81,8 +81,8 @@ impl GrantFile {
     pub(super) fn save(&self, grant: &Grant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
-        discard_old(parent);
-        state_files::prepare(parent)?;
+        remove_stale(parent);
+        state_files::make_private(parent)?;
         let saved = SavedGrant { v: 1, server: self.server.clone(), grant: grant.clone() };
         // Atomic replacement. A temporary file has mode 0600.
         let mut temporary = NamedTempFile::new_in(parent)?;
@@ -103,13 +103,14 @@ impl GrantFile {
     }
 }
 
-/// Removes partial downloads that are too old to be resumed.
-fn discard_old(folder: &Path) {
+/// Removes grants and partial downloads that are too old to be used. Ignores errors.
+pub(in crate::client) fn remove_stale(folder: &Path) {
     let records = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     let records = records.filter(|path| path.extension().is_some_and(|extension| extension == "part"));
     for path in records.filter(|path| age_of(path).is_some_and(|age| age > MAX_AGE)) {
         PartRecordLocation { path, server: String::new() }.discard();
     }
+    state_files::remove_old(folder);
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 pub use self::error::DownloadError;
 use self::error::access_error;
 pub use self::grant_file::GrantFile;
+pub(in crate::client) use self::grant_file::remove_stale;
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};

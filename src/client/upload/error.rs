@@ -65,9 +65,6 @@ pub enum UploadError {
     /// The unfinished upload was started with another passphrase.
     #[error("the unfinished upload was started with another passphrase")]
     OtherPassphrase,
-    /// The unfinished transfer no longer exists, and the passphrase for a new transfer was not given.
-    #[error("the unfinished transfer no longer exists")]
-    PassphraseNeeded,
     /// The server keeps reporting missing parts, although they were sent repeatedly.
     #[error(transparent)]
     PartsMissing(ClientError),

@@ -31,6 +31,7 @@ pub use pieces::{FIRST_PIECE, MIN_PIECE};
 pub use segments::SealError;
 pub use source::{Change, Source, SourceError};
 pub use state::UploadState;
+pub(in crate::client) use state::remove_stale;
 pub use unfinished::{EarlierUpload, UnfinishedUpload};
 pub use watched_file::{Fingerprint, WatchedFile, fills_its_size};
 pub(in crate::client) use watched_file::{has_doubtful_size, plain_flags};

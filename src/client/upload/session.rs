@@ -57,11 +57,14 @@ impl Session {
                 Err(UploadError::from(error).or_unfinished(id))
             }
             Ok(_) | Err(_) => {
-                let lacks_passphrase = unfinished.needs_passphrase() && upload.passphrase.is_none();
+                // The new transfer gets the same passphrase: one that was mistyped would open it for nobody.
+                let passphrase = upload.passphrase.take();
+                let check = move || (unfinished.payload_key(passphrase.as_ref()).map(drop), unfinished, passphrase);
+                let (checked, unfinished, passphrase) =
+                    spawn_blocking(check).await.expect("deriving a key does not panic");
+                checked?;
+                upload.passphrase = passphrase;
                 unfinished.remove();
-                if lacks_passphrase {
-                    return Err(UploadError::PassphraseNeeded);
-                }
                 progress.restarting(id);
                 Self::create(api, upload, retry, progress).await
             }

@@ -1,8 +1,13 @@
-//! State file of an upload, `uploads/{id}`. Contains keys and parameters of the payload, followed by its segment tags.
+//! State file of an upload, `uploads/{id}`. Contains the link key and parameters of the payload, followed by its
+//! segment tags.
+//!
+//! The file never contains the payload key of an upload with a passphrase, nor the passphrase: resuming needs the
+//! passphrase again.
 
-use std::fs::File;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,34 +17,43 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::driver::address_of;
 use super::segments::Segments;
 use crate::client::pack::Plan;
+use crate::client::state_files::MAX_AGE;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::Tag;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::CreatedTransfer;
 
 /// Version of the format that this version writes.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// Number of bytes at the start of a state file that contain its version and expiry time.
+const HEAD_BYTES: usize = 128;
+/// Time between the expiry of a transfer and the removal of its state. The server's clock may be slow.
+const EXPIRY_GRACE: Duration = Duration::from_hours(1);
 
-/// Line in front of the tags. Has no `Debug` output, since it contains the keys.
+/// Line in front of the tags. Has no `Debug` output, since it contains the link key.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct UploadState {
-    /// Version of this format: 2.
+    /// Version of this format: 3.
     pub v: u8,
+    /// Expiry time of the transfer (UTC).
+    #[zeroize(skip)]
+    pub expires_at: Timestamp,
     /// Digest of the command: only the same command resumes the upload.
     #[zeroize(skip)]
     pub command: Sha256,
-    /// Sizes, times and permissions of the archive's entries, in base64url; empty for a single file.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub entries: String,
     /// Base URL of the service.
     pub server: String,
     /// Id of the transfer.
     pub transfer_id: String,
-    /// The key in the link's text form.
+    /// The key in the link's text form; with a passphrase, useless without the passphrase.
     pub link_key: String,
-    /// The payload key, in base64url.
-    pub payload_key: String,
+    /// Digest of the access proof of an upload with a passphrase, to tell another passphrase apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[zeroize(skip)]
+    pub access_sha256: Option<Sha256>,
     /// The payload's header, in base64url.
     pub header: String,
     /// The envelope, which precedes the content, in base64url.
@@ -48,6 +62,16 @@ pub struct UploadState {
     pub page_url: String,
     /// Address at which the service itself accepts the payload, if it does.
     pub bytes_url: Option<String>,
+    /// Sizes, times and permissions of the archive's entries, in base64url; empty for a single file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub entries: String,
+}
+
+/// First members of every version's line.
+#[derive(Deserialize)]
+struct StateHead {
+    v: u8,
+    expires_at: Option<Timestamp>,
 }
 
 impl UploadState {
@@ -61,16 +85,17 @@ impl UploadState {
     ) -> Self {
         Self {
             v: VERSION,
+            expires_at: created.expires_at,
             command,
-            entries: segments.source().plan().and_then(Plan::recorded).unwrap_or_default(),
             server,
             transfer_id: created.transfer_id.to_string(),
             link_key: link_key.to_text().to_string(),
-            payload_key: URL_SAFE_NO_PAD.encode(key.as_bytes()),
+            access_sha256: link_key.needs_passphrase().then(|| AccessProof::of(key).digest()),
             header: URL_SAFE_NO_PAD.encode(segments.sealer().header().as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(segments.envelope()),
             page_url: created.page_url.clone(),
             bytes_url: address_of(&created.upload),
+            entries: segments.source().plan().and_then(Plan::recorded).unwrap_or_default(),
         }
     }
 
@@ -98,29 +123,115 @@ impl UploadState {
     }
 }
 
+/// Removes the state files in `uploads` that can no longer be resumed, unless a process uses them. Ignores errors.
+///
+/// These are files of expired transfers, files of earlier versions, and files that are older than a week.
+pub(in crate::client) fn remove_stale(uploads: &Path, now: Timestamp) {
+    for entry in fs::read_dir(uploads).into_iter().flatten().filter_map(Result::ok) {
+        let path = entry.path();
+        if entry.metadata().is_ok_and(|metadata| metadata.is_file() && is_stale(&path, &metadata, now)) {
+            tag_file::remove_unused(&path);
+        }
+    }
+}
+
+fn is_stale(path: &Path, metadata: &fs::Metadata, now: Timestamp) -> bool {
+    let age = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
+    if age.is_some_and(|age| age > MAX_AGE) {
+        return true;
+    }
+    read_head(path).is_some_and(|head| {
+        head.v < VERSION || head.expires_at.is_some_and(|expires_at| expires_at.plus(EXPIRY_GRACE) <= now)
+    })
+}
+
+/// Reads the first members of a state file, without the line's rest, which can have a few MiB.
+fn read_head(path: &Path) -> Option<StateHead> {
+    let mut start = Vec::with_capacity(HEAD_BYTES);
+    File::open(path).ok()?.take(HEAD_BYTES as u64).read_to_end(&mut start).ok()?;
+    let (members, _) = std::str::from_utf8(&start).ok()?.split_once(",\"command\":")?;
+    serde_json::from_str(&format!("{members}}}")).ok()
+}
+
 fn check_version(state: UploadState) -> io::Result<UploadState> {
     if state.v == VERSION { Ok(state) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::path::PathBuf;
+    use std::time::SystemTime;
+
     use super::*;
     use crate::domain::id::TransferId;
 
     pub(in crate::client::upload) fn state() -> UploadState {
         UploadState {
             v: VERSION,
+            expires_at: Timestamp::from_millis(1_000_000_000_000),
             command: Sha256::of(b"command"),
-            entries: String::new(),
             server: "https://send.example".into(),
             transfer_id: TransferId::random().to_string(),
             link_key: "v1.x".into(),
-            payload_key: "k".into(),
+            access_sha256: None,
             header: "h".into(),
             envelope: "e".into(),
             page_url: "https://send.example/d/x".into(),
             bytes_url: None,
+            entries: String::new(),
         }
+    }
+
+    /// Creates a state file whose process has ended.
+    fn left(uploads: &Path, change: impl FnOnce(&mut UploadState)) -> PathBuf {
+        let mut state = state();
+        change(&mut state);
+        drop(state.create_in(uploads, 5).unwrap());
+        uploads.join(&state.transfer_id)
+    }
+
+    #[test]
+    fn states_of_expired_transfers_and_earlier_versions_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let expiry = state().expires_at;
+        let expired = left(folder.path(), |_| {});
+        let large = left(folder.path(), |state| state.entries = "e".repeat(1_000_000));
+        let later = left(folder.path(), |state| state.expires_at = expiry.plus(Duration::from_hours(1)));
+        let earlier = left(folder.path(), |state| state.v = VERSION - 1);
+        let newer = left(folder.path(), |state| state.v = VERSION + 1);
+        // Version 2 had no expiry time, and contained the payload key.
+        let second = folder.path().join("second");
+        fs::write(&second, r#"{"v":2,"command":"","payload_key":"k"}"#).unwrap();
+        let other = folder.path().join("other");
+        fs::write(&other, "no state").unwrap();
+        let used = state();
+        let in_use = used.create_in(folder.path(), 5).unwrap();
+        remove_stale(folder.path(), expiry.plus(EXPIRY_GRACE.saturating_sub(Duration::from_millis(1))));
+        assert!(expired.exists() && large.exists() && !second.exists() && !earlier.exists());
+        remove_stale(folder.path(), expiry.plus(EXPIRY_GRACE));
+        let remaining = |path: &Path| path.exists();
+        assert!(!remaining(&expired) && !remaining(&large) && !remaining(&newer));
+        assert!(remaining(&later) && remaining(&other));
+        let used = folder.path().join(&used.transfer_id);
+        assert!(remaining(&used), "a state in use was removed");
+        drop(in_use);
+        remove_stale(folder.path(), expiry.plus(EXPIRY_GRACE));
+        assert!(!remaining(&used));
+    }
+
+    #[test]
+    fn old_states_are_removed_whatever_they_contain() {
+        let folder = tempfile::tempdir().unwrap();
+        let age = |path: &Path, hours| {
+            let file = File::options().append(true).create(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_hours(hours)).unwrap();
+        };
+        let (old, young) = (folder.path().join("old"), folder.path().join("young"));
+        age(&old, 24 * 8);
+        age(&young, 24 * 6);
+        remove_stale(folder.path(), Timestamp::from_millis(0));
+        assert!(!old.exists() && young.exists());
+        remove_stale(&folder.path().join("missing"), Timestamp::from_millis(0));
     }
 
     #[test]

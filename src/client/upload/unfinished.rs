@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::Zeroizing;
 
 use super::UploadError;
 use super::journal::Journal;
 use super::segments::Segments;
 use super::source::{Change, Source};
-use super::state::UploadState;
+use super::state::{self, UploadState};
 use super::verify::compare;
-use crate::client::state_files::{self, MAX_AGE, age_of};
+use crate::client::state_files::{MAX_AGE, age_of};
 use crate::client::tag_file::TagFile;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
+use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::{Header, Tag};
 use crate::domain::id::TransferId;
 
@@ -29,7 +30,8 @@ pub struct UnfinishedUpload {
     pub(super) page_url: String,
     pub(super) bytes_url: Option<String>,
     pub(super) link_key: LinkKey,
-    key: PayloadKey,
+    /// Digest of the access proof, with a passphrase.
+    access_sha256: Option<Sha256>,
     header: Header,
     envelope: Vec<u8>,
     entries: String,
@@ -50,7 +52,7 @@ pub enum EarlierUpload {
 impl UnfinishedUpload {
     /// Finds the latest unfinished upload by `command` to `server` in the directory `uploads`. Blocks.
     pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<EarlierUpload> {
-        state_files::remove_old(uploads);
+        state::remove_stale(uploads, SystemClock.now());
         let entries = match fs::read_dir(uploads) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(EarlierUpload::None);
@@ -93,14 +95,16 @@ impl UnfinishedUpload {
 
     fn of(file: TagFile, state: &UploadState, tags: Vec<Option<Tag>>) -> Option<Self> {
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
-        let key = Zeroizing::new(decode(&state.payload_key)?);
-        let key = <[u8; 32]>::try_from(key.as_slice()).ok()?;
+        let link_key: LinkKey = state.link_key.parse().ok()?;
+        if link_key.needs_passphrase() != state.access_sha256.is_some() {
+            return None;
+        }
         Some(Self {
             id: state.transfer_id.parse().ok()?,
             page_url: state.page_url.clone(),
             bytes_url: state.bytes_url.clone(),
-            link_key: state.link_key.parse().ok()?,
-            key: PayloadKey::from_bytes(Zeroizing::new(key)),
+            link_key,
+            access_sha256: state.access_sha256,
             header: Header::parse(&decode(&state.header)?).ok()?,
             envelope: decode(&state.envelope)?,
             entries: state.entries.clone(),
@@ -126,16 +130,23 @@ impl UnfinishedUpload {
         self.file.remove();
     }
 
+    /// Derives the payload key. Blocks, because a passphrase goes through a slow key derivation.
+    ///
+    /// # Errors
+    /// [`UploadError::OtherPassphrase`] if the upload was started with another passphrase, or with none.
+    pub(super) fn payload_key(&self, passphrase: Option<&Passphrase>) -> Result<PayloadKey, UploadError> {
+        let key = self.link_key.payload_key(passphrase).map_err(|_| UploadError::OtherPassphrase)?;
+        match self.access_sha256 {
+            Some(expected) if AccessProof::of(&key).digest() != expected => Err(UploadError::OtherPassphrase),
+            _ => Ok(key),
+        }
+    }
+
     /// Compares `source` with all segments that may have been sent. Returns the payload to seal the rest from.
     ///
     /// Blocks for the time of reading and sealing those segments.
     pub(super) fn check(&self, source: Source, passphrase: Option<&Passphrase>) -> Result<Segments, UploadError> {
-        if let Some(passphrase) = passphrase {
-            let key = self.link_key.payload_key(Some(passphrase));
-            if !key.is_ok_and(|key| key.as_bytes() == self.key.as_bytes()) {
-                return Err(UploadError::OtherPassphrase);
-            }
-        }
+        let key = self.payload_key(passphrase)?;
         let size = envelope::decode(&self.envelope).ok().flatten().map(|envelope| envelope.metadata.size);
         let source = match size {
             Some(size) => source.with_entries_of(&self.entries).cut_to(size),
@@ -150,7 +161,7 @@ impl UnfinishedUpload {
             };
             return Err(change.unwrap_or(Change::Content).in_file(None).into());
         }
-        let segments = Segments::resume(source, self.envelope.clone(), &self.key, self.header.clone())?;
+        let segments = Segments::resume(source, self.envelope.clone(), &key, self.header.clone())?;
         if segments.layout().segments() != self.tags.len() as u64 {
             return Err(Change::Content.in_file(None).into());
         }

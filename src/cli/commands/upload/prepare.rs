@@ -63,14 +63,13 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
     let (command, resume) = (arguments.digest(context)?, arguments.resume);
     let api = context.sender_api(context.server()?).await?;
     let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
-    // The saved state of an unfinished upload contains the key derived from its passphrase.
-    let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
+    // The saved state of an unfinished upload tells a mistyped passphrase apart, so the user types it once.
+    let is_new = unfinished.as_ref().is_none_or(|unfinished| !unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
         _ if arguments.dry_run => None,
         None if !arguments.passphrase => None,
-        Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), true).await?),
-        _ if is_known => None,
-        _ => Some(context.prompt.passphrase(None, true).await?),
+        Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), is_new).await?),
+        _ => Some(context.prompt.passphrase(None, is_new).await?),
     };
     let health = context.first_call(|| api.health()).await.map_err(|error| match &unfinished {
         Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),

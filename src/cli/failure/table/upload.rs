@@ -39,8 +39,6 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         UploadError::PieceTooLarge { .. } => {
             Failure::new(Exit::LimitExceeded, "proxy_limit", message).hint(RAISE_BODY_LIMIT)
         }
-        UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)
-            .hint("run the command again to start a new upload; it needs the passphrase"),
         UploadError::OtherPassphrase => Failure::usage(message)
             .hint("enter the passphrase of the unfinished upload, or omit --resume to start a new upload"),
         UploadError::Unfinished { error, id } => resumable(of_client(error)).hint(resume_or_delete(*id)),

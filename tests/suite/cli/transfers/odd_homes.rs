@@ -67,10 +67,15 @@ fn a_read_only_home_sends_files_of_any_size_and_shows_the_history() {
     let Some(disk) = SmallDisk::mount("1m") else { return };
     let small = world.home.file("small", b"x");
     let link = world.run(Some(disk.path()), &["upload", &small]).text();
+    let uploads = disk.path().join(".local/state/sgsend/uploads");
+    fs::create_dir_all(&uploads).unwrap();
+    fs::write(uploads.join("expired"), r#"{"v":3,"expires_at":1,"command":""}"#).unwrap();
     let remount = ["-o", "remount,ro"];
     assert!(Command::new("mount").args(remount).arg(disk.path()).status().unwrap().success());
     world.transfer(Some(disk.path()));
-    let listed = world.run(Some(disk.path()), &["history"]).text();
+    let listed = world.run(Some(disk.path()), &["history"]);
+    assert_eq!(listed.stderr, "", "state that cannot be removed is no error");
+    let listed = listed.text();
     assert!(listed.lines().count() == 1 && listed.contains(link.split('#').next().unwrap()), "{listed}");
 }
 
