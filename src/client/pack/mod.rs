@@ -2,6 +2,8 @@
 //!
 //! The archive can be read at any offset, any number of times, and is never stored.
 
+#[cfg(unix)]
+mod beneath;
 mod error;
 mod exclude;
 mod header;

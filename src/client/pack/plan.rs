@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(unix)]
+use super::beneath::is_replaced;
 use super::header::{BLOCK, head};
 use super::open_files::OpenFiles;
 use super::roots::Roots;
@@ -249,6 +251,10 @@ impl Plan {
 
     fn open_file(&self, entry: &Entry, size: u64) -> Result<WatchedFile, SourceError> {
         let file = self.roots.open(entry).map_err(|source| {
+            #[cfg(unix)]
+            if is_replaced(&source) {
+                return Change::Replaced.in_file(Some(entry.path()));
+            }
             // A file that is there and cannot be opened is unreadable; another one has taken the place of a link.
             match self.roots.path(entry).symlink_metadata() {
                 Ok(metadata) if metadata.is_file() => SourceError::ReadIn { name: entry.path().to_owned(), source },

@@ -60,6 +60,9 @@ pub enum Change {
     /// The file was moved or removed before its content was read.
     #[error("was moved or removed before it was sent")]
     Gone,
+    /// The path of the file leads elsewhere, for example through a symbolic link.
+    #[error("was replaced by another file or a symlink before it was sent")]
+    Replaced,
 }
 
 impl Change {

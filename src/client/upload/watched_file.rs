@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
+#[cfg(unix)]
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::source::{Change, SourceError};
 
@@ -87,6 +89,19 @@ impl Fingerprint {
         Self { modified: modified(metadata), inode: inode(metadata) }
     }
 
+    /// Returns the fingerprint of the metadata of a name in an open directory.
+    #[cfg(unix)]
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
+        reason = "the types of the fields differ between systems"
+    )]
+    pub(in crate::client) fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        let inode = (stat.st_dev as u64, stat.st_ino as u64, stat.st_ctime as i64, stat.st_ctime_nsec as i64);
+        Self { modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64), inode }
+    }
+
     /// Returns the modification time.
     pub(in crate::client) const fn modified(&self) -> Option<SystemTime> {
         self.modified
@@ -165,6 +180,14 @@ pub(super) const fn unix_mode(_: &Metadata) -> Option<u32> {
 fn modified(metadata: &Metadata) -> Option<SystemTime> {
     // Without modification times on a file system, only the size and the tags of segments sealed again are compared.
     metadata.modified().ok()
+}
+
+/// Returns the time of this second and nanosecond since 1970 (UTC), if this system can represent it.
+#[cfg(unix)]
+fn time(second: i64, nanosecond: u64) -> Option<SystemTime> {
+    let distance = Duration::from_secs(second.unsigned_abs());
+    let at = if second < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    at?.checked_add(Duration::from_nanos(nanosecond))
 }
 
 #[cfg(unix)]

@@ -1,26 +1,37 @@
 //! Walks directory trees in an order that does not depend on the file system.
+//!
+//! On Unix, a directory is read through its open handle: another program that replaces a directory or file below a root
+//! by a symbolic link cannot make the walk leave the root.
 
 use std::cell::Cell;
-use std::fs::{self, FileType, Metadata};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use walkdir::WalkDir;
 
 use super::error::PackError;
 use super::exclude::Exclude;
 use super::plan::{Entry, FileContent, Kind, Plan};
 use super::roots::Roots;
 use super::spool::Spool;
-use crate::client::upload::{Fingerprint, WatchedFile, fills_its_size};
-use crate::domain::archive::{ArchivePath, InvalidArchivePath, InvalidSymlinkTarget, MAX_ENTRIES, SymlinkTarget};
+use crate::client::upload::fills_its_size;
+use crate::domain::archive::{ArchivePath, InvalidArchivePath, MAX_ENTRIES, SymlinkTarget};
 
+#[cfg(unix)]
+mod handles;
+mod info;
+mod location;
 mod problems;
 mod sizes;
+mod tree;
 
+#[cfg(unix)]
+use self::handles::HandleTree;
+use self::info::{Info, InfoKind};
 use self::problems::{Problem, Problems, name_text};
 use self::sizes::DoubtfulSizes;
+use self::tree::{PathTree, Tree, TreeEntry, TreeFault};
 
 /// File or directory to pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,46 +143,46 @@ impl Walk<'_> {
             }
         };
         if !metadata.is_dir() && !metadata.is_file() {
-            return match special(metadata.file_type()).filter(|_| self.options.skip_unsendable) {
-                Some(kind) => {
+            return match Info::of(&metadata).kind {
+                InfoKind::Special(kind) if self.options.skip_unsendable => {
                     self.problems.add(typed(), Problem::Special(kind));
                     Ok(())
                 }
-                None => Err(PackError::Special(typed())),
+                _ => Err(PackError::Special(typed())),
             };
         }
         // A symbolic link on the command line is replaced by its target.
         let target = fs::canonicalize(&input.path).unwrap_or_else(|_| input.path.clone());
         let root = self.roots.add(target.clone());
+        let name_of = |below: &Path| {
+            let name = name_text(&path_in_archive(&input.name, below));
+            if name.is_empty() { typed() } else { name }
+        };
+        let mut tree = match self.tree(root, target, metadata.is_dir()) {
+            Ok(tree) => tree,
+            Err(source) => {
+                self.problems.add(name_of(Path::new("")), Problem::Read(source));
+                return Ok(());
+            }
+        };
         let (options, excluded) = (self.options, Cell::new(false));
-        let is_excluded = |path: &Path| {
-            let is_excluded = path != target && options.exclude.matches(&path_below(&input.name, &target, path));
+        let is_excluded = |below: &Path| {
+            let is_excluded =
+                !below.as_os_str().is_empty() && options.exclude.matches(&path_in_archive(&input.name, below));
             excluded.set(excluded.get() || is_excluded);
             is_excluded
         };
-        let walk = WalkDir::new(&target).follow_links(options.dereference).sort_by_file_name().into_iter();
-        let mut walk = walk.filter_entry(|entry| !is_excluded(entry.path()));
-        while let Some(entry) = walk.next() {
+        let offset = if input.name.is_empty() { 0 } else { input.name.len() + 1 };
+        while let Some(entry) = tree.next(&is_excluded) {
             match entry {
-                Err(error) if error.path().is_some_and(is_excluded) => {}
-                Err(error) => {
-                    let path = error.path().unwrap_or(&target).to_owned();
-                    let name =
-                        Some(name_text(&path_below(&input.name, &target, &path))).filter(|name| !name.is_empty());
-                    self.unreadable(name.unwrap_or_else(typed), &path, error);
-                }
-                Ok(entry) if entry.depth() == 0 && input.name.is_empty() => {}
+                Err(error) => self.unlisted(name_of(&error.below), error.cause),
+                Ok(entry) if entry.below.as_os_str().is_empty() && input.name.is_empty() => {}
                 Ok(entry) => {
-                    let below = if input.name.is_empty() { 0 } else { input.name.len() + 1 };
-                    let name = match entry.depth() {
-                        0 => PathBuf::from(&input.name),
-                        _ => path_below(&input.name, &target, entry.path()),
-                    };
-                    let is_directory = entry.file_type().is_dir();
-                    if let Err(problem) = self.entry(&name, (root, below), entry.path())? {
+                    let name = path_in_archive(&input.name, &entry.below);
+                    if let Err(problem) = self.entry(&name, (root, offset), &entry)? {
                         self.problems.add(name_text(&name), problem);
-                        if is_directory {
-                            walk.skip_current_dir();
+                        if entry.is_directory() {
+                            tree.skip_directory();
                         }
                     }
                 }
@@ -184,19 +195,29 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Notes an entry that the walk cannot read: a directory, or a symbolic link that is to be followed.
-    fn unreadable(&mut self, name: String, path: &Path, error: walkdir::Error) {
-        if error.loop_ancestor().is_some() {
-            return self.problems.add(name, Problem::Loop);
+    /// Returns the entries of a root. Below a directory no symbolic link is followed, unless the options say so.
+    fn tree(&self, root: usize, target: PathBuf, is_directory: bool) -> io::Result<Tree> {
+        #[cfg(unix)]
+        if is_directory && !self.options.dereference {
+            return Ok(Tree::Handles(HandleTree::of(self.roots.open_root(root)?.into())));
         }
-        let is_broken_link = path.is_symlink() && fs::metadata(path).is_err_and(|error| is_missing(&error));
-        if is_broken_link {
-            return self.problems.add(name, Problem::BrokenLink);
-        }
-        // The directory itself was readable as an entry of its parent.
-        self.entries.pop_if(|entry| entry.is_directory() && entry.path() == name);
-        let error = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-        self.problems.add(name, Problem::Read(error));
+        #[cfg(not(unix))]
+        let _ = (root, is_directory);
+        Ok(Tree::Paths(PathTree::of(target, self.options.dereference)))
+    }
+
+    /// Notes an entry that cannot be listed: a directory, or a symbolic link that is to be followed.
+    fn unlisted(&mut self, name: String, cause: TreeFault) {
+        let problem = match cause {
+            TreeFault::Loop => Problem::Loop,
+            TreeFault::BrokenLink => Problem::BrokenLink,
+            TreeFault::Read(error) => {
+                // The directory itself was readable as an entry of its parent.
+                self.entries.pop_if(|entry| entry.is_directory() && entry.path() == name);
+                Problem::Read(error)
+            }
+        };
+        self.problems.add(name, problem);
     }
 
     /// Adds an entry; the outer error ends packing.
@@ -204,14 +225,9 @@ impl Walk<'_> {
         &mut self,
         name: &Path,
         (root, below): (usize, usize),
-        path: &Path,
+        entry: &TreeEntry,
     ) -> Result<Result<(), Problem>, PackError> {
-        let metadata = if self.options.dereference { path.metadata() } else { path.symlink_metadata() };
-        let metadata = match metadata {
-            Ok(metadata) => metadata,
-            Err(source) => return Ok(Err(Problem::Read(source))),
-        };
-        if let Some(kind) = special(metadata.file_type()) {
+        if let InfoKind::Special(kind) = entry.info.kind {
             return Ok(Err(Problem::Special(kind)));
         }
         let parsed = name.to_str().ok_or(InvalidArchivePath::NotUnicode).and_then(ArchivePath::parse);
@@ -219,25 +235,25 @@ impl Walk<'_> {
             Ok(path) => path,
             Err(reason) => return Ok(Err(Problem::Name(reason))),
         };
-        let kind = if metadata.is_dir() {
-            Kind::Directory
-        } else if metadata.is_symlink() {
-            match read_link(path, &archive_path) {
-                Ok(Ok(target)) => Kind::Link { target },
-                Ok(Err(reason)) => return Ok(Err(Problem::Link(reason))),
+        let kind = match entry.info.kind {
+            InfoKind::Directory => Kind::Directory,
+            InfoKind::Link => match entry.location.read_link() {
+                Ok(target) => match SymlinkTarget::parse(&target, &archive_path) {
+                    Ok(target) => Kind::Link { target },
+                    Err(reason) => return Ok(Err(Problem::Link(reason))),
+                },
                 Err(source) => return Ok(Err(Problem::Read(source))),
-            }
-        } else {
-            match self.file(&archive_path, path, &metadata)? {
+            },
+            InfoKind::File | InfoKind::Special(_) => match self.file(&archive_path, entry)? {
                 Ok((size, content)) => Kind::File { size, content },
                 Err(source) => return Ok(Err(Problem::Read(source))),
-            }
+            },
         };
         let root = u32::try_from(root).expect("a command line has fewer than 2^32 paths");
         let below = u16::try_from(below).expect("a name has at most 255 bytes");
-        let mut entry = Entry::new(archive_path, (root, below), mode(&metadata, &kind), kind);
-        entry.modified = metadata.modified().ok();
-        self.entries.push(entry);
+        let mut packed = Entry::new(archive_path, (root, below), entry.info.mode, kind);
+        packed.modified = entry.info.modified;
+        self.entries.push(packed);
         Ok(Ok(()))
     }
 
@@ -245,20 +261,15 @@ impl Walk<'_> {
     fn file(
         &mut self,
         name: &ArchivePath,
-        path: &Path,
-        metadata: &Metadata,
+        TreeEntry { location, info, .. }: &TreeEntry,
     ) -> Result<io::Result<(u64, FileContent)>, PackError> {
-        let on_disk = (metadata.len(), FileContent::OnDisk(Fingerprint::of(metadata)));
-        if !self.sizes.is_doubtful(path, metadata) {
-            let readable = if self.options.skip_unsendable {
-                WatchedFile::open_plain(path, self.options.dereference).map(drop)
-            } else {
-                check_readable(path)
-            };
+        let on_disk = (info.size, FileContent::OnDisk(info.fingerprint));
+        if !self.sizes.is_doubtful(location, info) {
+            let readable =
+                if self.options.skip_unsendable { location.open().map(drop) } else { location.check_readable() };
             return Ok(readable.map(|()| on_disk));
         }
-        let opened = WatchedFile::open_plain(path, self.options.dereference);
-        match opened.and_then(|file| Ok((fills_its_size(file.file(), metadata)?, file))) {
+        match location.open().and_then(|file| Ok((fills_its_size(file.file(), &file.metadata()?)?, file))) {
             Ok((true, _)) => Ok(Ok(on_disk)),
             Ok((false, file)) => {
                 let spooled = self.spool.add(file.file(), name.as_str(), self.options.spool_limit)?;
@@ -269,58 +280,13 @@ impl Walk<'_> {
     }
 }
 
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// Returns the path within the archive of an entry at `below`, a path below the root.
+fn path_in_archive(input: &str, below: &Path) -> PathBuf {
+    if below.as_os_str().is_empty() { PathBuf::from(input) } else { Path::new(input).join(below) }
 }
 
-/// Returns the path within the archive of an entry at `path`, which is below `root` on disk.
-fn path_below(input: &str, root: &Path, path: &Path) -> PathBuf {
-    Path::new(input).join(path.strip_prefix(root).unwrap_or(path))
-}
-
-fn read_link(path: &Path, at: &ArchivePath) -> io::Result<Result<SymlinkTarget, InvalidSymlinkTarget>> {
-    Ok(SymlinkTarget::parse(fs::read_link(path)?.as_os_str().as_encoded_bytes(), at))
-}
-
-#[cfg(unix)]
-fn check_readable(path: &Path) -> io::Result<()> {
-    Ok(rustix::fs::access(path, rustix::fs::Access::READ_OK)?)
-}
-
-#[cfg(not(unix))]
-fn check_readable(path: &Path) -> io::Result<()> {
-    fs::File::open(path).map(drop)
-}
-
-/// Returns the read, write and execute permissions. Omits the set-user-ID, set-group-ID and sticky bits.
-#[cfg(unix)]
-fn mode(metadata: &Metadata, _: &Kind) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777
-}
-
-/// Returns the usual permissions, on systems without Unix permissions.
-#[cfg(not(unix))]
-fn mode(_: &Metadata, kind: &Kind) -> u32 {
-    if matches!(kind, Kind::File { .. }) { 0o644 } else { 0o755 }
-}
-
-/// Returns the description of a socket, FIFO or device, which archives do not contain. Returns `None` for other kinds.
-#[cfg(unix)]
-fn special(kind: FileType) -> Option<&'static str> {
-    use std::os::unix::fs::FileTypeExt;
-    match kind {
-        kind if kind.is_socket() => Some("a socket"),
-        kind if kind.is_fifo() => Some("a fifo"),
-        kind if kind.is_block_device() || kind.is_char_device() => Some("a device"),
-        _ => None,
-    }
-}
-
-#[cfg(not(unix))]
-fn special(_: FileType) -> Option<&'static str> {
-    None
-}
-
+#[cfg(test)]
+mod swap_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

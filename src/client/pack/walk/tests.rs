@@ -1,5 +1,7 @@
 use std::io::Read;
 
+use walkdir::WalkDir;
+
 use super::*;
 use crate::client::upload::{Change, Source, SourceError};
 

@@ -258,3 +258,18 @@ fn excluded_names_can_be_of_any_script_and_encoding() {
         fs::read_dir(home.path().join("back")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["kept.md"]);
 }
+
+#[test]
+fn a_deep_directory_is_sent_with_few_descriptors() {
+    const DEPTH: usize = 250;
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let deepest = home.path().join("tree").join(["d"; DEPTH].join("/"));
+    fs::create_dir_all(&deepest).unwrap();
+    fs::write(deepest.join("file"), b"content").unwrap();
+    let link = in_shell("ulimit -n 256 && exec \"$@\"", &home.sgsend(&["upload", "tree"])).text();
+    home.run(&["download", &link, "-o", "unpacked"]).text();
+    let unpacked = home.path().join("unpacked").join(["d"; DEPTH].join("/"));
+    assert_eq!(fs::read(unpacked.join("file")).unwrap(), b"content");
+}
