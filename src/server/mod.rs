@@ -51,8 +51,9 @@ use metrics::Metrics;
 use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
 use net::fd_limit::Possible;
+use net::list_limit::list_limit;
 use net::listener::Listener;
-use net::payload_limit::PayloadLimit;
+use net::payload_limit::payload_limit;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use state::{App, AppState};
@@ -135,7 +136,8 @@ impl Server {
             admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
             response_budget: ResponseBudget::default(),
-            payload_limit: PayloadLimit::new(settings.timeouts.max_streams.min(possible.streams)),
+            payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
+            list_limit: list_limit(),
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls, possible })
     }

@@ -20,9 +20,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 use crate::server::net::client_address::{ClientAddressResolver, UntrustedProxy};
-use crate::server::net::payload_limit::PayloadLimit;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::response_budget::ResponseBudget;
+use crate::server::net::shared_limit::SharedLimit;
 
 /// The state shared by the public and the admin service.
 pub(super) struct App {
@@ -47,7 +47,8 @@ pub(super) struct App {
     pub(super) admin_key_attempts: FailedAttempts<NetworkKey>,
     pub(super) page_policy: Policy,
     pub(super) response_budget: ResponseBudget,
-    pub(super) payload_limit: PayloadLimit,
+    pub(super) payload_limit: SharedLimit,
+    pub(super) list_limit: SharedLimit,
 }
 
 impl App {

@@ -65,6 +65,12 @@ pub(crate) async fn objects_come_with_their_keys(store: SharedStore) {
     put(&*store, &["tokens/a", "tokens/b", "tokens/c", "tokens0"]).await;
     let found = store.list(&StorageKey::tokens(), Some(&key("tokens/a")), 2).await.unwrap();
     let expected = ["tokens/b", "tokens/c"].map(|at| (key(at), format!("at {at}").into()));
-    assert_eq!(found, expected);
-    assert_eq!(store.list(&StorageKey::tokens(), None, 1).await.unwrap().len(), 1);
+    assert_eq!((&found.items[..], found.next), (&expected[..], None));
+    let found = store.list(&StorageKey::tokens(), None, 1).await.unwrap();
+    assert_eq!((found.items.len(), found.next), (1, Some(key("tokens/a"))));
+    let found = store.list(&StorageKey::tokens(), None, 3).await.unwrap();
+    assert_eq!((found.items.len(), found.next), (3, None), "the listing ends with its last object");
+    let some = ["tokens/c", "tokens/x", "tokens/a"].map(key);
+    let expected = ["tokens/c", "tokens/a"].map(|at| (key(at), format!("at {at}").into()));
+    assert_eq!(store.get_all(&some).await.unwrap(), expected);
 }

@@ -14,7 +14,7 @@ fn delta_on(day: &str) -> CounterDelta {
 
 async fn all(store: &dyn Store) -> Vec<DayStats> {
     store.flush().await.unwrap();
-    let stored = store.list(&StorageKey::all_stats(), None, 99).await.unwrap();
+    let stored = store.list(&StorageKey::all_stats(), None, 99).await.unwrap().items;
     stored.iter().map(|(key, value)| DayStats::parse(key.as_str(), value).unwrap()).collect()
 }
 

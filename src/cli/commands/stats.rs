@@ -48,7 +48,13 @@ fn describe(stats: &StatsOverview) -> String {
         ),
         format!("stored     {}", ByteSize(stats.bytes_stored)),
         format!("downloads  {}", stats.downloads),
-        format!("tokens     {} active, {} revoked, {} expired", tokens.active, tokens.revoked, tokens.expired),
+        format!(
+            "tokens     {}{} active, {} revoked, {} expired",
+            if tokens.is_partial { "at least " } else { "" },
+            tokens.active,
+            tokens.revoked,
+            tokens.expired
+        ),
         format!("free space {}", free_space(&stats.storage)),
         format!("as of      {}", time::local(stats.as_of)),
     ];

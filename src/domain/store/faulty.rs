@@ -36,6 +36,11 @@ impl FaultyStore {
         Self { injector: Arc::new(injector), ..self }
     }
 
+    /// Returns the number of operations so far; each object read is one.
+    pub(crate) fn operations(&self) -> u64 {
+        self.injector.operations()
+    }
+
     /// Reports this free space.
     pub(crate) fn with_space(self, space: SpaceReading) -> Self {
         Self { space, ..self }
@@ -74,6 +79,11 @@ impl FaultInjector {
     /// Delays each operation and its result.
     pub(crate) fn delaying(delay: fn() -> Duration) -> Self {
         Self { delay: Some(delay), ..Self::default() }
+    }
+
+    /// Returns the number of operations so far.
+    pub(crate) fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
     }
 
     async fn run<T>(&self, operation: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

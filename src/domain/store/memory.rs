@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::{
-    Commit, Condition, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store,
-    StoreError, Version, Versioned, to_json,
+    Commit, Condition, Listed, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey,
+    Store, StoreError, Version, Versioned, to_json,
 };
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;
@@ -106,8 +106,9 @@ impl Records for MemoryStore {
         prefix: &Prefix,
         after: Option<&StorageKey>,
         limit: usize,
-    ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        Ok(self.contents().list_under(prefix, after, limit))
+    ) -> Result<Listed<(StorageKey, Bytes)>, StoreError> {
+        let found = self.contents().list_under(prefix, after, limit.saturating_add(1));
+        Ok(Listed::of(found, limit, |(key, _)| key.clone()))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {

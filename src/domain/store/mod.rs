@@ -32,7 +32,7 @@ pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
 pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
-pub use records::Records;
+pub use records::{Listed, Records};
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 

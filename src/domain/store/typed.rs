@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Backoff, Change, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
+use super::{Backoff, Change, Condition, Listed, Prefix, StorageKey, Store, StoreError, Versioned};
 use crate::domain::audit::RecordedCommit;
 
 /// Result of a read: the value with its version; `None` if the object does not exist.
@@ -46,7 +46,7 @@ pub async fn read<T: DeserializeOwned>(store: &dyn Store, key: &StorageKey) -> R
     found.map(parse).transpose()
 }
 
-/// Reads up to `limit` objects under `prefix` with keys after `after`, in key order.
+/// Lists up to `limit` objects under `prefix` with keys after `after`, in key order.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if an object is not a `T`.
@@ -55,9 +55,8 @@ pub async fn list<T: DeserializeOwned>(
     prefix: &Prefix,
     after: Option<&StorageKey>,
     limit: usize,
-) -> Result<Vec<T>, StoreError> {
-    let found = store.list(prefix, after, limit).await?;
-    found.iter().map(|(key, value)| from_json(key.as_str(), value)).collect()
+) -> Result<Listed<T>, StoreError> {
+    store.list(prefix, after, limit).await?.try_map(|(key, value)| from_json(key.as_str(), &value))
 }
 
 /// Parses the value stored at `key`.

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::{PlainToken, Quota, Token, TokenStatus, check_name};
 use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TokenId;
 use crate::domain::limits::page_size;
-use crate::domain::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
+use crate::domain::store::{Commit, Listed, StorageKey, Store, Swap, create, list, read, swap};
 use crate::domain::version::V1;
 use crate::domain::wire::{CreateToken, Page, TokenCounts, TokenItem};
 
@@ -26,13 +28,24 @@ const MAX_QUOTA: u64 = (1 << 53) - 1;
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    census: Arc<Mutex<Census>>,
+}
+
+/// Count of all tokens, continued by each request for it.
+#[derive(Default)]
+struct Census {
+    /// Counts of the tokens up to the key `after`.
+    counts: TokenCounts,
+    after: Option<StorageKey>,
+    /// Counts of the last complete round.
+    complete: Option<TokenCounts>,
 }
 
 impl Tokens {
     /// Creates the service over the tokens of `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, census: Arc::default() }
     }
 
     /// Creates a token and returns its plain form, the only copy of its secret.
@@ -113,15 +126,13 @@ impl Tokens {
     /// # Errors
     /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000.
     pub async fn list(&self, after: Option<TokenId>, limit: Option<u32>) -> Result<Page<TokenItem>, Error> {
-        let size = page_size(limit)?;
         let now = self.clock.now();
-        let tokens = self.page(after, size + 1).await?;
-        let items = tokens.iter().map(|token| TokenItem::of(token, now)).collect();
-        Ok(Page::of(items, size, |item: &TokenItem| item.token_id.to_string()))
+        let tokens = self.after(after.map(StorageKey::token), page_size(limit)?).await?;
+        Ok(Page::of(tokens.try_map(|token| Ok::<_, Error>(TokenItem::of(&token, now)))?))
     }
 
-    async fn page(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<Token>, Error> {
-        Ok(list(&*self.store, &StorageKey::tokens(), after.map(StorageKey::token).as_ref(), limit).await?)
+    async fn after(&self, after: Option<StorageKey>, limit: usize) -> Result<Listed<Token>, Error> {
+        Ok(list(&*self.store, &StorageKey::tokens(), after.as_ref(), limit).await?)
     }
 
     /// Revokes a token; idempotent, with the same response each time.
@@ -148,24 +159,27 @@ impl Tokens {
         Ok(TokenItem::of(&token, now))
     }
 
-    /// Counts tokens by status.
+    /// Counts tokens by status. Reads at most one page of tokens, whatever their number.
+    ///
+    /// Further pages are read by the next calls. Meanwhile, the result is that of the last complete count; before there
+    /// is one, it is partial.
     pub async fn count(&self) -> Result<TokenCounts, Error> {
         const PAGE_SIZE: usize = 1_000;
         let now = self.clock.now();
-        let (mut counts, mut after) = (TokenCounts::default(), None);
-        loop {
-            let page = self.page(after, PAGE_SIZE).await?;
-            for token in &page {
-                match token.status_at(now) {
-                    TokenStatus::Active => counts.active += 1,
-                    TokenStatus::Revoked => counts.revoked += 1,
-                    TokenStatus::Expired => counts.expired += 1,
-                }
+        let mut census = self.census.lock().await;
+        let page = self.after(census.after.clone(), PAGE_SIZE).await?;
+        let mut counts = if census.after.is_some() { census.counts } else { TokenCounts::default() };
+        for token in &page.items {
+            match token.status_at(now) {
+                TokenStatus::Active => counts.active += 1,
+                TokenStatus::Revoked => counts.revoked += 1,
+                TokenStatus::Expired => counts.expired += 1,
             }
-            if page.len() < PAGE_SIZE {
-                return Ok(counts);
-            }
-            after = page.last().map(|token| token.token_id);
         }
+        *census = Census { counts, after: page.next, complete: census.complete };
+        if census.after.is_none() {
+            census.complete = Some(counts);
+        }
+        Ok(census.complete.unwrap_or(TokenCounts { is_partial: true, ..counts }))
     }
 }

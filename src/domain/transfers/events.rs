@@ -5,13 +5,12 @@ use crate::domain::audit::{ChangeResult, Event, Record, RecordKind, RequestScope
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::limits::event_limit::EventSource;
-use crate::domain::limits::event_limit::MAX_EVENTS_PER_TRANSFER;
+use crate::domain::limits::event_limit::{EventSource, Uncounted};
 use crate::domain::store::{Commit, StorageKey};
 use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};
 
-/// Number of events per list request while counting.
+/// Number of events that one request counts.
 const PAGE_SIZE: usize = 1_000;
 
 impl Transfers {
@@ -41,13 +40,12 @@ impl Transfers {
             self.check_proof(scope, transfer, proof)?;
             EventSource::Network(scope.request().network_key)
         };
-        let within_limits = loop {
-            match self.0.event_limit.try_count(id, source, scope.request().network_key, now) {
-                Some(within_limits) => break within_limits,
-                None => self.0.event_limit.set_total(id, self.count_claims(id).await?, now),
-            }
-        };
-        if !within_limits {
+        if let Some(uncounted) = self.0.event_limit.uncounted(id, now) {
+            let _permit = self.0.event_counts.acquire().await.expect("the semaphore is never closed");
+            let (claims, next) = self.count_claims(id, uncounted.clone()).await?;
+            self.0.event_limit.add_counted(id, &uncounted, claims, next, now);
+        }
+        if !self.0.event_limit.try_count(id, source, scope.request().network_key, now) {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
@@ -82,22 +80,18 @@ impl Transfers {
         Err(if known.is_some() { Error::GrantExpired } else { Error::GrantInvalid })
     }
 
-    /// Counts the client events of a transfer in the store, up to the limit.
-    async fn count_claims(&self, id: TransferId) -> Result<u32, Error> {
+    /// Counts the client events in one page of a transfer's events. Also returns the key after which the next page
+    /// begins.
+    ///
+    /// A request never reads more than one page: an unlimited transfer can have millions of events.
+    async fn count_claims(&self, id: TransferId, after: Uncounted) -> Result<(u32, Option<StorageKey>), Error> {
         let prefix = StorageKey::transfer_records(id, RecordKind::Event);
-        let (mut claims, mut after) = (0, None);
-        loop {
-            let page = self.store().list(&prefix, after.as_ref(), PAGE_SIZE).await?;
-            let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
-                Ok(Record::Event(Event { source, .. })) => source == Source::Client,
-                _ => false,
-            };
-            claims +=
-                u32::try_from(page.iter().filter(|(_, value)| is_client_event(value)).count()).unwrap_or(u32::MAX);
-            if page.len() < PAGE_SIZE || claims >= MAX_EVENTS_PER_TRANSFER {
-                return Ok(claims);
-            }
-            after = page.into_iter().last().map(|(key, _)| key);
-        }
+        let page = self.store().list(&prefix, after.key(), PAGE_SIZE).await?;
+        let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
+            Ok(Record::Event(Event { source, .. })) => source == Source::Client,
+            _ => false,
+        };
+        let claims = page.items.iter().filter(|(_, value)| is_client_event(value)).count();
+        Ok((u32::try_from(claims).unwrap_or(u32::MAX), page.next))
     }
 }

@@ -47,6 +47,9 @@ use crate::domain::limits::failed_attempts::WRONG_PROOFS;
 use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::limits::window::Window;
 
+/// Maximum number of transfers whose stored events are being counted.
+const EVENT_COUNTS: usize = 8;
+
 /// Transfers of a store.
 #[derive(Clone)]
 pub struct Transfers(Arc<Inner>);
@@ -59,6 +62,8 @@ struct Inner {
     settings: TransferSettings,
     counts: counts::DownloadCounts,
     event_limit: crate::domain::limits::event_limit::EventLimit,
+    /// Permits for reading a page of stored events into memory.
+    event_counts: tokio::sync::Semaphore,
     transfer_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     token_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
@@ -106,6 +111,7 @@ impl Transfers {
             settings,
             counts,
             event_limit,
+            event_counts: tokio::sync::Semaphore::new(EVENT_COUNTS),
             transfer_locks,
             token_locks,
             failed_proofs,

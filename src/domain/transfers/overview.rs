@@ -1,6 +1,6 @@
 //! Service-wide statistics.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::HashMap;
 
 use super::Transfers;
 use crate::domain::error::Error;
@@ -19,14 +19,11 @@ impl Transfers {
         let now = self.now();
         let mut days = Vec::new();
         let mut latest: Option<DayStats> = None;
-        let stats_of = async |days_ago: u32| {
-            let day = now.minus(DAY.saturating_mul(days_ago)).day();
-            let stats = self.day_stats(&StorageKey::stats(&day)).await?;
-            Ok::<_, Error>((day, stats))
-        };
-        // Reads all days concurrently: with a remote store, 30 reads take as long as a single read.
-        let month = stream::iter((0..DAYS).rev()).map(stats_of).buffered(DAYS as usize);
-        for (day, stats) in month.try_collect::<Vec<_>>().await? {
+        let month: Vec<_> = (0..DAYS).rev().map(|days_ago| now.minus(DAY.saturating_mul(days_ago)).day()).collect();
+        let keys: Vec<_> = month.iter().map(StorageKey::stats).collect();
+        let mut stored: HashMap<_, _> = self.store().get_all(&keys).await?.into_iter().collect();
+        for (day, key) in month.into_iter().zip(&keys) {
+            let stats = stored.remove(key).map(|value| DayStats::parse(key.as_str(), &value)).transpose()?;
             let total = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
             days.push(DayOverview {
                 created: total(|stats| stats.created),

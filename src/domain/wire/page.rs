@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::domain::store::Listed;
+
 /// One page of a list, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
@@ -13,15 +15,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Builds a page of at most `size` items from up to `size + 1` items.
+    /// Builds a page from a part of a listing. The name of its last key is the id of the last item.
     ///
-    /// The extra item only shows that a further page exists. `id` returns an item's id, for `next`.
+    /// A page may have fewer items than its limit, since items can be removed while it is read: only `next` tells
+    /// whether there are more.
     #[must_use]
-    pub fn of(mut items: Vec<T>, size: usize, id: impl Fn(&T) -> String) -> Self {
-        let has_more = items.len() > size;
-        items.truncate(size);
-        let next = items.last().filter(|_| has_more).map(id);
-        Self { items, next }
+    pub(in crate::domain) fn of(listed: Listed<T>) -> Self {
+        Self { items: listed.items, next: listed.next.map(|key| key.name().to_owned()) }
     }
 }
 

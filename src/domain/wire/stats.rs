@@ -38,6 +38,9 @@ pub struct TokenCounts {
     pub revoked: u64,
     /// Expired tokens.
     pub expired: u64,
+    /// Whether there are more tokens than were counted so far; absent if all were counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
 }
 
 /// Free space of a store. Sizes are absent for a store without a known limit, such as a bucket.

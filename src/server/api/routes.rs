@@ -33,8 +33,8 @@ const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable];
 const NOT_READY: &[ErrorCode] = &[StorageFull];
 /// Errors of an id in the path.
 const ID: &[ErrorCode] = &[InvalidId];
-/// Errors of a query.
-const QUERY: &[ErrorCode] = &[InvalidRequest];
+/// Errors of a list.
+const LIST: &[ErrorCode] = &[InvalidRequest, ServerBusy];
 /// Errors of a request body.
 const BODY: &[ErrorCode] = &[InvalidRequest, PayloadTooLarge, RequestTimeout];
 /// Errors of a route on any transfer.
@@ -138,8 +138,8 @@ pub const ROUTES: &[Route] = &[
         ActionName::EventAdd,
         &[ANY_TRANSFER, BODY, PROOFS, &[GrantInvalid, NotCompleted, EventLimitReached]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VISIBLE_TRANSFER, QUERY]),
-    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VISIBLE_TRANSFER, QUERY]),
+    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VISIBLE_TRANSFER, LIST]),
+    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VISIBLE_TRANSFER, LIST]),
     public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
     unrecorded(ServiceName::Public, "/d/{transfer_id}", &[ID]),
     unrecorded(ServiceName::Public, "/", &[]),
@@ -150,10 +150,10 @@ pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Admin, "/health", &[]),
     unrecorded(ServiceName::Admin, "/health/ready", &[NOT_READY]),
     admin("POST", "/tokens/create", ActionName::TokenCreate, &[ADMIN_CHANGE]),
-    admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, QUERY]),
+    admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, LIST]),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
-    admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN]),
-    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, ADMIN, QUERY]),
+    admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
+    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, ADMIN, LIST]),
     admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[ANY_TRANSFER, ADMIN_CHANGE]),
     unrecorded(ServiceName::Admin, "/metrics", &[ADMIN, METRICS]),
     unrecorded(ServiceName::Admin, "/", &[]),

@@ -6,6 +6,7 @@ mod audit;
 mod catch_panic;
 pub(super) mod cors;
 mod error_rendering;
+mod list_limit;
 mod log;
 mod metrics;
 mod payload_limit;
@@ -99,6 +100,7 @@ layers! {
     rate_limit::limit_rate,
     cors::respond_to_preflight,
     payload_limit::limit_payloads,
+    list_limit::limit_lists,
     catch_panic::catch_panic,
 }
 

@@ -25,6 +25,9 @@ const ORIGIN: &str = "https://app.example.org";
 const READ: &str = "/token/status";
 /// An audited change.
 const CHANGE: &str = "/transfers/create";
+/// A list, and a path of it.
+const LIST: &str = "/transfers/id/{transfer_id}/events/list";
+const LIST_PATH: &str = "/transfers/id/0123456789abcdef0123456789abcdef/events/list";
 /// A route without audit records.
 const UNRECORDED: &str = "/health";
 
@@ -49,7 +52,7 @@ impl Tiny {
 
     async fn request_records(&self) -> Vec<RequestRecord> {
         let prefix = StorageKey::all_service_records();
-        let records: Vec<Record> = list(&*self.app.store, &prefix, None, 1_000).await.unwrap();
+        let records: Vec<Record> = list(&*self.app.store, &prefix, None, 1_000).await.unwrap().items;
         let requests = records.into_iter().filter_map(|record| match record {
             Record::Request(request) => Some(request),
             Record::Action(_) | Record::Event(_) => None,
@@ -109,6 +112,7 @@ fn the_layers_have_this_order() {
         "rate_limit::limit_rate",
         "cors::respond_to_preflight",
         "payload_limit::limit_payloads",
+        "list_limit::limit_lists",
         "catch_panic::catch_panic",
     ];
     assert_eq!(LAYERS, expected);
@@ -146,6 +150,42 @@ async fn a_rate_limited_request_is_rendered_counted_and_recorded() {
     let limited = records.iter().find(|record| record.status == 429).unwrap();
     assert_eq!((limited.code, limited.request_id.to_string()), (Some(ErrorCode::RateLimited), problem.request_id));
     assert!(limited.bytes_out > 0, "the record has the size of the unrendered error");
+}
+
+#[tokio::test]
+async fn lists_have_a_limit_in_all_and_a_share_per_network() {
+    let (started, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let waits = {
+        let (started, release) = (started.clone(), release.clone());
+        move || async move {
+            started.add_permits(1);
+            release.acquire().await.unwrap().forget();
+            "listed"
+        }
+    };
+    let handlers = || Router::new().route(LIST, get(waits.clone())).route(READ, get(async || "read"));
+    for (rate, most, status) in
+        [(Some("1000/s"), 8, StatusCode::TOO_MANY_REQUESTS), (None, 32, StatusCode::SERVICE_UNAVAILABLE)]
+    {
+        let tiny = Tiny::start(handlers(), rate).await;
+        let running: Vec<_> = (0..most)
+            .map(|_| {
+                let router = tiny.router.clone();
+                tokio::spawn(async move { router.oneshot(request(Method::GET, LIST_PATH)).await.unwrap().status() })
+            })
+            .collect();
+        started.acquire_many(most).await.unwrap().forget();
+        let rejected = tiny.send(Method::GET, LIST_PATH).await;
+        assert_eq!(rejected.status(), status);
+        assert!(rejected.headers().contains_key("retry-after"));
+        assert_eq!(tiny.send(Method::GET, READ).await.status(), StatusCode::OK, "other requests are not limited");
+        release.add_permits(most as usize + 1);
+        for listed in running {
+            assert_eq!(listed.await.unwrap(), StatusCode::OK);
+        }
+        assert_eq!(tiny.send(Method::GET, LIST_PATH).await.status(), StatusCode::OK, "the permits are returned");
+        started.acquire().await.unwrap().forget();
+    }
 }
 
 #[tokio::test]

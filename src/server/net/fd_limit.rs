@@ -4,9 +4,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::payload_limit::MAX_STREAMS;
 
-/// Descriptors reserved for listeners, logs, and the store's database.
+/// Descriptors reserved for listeners, logs, and the store's database or connections of lists.
 ///
-/// The database has a writer and four readers, each with its files.
+/// The database has a writer and four readers, each with its files. Lists over a bucket have up to 32 connections.
 const RESERVED: u64 = 64;
 /// Descriptors of a payload stream besides its connection.
 ///

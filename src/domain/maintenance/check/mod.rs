@@ -90,17 +90,19 @@ struct Pages<'a> {
     store: &'a dyn Store,
     prefix: Prefix,
     after: Option<StorageKey>,
+    has_ended: bool,
 }
 
 impl Pages<'_> {
     /// Returns the next page of objects; `None` after the last page.
     async fn next(&mut self) -> Result<Option<Vec<(StorageKey, Bytes)>>, StoreError> {
+        if self.has_ended {
+            return Ok(None);
+        }
         let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;
-        let last = page.last().map(|(key, _)| key.clone());
-        Ok(last.map(|last| {
-            self.after = Some(last);
-            page
-        }))
+        self.has_ended = page.next.is_none();
+        self.after = page.next;
+        Ok(Some(page.items))
     }
 }
 
@@ -137,7 +139,7 @@ impl<'a> Check<'a> {
     }
 
     fn pages(&self, prefix: Prefix) -> Pages<'a> {
-        Pages { store: self.store, prefix, after: None }
+        Pages { store: self.store, prefix, after: None, has_ended: false }
     }
 
     async fn header(&mut self) -> Result<(), StoreError> {

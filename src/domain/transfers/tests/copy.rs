@@ -38,7 +38,7 @@ async fn copied(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
 
 /// Reads all records, including the store header.
 async fn records(store: &dyn Store) -> Vec<(StorageKey, bytes::Bytes)> {
-    store.list(&StorageKey::all_objects(), None, usize::MAX).await.unwrap()
+    store.list(&StorageKey::all_objects(), None, usize::MAX).await.unwrap().items
 }
 
 async fn payload(store: &dyn Store, id: TransferId) -> Option<Vec<u8>> {

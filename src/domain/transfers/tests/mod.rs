@@ -4,6 +4,7 @@ mod copy;
 mod download_records;
 mod failing_store;
 mod full_store;
+mod lists;
 mod presigned;
 mod quota;
 mod slow_store;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use rusqlite::{OptionalExtension, Row};
 
 use super::FileStore;
-use crate::domain::store::{Commit, Prefix, Records, StorageKey, StoreError, Version, Versioned};
+use crate::domain::store::{Commit, Listed, Prefix, Records, StorageKey, StoreError, Version, Versioned};
 
 #[async_trait]
 impl Records for FileStore {
@@ -39,20 +39,34 @@ impl Records for FileStore {
         self.0.read_pool.read(query).await
     }
 
+    async fn get_all(&self, keys: &[StorageKey]) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
+        let keys = keys.to_vec();
+        let query = move |connection: &rusqlite::Connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM object WHERE key = ?1")?;
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                let value = statement.query_row([key.as_str()], |row| bytes(row, "value")).optional()?;
+                found.extend(value.map(|value| (key, value.into())));
+            }
+            Ok(found)
+        };
+        self.0.read_pool.read(query).await
+    }
+
     async fn list(
         &self,
         prefix: &Prefix,
         after: Option<&StorageKey>,
         limit: usize,
-    ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        let (range, limit) = (PrefixRange::of(prefix, after), rows(limit));
+    ) -> Result<Listed<(StorageKey, Bytes)>, StoreError> {
+        let (range, count) = (PrefixRange::of(prefix, after), rows(limit.saturating_add(1)));
         let query = move |connection: &rusqlite::Connection| {
             connection
                 .prepare_cached("SELECT key, value FROM object WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")?
-                .query_map((range.from, range.before, limit), |row| Ok((key(row)?, bytes(row, "value")?.into())))?
+                .query_map((range.from, range.before, count), |row| Ok((key(row)?, bytes(row, "value")?.into())))?
                 .collect()
         };
-        self.0.read_pool.read(query).await
+        Ok(Listed::of(self.0.read_pool.read(query).await?, limit, |(key, _): &(StorageKey, Bytes)| key.clone()))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {

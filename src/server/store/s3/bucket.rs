@@ -31,6 +31,11 @@ const MAX_SMALL_BODY: usize = 1 << 20;
 /// Maximum number of keys in one delete or list request.
 const PAGE_SIZE: usize = 1_000;
 
+/// Maximum number of pages of one list that are empty although more pages follow.
+///
+/// A bucket with many delete markers has such pages.
+const MAX_EMPTY_PAGES: usize = 1_000;
+
 /// Client, bucket and key prefix of a store.
 #[derive(Clone)]
 pub(super) struct Bucket {
@@ -88,6 +93,12 @@ impl Bucket {
         }
         let prefix = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
         Self { client: Client::from_conf(config.build()), name: location.bucket.clone(), prefix, full: Arc::default() }
+    }
+
+    /// Creates a bucket over a client of a test.
+    #[cfg(test)]
+    pub(super) fn of_test(client: Client) -> Self {
+        Self { client, name: "bucket".to_owned(), prefix: "store/".to_owned(), full: Arc::default() }
     }
 
     /// Returns whether the last write found no space.
@@ -219,13 +230,16 @@ impl Bucket {
     }
 
     /// Lists at most `limit` keys that start with `prefix` and follow `after`, in byte order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server keeps returning empty pages: the number of requests is bounded.
     pub(super) async fn keys(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<StorageKey>, StoreError> {
-        let (mut keys, mut token) = (Vec::new(), None);
+        let (mut keys, mut token, mut empty_pages) = (Vec::new(), None, 0);
         while keys.len() < limit {
             let page = i32::try_from((limit - keys.len()).min(PAGE_SIZE)).expect("a page has at most 1 000 keys");
             let request = self
@@ -237,12 +251,16 @@ impl Bucket {
                 .set_continuation_token(token)
                 .max_keys(page);
             let listed = request.send().await.map_err(request_error)?;
+            empty_pages += usize::from(listed.contents().is_empty());
             let names = listed.contents().iter().filter_map(|object| object.key());
             let own_names = names.filter_map(|name| name.strip_prefix(&self.prefix));
             keys.extend(own_names.map(|name| StorageKey::from_backend(name.to_owned())));
             token = listed.next_continuation_token().map(str::to_owned);
             if token.is_none() {
                 break;
+            }
+            if empty_pages > MAX_EMPTY_PAGES {
+                return Err(StoreError::unavailable("the bucket keeps listing pages without keys"));
             }
         }
         Ok(keys)

@@ -12,6 +12,8 @@ mod diagnose;
 mod error;
 mod lease;
 mod leased_upload;
+#[cfg(test)]
+mod list_tests;
 mod listing;
 mod manifest;
 mod multipart;
@@ -50,6 +52,10 @@ const WRITERS: usize = 64;
 /// Time after which a reader writes the outbox records of an object, in a store in use. Until then the object's writer
 /// does.
 const OUTBOX_DELAY: Duration = Duration::from_secs(10);
+/// Maximum number of objects that all lists read at once.
+///
+/// Each takes a connection, and so a file descriptor. Further reads wait in the order of their arrival, so concurrent lists progress alike.
+const LIST_READS: usize = 32;
 /// Maximum wait of a further upload for a permit.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -64,6 +70,8 @@ struct Inner {
     location: S3Location,
     /// Permits for uploads whose parts are buffered in memory.
     writers: Arc<Semaphore>,
+    /// Permits for objects that lists read.
+    list_reads: Semaphore,
     /// Time after which a reader writes the outbox records of an object.
     outbox_delay: Duration,
     space_probes: ProbeInterval,
@@ -81,7 +89,10 @@ impl S3Store {
     }
 
     async fn with(location: &S3Location, outbox_delay: Duration) -> Self {
-        let bucket = Bucket::at(location).await;
+        Self::over(Bucket::at(location).await, location, outbox_delay)
+    }
+
+    fn over(bucket: Bucket, location: &S3Location, outbox_delay: Duration) -> Self {
         let (applied, counters) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
         Self(Arc::new(Inner {
@@ -90,6 +101,7 @@ impl S3Store {
             counters,
             location: location.clone(),
             writers,
+            list_reads: Semaphore::new(LIST_READS),
             outbox_delay,
             space_probes: ProbeInterval::default(),
         }))

@@ -10,6 +10,11 @@ use super::bucket::{Bucket, large_timeouts, length};
 use super::error::{request_error, status};
 use crate::domain::store::{StorageKey, StoreError};
 
+/// Maximum number of pages of a list of parts.
+///
+/// An upload has at most 10 000 parts, a page usually 1 000.
+const MAX_PART_PAGES: usize = 100;
+
 /// Part of a multipart upload, as listed by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListedPart {
@@ -76,7 +81,7 @@ impl Bucket {
     /// Lists the arrived parts of a multipart upload, in order; empty if the upload has ended.
     pub(super) async fn parts(&self, key: &StorageKey, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
         let (mut found, mut marker) = (Vec::new(), None);
-        loop {
+        for _ in 0..MAX_PART_PAGES {
             let request = self.client.list_parts().bucket(&self.name).key(self.object_key(key)).upload_id(upload);
             let listed = match request.set_part_number_marker(marker).send().await {
                 Ok(listed) => listed,
@@ -90,6 +95,7 @@ impl Bucket {
                 return Ok(latest(found));
             }
         }
+        Err(StoreError::unavailable("the bucket keeps listing parts"))
     }
 
     /// Returns whether a multipart upload still accepts parts.

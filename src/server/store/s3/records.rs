@@ -56,16 +56,11 @@ impl Records for S3Store {
         self.bucket().keys(prefix, after, limit).await
     }
 
-    async fn list(
-        &self,
-        prefix: &Prefix,
-        after: Option<&StorageKey>,
-        limit: usize,
-    ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        let keys = self.keys(prefix, after, limit).await?;
-        let read = async |key: StorageKey| {
-            let found = self.bucket().get(&key).await?;
-            Ok::<_, StoreError>(found.map(|found| (key, found.content)))
+    async fn get_all(&self, keys: &[StorageKey]) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
+        let read = async |key: &StorageKey| {
+            let _permit = self.0.list_reads.acquire().await.expect("the semaphore is never closed");
+            let found = self.bucket().get(key).await?;
+            Ok::<_, StoreError>(found.map(|found| (key.clone(), found.content)))
         };
         let found = stream::iter(keys).map(read).buffered(CONCURRENCY);
         found.try_filter_map(async |found| Ok(found)).try_collect().await

@@ -211,7 +211,7 @@ export interface DayOverview {
 
 export interface StatsOverview {
   transfers: Record<TransferState, number>;
-  tokens: Record<TokenState, number>;
+  tokens: Record<TokenState, number> & { is_partial?: boolean };
   bytes_stored: number;
   downloads: number;
   storage: StorageSpace;
