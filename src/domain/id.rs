@@ -122,6 +122,21 @@ fn stripe(first: u8, second: u8, stripes: usize) -> usize {
 #[serde(try_from = "String")]
 pub struct RecordId(Uuid);
 
+impl RecordId {
+    /// Returns the time in the id: that of the record, or later if the clock of its server was set back.
+    #[must_use]
+    pub fn at(self) -> Timestamp {
+        let millis = self.0.as_bytes().iter().take(6).fold(0, |millis, byte| millis << 8 | u64::from(*byte));
+        Timestamp::from_millis(millis)
+    }
+
+    /// Returns an id that sorts before all ids of records made at `at` or later.
+    #[must_use]
+    pub(crate) fn before(at: Timestamp) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(at.as_millis(), &[0; 10]).into_uuid())
+    }
+}
+
 /// The text is not the id of an audit record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a record id must be a lower-case UUID with hyphens")]
@@ -254,6 +269,15 @@ mod tests {
         let generated: Vec<String> = times.map(|at| ids.next(Timestamp::from_millis(at)).to_string()).collect();
         assert!(generated.is_sorted_by(|a, b| a < b));
         assert_eq!(generated[0].as_bytes()[14], b'7', "not a version 7 UUID: {}", generated[0]);
+    }
+
+    #[test]
+    fn a_record_id_contains_its_time() {
+        let at = Timestamp::from_millis(1_767_268_800_123);
+        let id = RecordIds::default().next(at);
+        assert_eq!(id.at(), at);
+        assert!(RecordId::before(at).to_string() < id.to_string());
+        assert!(RecordId::before(at.plus(std::time::Duration::from_millis(1))) > id);
     }
 
     #[test]

@@ -36,11 +36,11 @@ pub use net::client_address::ClientAddressResolver;
 pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
-pub use settings::{DEFAULT_RETENTION, RateMode, Settings, TlsFiles};
+pub use settings::{RateMode, Settings, TlsFiles};
 pub use store::{FolderState, InvalidStorageLocation, StorageLocation};
 
 use crate::domain::address::{AddressPolicy, is_loopback};
-use crate::domain::audit::{AuditLog, Flusher, ServiceName};
+use crate::domain::audit::{AuditLog, AuditSettings, Flusher, ServiceName};
 use crate::domain::clock::{Clock, ClockGuard};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
@@ -97,19 +97,21 @@ impl Server {
         let tls = settings.tls.as_ref().map(net::tls::acceptor).transpose()?;
         let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let header =
-            open_header(&*store, settings.retain_audit).await.map_err(|error| StartError::Storage(error.into()))?;
-        if header.retain_audit() != settings.retain_audit {
-            let days = header.retain_audit().as_secs() / (24 * 60 * 60);
-            tracing::warn!(days, "the store keeps the audit retention that it was created with");
+            open_header(&*store, settings.retention).await.map_err(|error| StartError::Storage(error.into()))?;
+        let retention = header.retention();
+        if retention != settings.retention {
+            let days = |period: Duration| period.as_secs() / (24 * 60 * 60);
+            let (days, days_of_reads) = (days(retention.changes()), days(retention.reads()));
+            tracing::warn!(days, days_of_reads, "the store keeps the audit retention that it was created with");
         }
         let ids = Arc::<RecordIds>::default();
-        let (audit, flusher) =
-            AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit, settings.min_free);
+        let audit_settings = AuditSettings { mode: settings.audit, min_free: settings.min_free, retention };
+        let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), audit_settings);
         let store_origin = web::store_origin(&*store).await.map_err(|error| StartError::Storage(error.into()))?;
         let page_policy = web::Policy::new(store_origin.as_ref());
         let transfer_settings = TransferSettings {
             limits: settings.limits,
-            retain_audit: header.retain_audit(),
+            retention,
             ip_mode: settings.ip_mode,
             min_free: settings.min_free,
             bytes_fallback: settings.bytes_fallback,

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use http::HeaderName;
 
@@ -10,7 +9,7 @@ use super::admin_key::AdminKey;
 use super::metrics_key::MetricsKey;
 use super::store::{Durability, StorageLocation};
 use crate::domain::address::is_loopback;
-use crate::domain::audit::{IpMode, ServiceName, WriteMode};
+use crate::domain::audit::{IpMode, Retention, ServiceName, WriteMode};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFreeSpace;
@@ -18,9 +17,6 @@ use crate::server::middleware::cors::AllowedOrigin;
 use crate::server::net::client_address::ClientAddressResolver;
 use crate::server::net::rate_limit::RateLimit;
 use crate::server::net::timeouts::Timeouts;
-
-/// Default retention of audit records after the end of a transfer: 90 days.
-pub const DEFAULT_RETENTION: Duration = Duration::from_hours(24 * 90);
 
 /// The complete configuration of a server.
 #[derive(Clone, Debug)]
@@ -43,10 +39,8 @@ pub struct Settings {
     pub public_url: Option<BaseUrl>,
     /// Base URL of the admin service as its users reach it, if configured; its origin may open sessions.
     pub admin_url: Option<BaseUrl>,
-    /// Retention of audit records after the end of a transfer, for a new store.
-    ///
-    /// An existing store keeps its retention.
-    pub retain_audit: Duration,
+    /// Retention of audit records, for a new store. An existing store keeps its retention.
+    pub retention: Retention,
     /// Free disk space that uploads must leave, for a store in a folder.
     pub min_free: MinFreeSpace,
     /// Mode of writing the audit records of reads and error responses.
@@ -83,7 +77,7 @@ impl Settings {
             allow_origins: Vec::new(),
             public_url: None,
             admin_url: None,
-            retain_audit: DEFAULT_RETENTION,
+            retention: Retention::default(),
             min_free: MinFreeSpace::default(),
             audit: WriteMode::default(),
             timeouts: Timeouts::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use futures_util::TryStreamExt;
+use sgsend::domain::audit::Retention;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{Commit, Condition, PayloadStream, Payloads, Records, StorageKey, StoreError, open_header};
 use sgsend::server::store::{S3Location, S3Store};
@@ -142,7 +143,7 @@ async fn s3_a_server_that_ignores_conditions_is_rejected() {
     };
     let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
-    let result = open_header(&store, Duration::from_mins(1)).await;
+    let result = open_header(&store, Retention::default()).await;
     assert!(matches!(&result, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{result:?}");
 }
 
@@ -163,9 +164,9 @@ async fn s3_a_server_that_fails_the_probe_is_not_used() {
             if fails { fault } else { Fault::None }
         };
         let (store, direct, _faulty) = behind_faults(choose).await;
-        let result = open_header(&store, Duration::from_mins(1)).await;
+        let result = open_header(&store, Retention::default()).await;
         assert!(matches!(&result, Err(StoreError::Unavailable(_))), "{fault:?}: {result:?}");
-        open_header(&direct, Duration::from_mins(1)).await.unwrap();
+        open_header(&direct, Retention::default()).await.unwrap();
     };
     tokio::join!(with(Fault::Refused(500)), with(Fault::Refused(503)), with(Fault::Lost(500)));
 }
@@ -175,14 +176,14 @@ async fn s3_a_server_that_fails_the_probe_is_not_used() {
 async fn s3_a_slow_server_is_probed_as_any_other() {
     const LATE: Duration = Duration::from_millis(300);
     let (store, _direct, _faulty) = behind_faults(|_| Fault::Late(LATE)).await;
-    open_header(&store, Duration::from_mins(1)).await.unwrap();
+    open_header(&store, Retention::default()).await.unwrap();
     let ignores_conditions = |request: &Request| {
         std::thread::sleep(LATE);
         if is_probe(request) { Fault::Lost(200) } else { Fault::None }
     };
     let (store, direct, _faulty) = behind_faults(ignores_conditions).await;
-    open_header(&direct, Duration::from_mins(1)).await.unwrap();
-    let result = open_header(&store, Duration::from_mins(1)).await;
+    open_header(&direct, Retention::default()).await.unwrap();
+    let result = open_header(&store, Retention::default()).await;
     assert!(matches!(&result, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{result:?}");
 }
 

@@ -20,6 +20,7 @@ mod payload_listing;
 mod payload_writing;
 mod payloads;
 mod processes;
+mod read_retention;
 mod records;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
@@ -45,6 +46,9 @@ macro_rules! conformance {
                     versions_are_never_reused
                     racing_tasks_lose_no_update
                     refused_commits_do_not_affect_others
+                }
+                read_retention {
+                    reads_are_removed_before_changes
                 }
                 listing {
                     keys_come_in_order_and_in_pages

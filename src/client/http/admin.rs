@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -14,9 +15,20 @@ use crate::client::{AdminKey, ClientError, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::{key_proof, random};
 use crate::domain::id::{TokenId, TransferId, hex};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
     CreateToken, CreatedToken, Empty, KeyProof, Page, ProveKey, StatsOverview, TokenItem, TransferStatus,
 };
+
+/// Page of all audit records of a transfer, as sent by the server.
+#[derive(Debug, Deserialize)]
+pub struct AuditPage {
+    /// The records, and the id after which the next page begins.
+    #[serde(flatten)]
+    pub page: RecordPage,
+    /// Time before which records of reads are removed; `None` if the transfer is younger.
+    pub reads_since: Option<Timestamp>,
+}
 
 /// Client of the admin service at one base URL, with its admin key.
 #[derive(Clone)]
@@ -87,7 +99,7 @@ impl AdminApi {
     }
 
     /// Returns a page of a transfer's audit records, starting after the record `after`.
-    pub async fn audit(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
+    pub async fn audit(&self, id: TransferId, after: Option<&str>) -> Result<AuditPage, ClientError> {
         let url = page_url(self.base_url.join(&format!("/audit/transfers/id/{id}/all")), after);
         self.call("audit", self.request(Method::GET, url)).await
     }

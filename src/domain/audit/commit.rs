@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::scope::with_transfer_keys;
-use super::{AuditState, ChangeResult, EventKind, Record, RequestScope};
+use super::read_schedule::{MissingEntries, ReadSchedule};
+use super::scope::with_keys;
+use super::{AuditState, ChangeResult, EventKind, Record, RecordClass, RequestScope};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Change, Commit, StorageKey, Store, StoreError, Version, to_json};
 use crate::domain::timestamp::Timestamp;
@@ -17,13 +18,15 @@ use crate::domain::timestamp::Timestamp;
 pub struct RecordedCommit<'scope> {
     commit: Commit,
     /// Scope whose records the commit contains, with its state after the commit.
-    recorded: Option<(&'scope RequestScope, AuditState)>,
+    recorded: Option<(&'scope RequestScope, AuditState, RecordClass)>,
+    /// Schedule entries of its read records that are not known to be written.
+    read_entries: Option<MissingEntries>,
 }
 
 impl From<Commit> for RecordedCommit<'_> {
     /// Wraps a commit without records of a request.
     fn from(commit: Commit) -> Self {
-        Self { commit, recorded: None }
+        Self { commit, recorded: None, read_entries: None }
     }
 }
 
@@ -31,6 +34,13 @@ impl RecordedCommit<'_> {
     /// Returns the audit records of the commit, with their keys.
     pub(super) fn records(&self) -> &[(StorageKey, Bytes)] {
         &self.commit.records
+    }
+
+    /// Adds the schedule entries of the read records in the commit.
+    pub(super) fn schedule_reads(&mut self, schedule: &ReadSchedule) {
+        let missing = schedule.missing(&self.commit.records);
+        self.commit.schedule.extend(missing.keys());
+        self.read_entries = Some(missing);
     }
 
     /// Adds further records.
@@ -44,8 +54,11 @@ impl RecordedCommit<'_> {
     /// As [`commit`](crate::domain::store::Records::commit).
     pub async fn apply(self, store: &dyn Store, change: Option<Change>) -> Result<Option<Version>, StoreError> {
         let version = store.commit(Commit { change, ..self.commit }).await?;
-        if let Some((scope, state)) = self.recorded {
-            scope.set_audit_state(state);
+        if let Some((scope, state, class)) = self.recorded {
+            scope.set_audit_state(state, class);
+        }
+        if let Some(entries) = self.read_entries {
+            entries.set_written();
         }
         Ok(version)
     }
@@ -64,24 +77,61 @@ impl RequestScope {
         events: &[EventKind],
         with: Commit,
     ) -> RecordedCommit<'_> {
+        self.classified_commit(id, now, RecordClass::Change, (result, events), with)
+    }
+
+    /// Creates the commit of a request about transfer `id` whose records have the retention of reads.
+    ///
+    /// As [`transfer_commit`](Self::transfer_commit), but the records count against the budget of reads: the caller passes
+    /// the commit to [`AuditLog::admit`](super::AuditLog::admit), which also adds the schedule entries.
+    pub(crate) fn read_commit(
+        &self,
+        id: TransferId,
+        now: Timestamp,
+        result: ChangeResult,
+        events: &[EventKind],
+        with: Commit,
+    ) -> RecordedCommit<'_> {
+        self.classified_commit(id, now, RecordClass::Read, (result, events), with)
+    }
+
+    fn classified_commit(
+        &self,
+        id: TransferId,
+        now: Timestamp,
+        class: RecordClass,
+        (result, events): (ChangeResult, &[EventKind]),
+        with: Commit,
+    ) -> RecordedCommit<'_> {
         let (records, state) = self.change_records(now, result, events);
-        self.recorded(with_transfer_keys(id, &records), state, with)
+        self.recorded(with_keys(id, class, &records), state, class, with)
     }
 
     /// Creates the commit of a change by the admin that concerns no transfer.
     pub(crate) fn service_commit(&self, now: Timestamp, result: ChangeResult) -> RecordedCommit<'_> {
         let (records, state) = self.change_records(now, result, &[]);
-        self.recorded(with_service_keys(&records), state, Commit::with_reserve())
+        self.recorded(
+            with_service_keys(RecordClass::Change, &records),
+            state,
+            RecordClass::Change,
+            Commit::with_reserve(),
+        )
     }
 
-    fn recorded(&self, mut records: Vec<(StorageKey, Bytes)>, state: AuditState, with: Commit) -> RecordedCommit<'_> {
+    fn recorded(
+        &self,
+        mut records: Vec<(StorageKey, Bytes)>,
+        state: AuditState,
+        class: RecordClass,
+        with: Commit,
+    ) -> RecordedCommit<'_> {
         records.extend(with.records);
-        RecordedCommit { commit: Commit { records, ..with }, recorded: Some((self, state)) }
+        RecordedCommit { commit: Commit { records, ..with }, recorded: Some((self, state, class)), read_entries: None }
     }
 }
 
 /// Pairs records that belong to no transfer with their storage keys, as serialised JSON.
-pub(crate) fn with_service_keys(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
-    let put = |record| (StorageKey::service_record(record), to_json(record));
+pub(crate) fn with_service_keys(class: RecordClass, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    let put = |record| (StorageKey::service_record(class, record), to_json(record));
     records.iter().map(put).collect()
 }

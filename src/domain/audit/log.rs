@@ -7,8 +7,11 @@ use tokio::task::JoinHandle;
 
 use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
 use super::pieces::Pieces;
+use super::read_schedule::ReadSchedule;
 use super::writer::{Entry, Priority, Writer};
-use super::{ActionName, AuditState, Outcome, Record, RecordedCommit, RequestScope, ServiceName};
+use super::{
+    ActionName, AuditState, Outcome, Record, RecordClass, RecordedCommit, RequestScope, Retention, ServiceName,
+};
 use crate::domain::clock::Clock;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordIds, TransferId};
@@ -29,6 +32,17 @@ pub enum WriteMode {
     Immediate,
 }
 
+/// Settings of an [`AuditLog`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditSettings {
+    /// Time at which records of reads and rejected requests are written.
+    pub mode: WriteMode,
+    /// Free space below half of which only records of changes and of the admin are written.
+    pub min_free: MinFreeSpace,
+    /// Retention of the records.
+    pub retention: Retention,
+}
+
 /// Writes the audit records of requests that were not written together with a change.
 #[derive(Clone)]
 pub struct AuditLog {
@@ -39,6 +53,7 @@ pub struct AuditLog {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     min_free: MinFreeSpace,
+    read_schedule: ReadSchedule,
 }
 
 /// Background writer task of an [`AuditLog`].
@@ -61,20 +76,32 @@ pub struct ResponseInfo {
 
 impl AuditLog {
     /// Starts the writer task for `store`, and returns the log and the task's handle.
-    ///
-    /// Below half of the free space `min_free`, only records of changes and of the admin are written.
     #[must_use]
     pub fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<RecordIds>,
-        mode: WriteMode,
-        min_free: MinFreeSpace,
+        settings: AuditSettings,
     ) -> (Self, Flusher) {
+        let AuditSettings { mode, min_free, retention } = settings;
         let (queue, entries) = mpsc::channel(QUEUE_CAPACITY);
         let (budgets, pieces) = (Arc::<Mutex<Budgets>>::default(), Arc::<Mutex<Pieces>>::default());
-        let writer = Writer::new(store.clone(), clock.clone(), ids, budgets.clone(), pieces.clone(), min_free);
-        (Self { queue, mode, budgets, pieces, clock, store, min_free }, tokio::spawn(writer.run(entries)))
+        let read_schedule = ReadSchedule::new(retention.reads());
+        let writer = Writer {
+            store: store.clone(),
+            clock: clock.clone(),
+            ids,
+            budgets: budgets.clone(),
+            pieces: pieces.clone(),
+            min_free,
+            read_schedule: read_schedule.clone(),
+            unwritten: Vec::new(),
+            unwritten_privileged: Vec::new(),
+        };
+        (
+            Self { queue, mode, budgets, pieces, clock, store, min_free, read_schedule },
+            tokio::spawn(writer.run(entries)),
+        )
     }
 
     /// Records the parts of a request that its own commit did not record.
@@ -101,11 +128,13 @@ impl AuditLog {
                 (Some(sender), Some(receiver))
             }
         };
+        let priority = priority(scope, outcome);
         let mut entry = Entry {
             named_transfer: scope.transfer_id(),
             exists: scope.exists(),
             service_request: service_request_kind(scope, code),
-            priority: priority(scope, outcome),
+            priority,
+            class: if priority == Priority::Ordinary { RecordClass::Read } else { scope.record_class() },
             budget,
             network: scope.request().network_key,
             records,
@@ -162,7 +191,7 @@ impl AuditLog {
     pub(crate) fn add_piece(&self, scope: &RequestScope, id: TransferId) {
         let Some(piece) = scope.piece_records(self.clock.now()) else { return };
         if self.pieces().add(id, piece) {
-            scope.set_audit_state(AuditState::Complete);
+            scope.set_audit_state(AuditState::Complete, RecordClass::Change);
         }
     }
 
@@ -180,7 +209,7 @@ impl AuditLog {
         }
     }
 
-    /// Charges a commit to the budget of reads of transfer `id`.
+    /// Charges a commit to the budget of reads of transfer `id`, and schedules the removal of its records.
     ///
     /// Its bytes are those of its records, and `further_bytes`.
     ///
@@ -190,9 +219,10 @@ impl AuditLog {
         &self,
         scope: &RequestScope,
         id: TransferId,
-        commit: &RecordedCommit<'_>,
+        commit: &mut RecordedCommit<'_>,
         further_bytes: u64,
     ) -> bool {
+        commit.schedule_reads(&self.read_schedule);
         let charge = Charge::Transfer(id, BudgetKind::Read);
         let bytes = || ((), stored_bytes(commit.records()) + further_bytes);
         if scope.is_admin() {

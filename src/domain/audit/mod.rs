@@ -7,8 +7,10 @@ mod commit;
 mod event;
 mod log;
 mod pieces;
+mod read_schedule;
 mod record;
 mod request;
+mod retention;
 mod scope;
 pub(super) mod user_agent;
 mod writer;
@@ -17,11 +19,13 @@ pub use action::{Action, ActionName, Outcome};
 pub use client::{ClientSummary, IpMode};
 pub use commit::RecordedCommit;
 pub use event::{Event, EventKind, Skipped, Source};
-pub use log::{AuditLog, Flusher, ResponseInfo, WriteMode};
+pub use log::{AuditLog, AuditSettings, Flusher, ResponseInfo, WriteMode};
+pub(crate) use read_schedule::removal_entry;
 pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};
-pub(crate) use scope::with_transfer_keys;
+pub use retention::{RecordClass, Retention};
 pub use scope::{AuditState, ChangeResult, RequestInfo, RequestScope, SuccessStatus};
+pub(crate) use scope::{with_read_keys, with_transfer_keys};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,10 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::pieces::UploadRecords;
-use super::{Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RequestRecord, ServiceName, Source};
+use super::{
+    Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RecordClass, RequestRecord, ServiceName,
+    Source,
+};
 use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
@@ -97,6 +100,7 @@ struct Progress {
     admin: bool,
     bytes_in: u64,
     audit_state: AuditState,
+    record_class: RecordClass,
     /// Records of the earlier pieces of the upload that this request finishes.
     earlier_pieces: Option<UploadRecords>,
 }
@@ -293,16 +297,34 @@ impl RequestScope {
         (records, state)
     }
 
-    /// Sets the audit records that are written.
-    pub(super) fn set_audit_state(&self, state: AuditState) {
-        self.progress().audit_state = state;
+    /// Sets the audit records that are written, and their class.
+    pub(super) fn set_audit_state(&self, state: AuditState, class: RecordClass) {
+        let mut progress = self.progress();
+        (progress.audit_state, progress.record_class) = (state, class);
     }
+
+    /// Returns the class of the records that are written, which those that follow share.
+    pub(super) fn record_class(&self) -> RecordClass {
+        self.progress().record_class
+    }
+}
+
+/// Pairs records of changes of transfer `id` with their storage keys, as serialised JSON.
+#[must_use]
+pub(crate) fn with_transfer_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    with_keys(id, RecordClass::Change, records)
+}
+
+/// Pairs records of reads of transfer `id` with their storage keys, as serialised JSON.
+#[must_use]
+pub(crate) fn with_read_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    with_keys(id, RecordClass::Read, records)
 }
 
 /// Pairs records of transfer `id` with their storage keys, as serialised JSON.
 #[must_use]
-pub(crate) fn with_transfer_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
-    records.iter().map(|record| (StorageKey::transfer_record(id, record), to_json(record))).collect()
+pub(super) fn with_keys(id: TransferId, class: RecordClass, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    records.iter().map(|record| (StorageKey::transfer_record(id, class, record), to_json(record))).collect()
 }
 
 impl fmt::Debug for RequestScope {

@@ -8,7 +8,6 @@ use crate::domain::address::AddressPolicy;
 use crate::domain::clock::{Clock, ManualClock};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::RecordIds;
-use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::store::{FaultInjector, FaultyStore, MemoryStore, Records, StorageKey};
 use crate::domain::timestamp::Timestamp;
 
@@ -29,8 +28,12 @@ impl Fixture {
         let (memory, ids) = (MemoryStore::default(), Arc::<RecordIds>::default());
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_268_800_000)));
         let store = Arc::new(FaultyStore::over(memory.clone()).with(injector));
-        let (log, flusher) =
-            AuditLog::start(store, clock.clone(), ids.clone(), WriteMode::Batched, MinFreeSpace::default());
+        let (log, flusher) = AuditLog::start(
+            store,
+            clock.clone(),
+            ids.clone(),
+            AuditSettings { mode: WriteMode::Batched, ..AuditSettings::default() },
+        );
         Self { log, flusher, memory, clock, ids }
     }
 

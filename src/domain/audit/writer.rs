@@ -11,8 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
 use super::commit::with_service_keys;
 use super::pieces::Pieces;
-use super::scope::with_transfer_keys;
-use super::{Event, EventKind, Record};
+use super::read_schedule::ReadSchedule;
+use super::scope::{with_keys, with_read_keys, with_transfer_keys};
+use super::{Event, EventKind, Record, RecordClass};
 use crate::domain::address::NetworkKey;
 use crate::domain::clock::Clock;
 use crate::domain::error::chain;
@@ -36,6 +37,7 @@ pub(super) struct Entry {
     /// Budget for a request that belongs to no transfer. `None` for admin requests, which are always recorded.
     pub(super) service_request: Option<ServiceRequestKind>,
     pub(super) priority: Priority,
+    pub(super) class: RecordClass,
     pub(super) budget: BudgetKind,
     pub(super) network: NetworkKey,
     pub(super) records: Vec<Record>,
@@ -55,30 +57,20 @@ pub(super) enum Priority {
 
 /// Task that writes the records of requests in batches.
 pub(super) struct Writer {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<RecordIds>,
-    budgets: Arc<Mutex<Budgets>>,
-    pieces: Arc<Mutex<Pieces>>,
-    min_free: MinFreeSpace,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<RecordIds>,
+    pub(super) budgets: Arc<Mutex<Budgets>>,
+    pub(super) pieces: Arc<Mutex<Pieces>>,
+    pub(super) min_free: MinFreeSpace,
+    pub(super) read_schedule: ReadSchedule,
     /// Records of failed commits, written first in the next commit.
-    unwritten: Vec<(StorageKey, Bytes)>,
+    pub(super) unwritten: Vec<(StorageKey, Bytes)>,
     /// As `unwritten`, of privileged records.
-    unwritten_privileged: Vec<(StorageKey, Bytes)>,
+    pub(super) unwritten_privileged: Vec<(StorageKey, Bytes)>,
 }
 
 impl Writer {
-    pub(super) fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        ids: Arc<RecordIds>,
-        budgets: Arc<Mutex<Budgets>>,
-        pieces: Arc<Mutex<Pieces>>,
-        min_free: MinFreeSpace,
-    ) -> Self {
-        Self { store, clock, ids, budgets, pieces, min_free, unwritten: Vec::new(), unwritten_privileged: Vec::new() }
-    }
-
     /// Writes entries until the log is dropped.
     pub(super) async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
         let mut batch = Vec::new();
@@ -143,7 +135,10 @@ impl Writer {
         if records.is_empty() {
             return records;
         }
-        let Err(error) = self.store.commit(Commit { records: records.clone(), ..commit }).await else {
+        let entries = self.read_schedule.missing(&records);
+        let commit = Commit { schedule: entries.keys(), records: records.clone(), ..commit };
+        let Err(error) = self.store.commit(commit).await else {
+            entries.set_written();
             return Vec::new();
         };
         let dropped = records.len().saturating_sub(MAX_UNWRITTEN);
@@ -166,8 +161,8 @@ impl Writer {
     /// Returns the records of a request with their keys; none if their budget is exhausted.
     fn within_budget(&self, transfer: Option<TransferId>, entry: &Entry) -> Vec<(StorageKey, Bytes)> {
         let records = || match transfer {
-            Some(id) => with_transfer_keys(id, &entry.records),
-            None => with_service_keys(&entry.records),
+            Some(id) => with_keys(id, entry.class, &entry.records),
+            None => with_service_keys(entry.class, &entry.records),
         };
         let charge = match (transfer, entry.service_request) {
             // Changes and admin requests have no budget.
@@ -202,7 +197,7 @@ impl Writer {
         let now = self.clock.now();
         let report = |id, skipped| {
             let event = Event::server(self.ids.next(now), None, now, EventKind::AuditTruncated);
-            let records = with_transfer_keys(id, &[Record::Event(Event { skipped: Some(skipped), ..event })]);
+            let records = with_read_keys(id, &[Record::Event(Event { skipped: Some(skipped), ..event })]);
             let bytes = stored_bytes(&records);
             (records, bytes)
         };

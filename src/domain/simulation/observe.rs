@@ -9,7 +9,9 @@ use super::world::{MAX_SKEW, State};
 use crate::domain::audit::{EventKind, Outcome, Record, Source};
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::stats::{CounterDelta, StatusMoves};
-use crate::domain::store::{Change, Commit, MemoryStore, Payloads, Records, ScheduleEntry, StorageKey, from_json};
+use crate::domain::store::{
+    Change, Commit, MemoryStore, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
+};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
 use crate::domain::transfer::{GrantRecord, PayloadState, State as TransferState, Status, Transfer};
@@ -239,6 +241,12 @@ impl State {
             let (due, token) = (model.last.retained_until(super::server::RETAIN), model.last.token_id);
             self.check(is_due && due <= earliest_clock, || format!("the records of {id} are removed too early"));
             self.check_quota(memory, token);
+        } else if let Some(id) = key.transfer_id() {
+            let Some(model) = self.model.transfers.get(&id).filter(|model| !model.last.forgotten) else { return };
+            let is_read = key.read_record().map(|(_, at)| at.plus(super::server::RETAIN_READS));
+            let may_go = is_read.is_some_and(|due| due <= self.now.plus(MAX_SKEW));
+            let status = model.last.state.status();
+            self.check(may_go, || format!("{key} of a transfer that is {status:?} is removed too early"));
         }
     }
 
@@ -248,7 +256,10 @@ impl State {
         let due = model.last.next_sweep_at(self.now, super::server::RETAIN).max(self.now);
         let latest = due.plus(MAX_SKEW * 2 + std::time::Duration::from_mins(2)).minute();
         let entries = at_once(memory.keys(&StorageKey::all_schedule_entries(), None, 1_000)).unwrap_or_default();
-        let mut entries = entries.iter().filter_map(ScheduleEntry::from_key).filter(|entry| entry.transfer_id == id);
+        let mut entries = entries
+            .iter()
+            .filter_map(ScheduleEntry::from_key)
+            .filter(|entry| (entry.transfer_id, entry.work) == (id, ScheduledWork::Transfer));
         let first = entries.next().map(|entry| entry.minute);
         let is_scheduled = first.as_ref().is_some_and(|first| *first <= latest);
         self.check(is_scheduled, || format!("{id} is scheduled at {first:?}, expected at {latest} at the latest"));

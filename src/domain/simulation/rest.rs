@@ -1,8 +1,10 @@
 //! Invariants at rest: after all requests have ended, and after the end of all transfers.
 
-use super::server::SimulatedServer;
+use std::time::Duration;
+
+use super::server::{RETAIN_READS, SimulatedServer};
 use super::store::at_once;
-use super::world::{State, World};
+use super::world::{MAX_SKEW, State, World};
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::check::check;
 use crate::domain::store::{MemoryStore, Payloads, Records, StorageKey};
@@ -81,6 +83,14 @@ impl World {
             state.check(!is_removed || received == 0 || may_return, || format!("{received} bytes of {id} remain"));
             state.check(limited || counted <= grants, || format!("{id} counts {counted} downloads of {grants}"));
         }
+    }
+
+    /// Checks that no record of a read is left a day after its retention.
+    pub(super) async fn check_no_old_reads(&self) {
+        let keys = self.memory.keys(&StorageKey::all_transfers(), None, 100_000).await.unwrap_or_default();
+        let end = self.state().now.minus(RETAIN_READS + Duration::from_hours(24) + MAX_SKEW * 2);
+        let old = keys.iter().find(|key| key.read_record().is_some_and(|(_, at)| at < end));
+        self.state().check(old.is_none(), || format!("{old:?} is kept longer than its retention"));
     }
 
     /// Checks that nothing is left of transfers after their retention.

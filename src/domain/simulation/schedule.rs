@@ -9,9 +9,9 @@ use super::clients::Clients;
 use super::executor::{Executor, TaskFuture, TaskStep};
 use super::judge::Subject;
 use super::plan::{FaultRates, SchedulePlan};
-use super::server::{RETAIN, SimulatedServer};
+use super::server::{RETAIN, RETAIN_READS, SimulatedServer};
 use super::world::{FaultCounts, MAX_SKEW, World};
-use crate::domain::audit::Flusher;
+use crate::domain::audit::{Flusher, Retention};
 use crate::domain::crypto::random::seeded::{SplitMix64, with_seed};
 use crate::domain::store::open_header;
 
@@ -76,7 +76,7 @@ impl Schedule {
     async fn run(mut self) {
         let plan = self.world.plan;
         self.world.note(|| format!("{plan:?}"));
-        open_header(&self.world.memory, RETAIN).await.expect("a store in memory");
+        open_header(&self.world.memory, Retention::new(RETAIN, Some(RETAIN_READS))).await.expect("a store in memory");
         for number in 0..plan.servers {
             let (server, flusher) = SimulatedServer::start(&self.world, number);
             self.clients.servers.borrow_mut().push(server);
@@ -262,9 +262,10 @@ impl Schedule {
         if self.is_violated() {
             return;
         }
-        for days in [3, 1, 91, 1] {
+        for days in [3, 1, 29, 62, 1] {
             pass(Duration::from_hours(24 * days));
             self.sweep(&server).await;
+            self.world.check_no_old_reads().await;
         }
         self.world.check_after_the_end().await;
         drop(server);

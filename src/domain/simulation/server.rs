@@ -8,7 +8,8 @@ use super::store::SharedStore;
 use super::world::{SkewedClock, World};
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{
-    ActionName, AuditLog, ChangeResult, Flusher, IpMode, RequestInfo, RequestScope, ServiceName,
+    ActionName, AuditLog, AuditSettings, ChangeResult, Flusher, IpMode, RequestInfo, RequestScope, Retention,
+    ServiceName,
 };
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
@@ -19,6 +20,8 @@ use crate::domain::transfers::{TransferSettings, Transfers};
 
 /// Retention of audit records after the end of a transfer.
 pub(super) const RETAIN: Duration = Duration::from_hours(24 * 90);
+/// Retention of audit records of reads.
+pub(super) const RETAIN_READS: Duration = Duration::from_hours(24 * 30);
 
 /// SimulatedServer process of a schedule.
 pub(super) struct SimulatedServer {
@@ -39,10 +42,12 @@ impl SimulatedServer {
         let clock = Arc::new(SkewedClock { world: world.clone(), server: number });
         let ids = Arc::<RecordIds>::default();
         let min_free = MinFreeSpace::default();
-        let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), world.plan.audit, min_free);
+        let retention = Retention::new(RETAIN, Some(RETAIN_READS));
+        let audit = AuditSettings { mode: world.plan.audit, min_free, retention };
+        let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), audit);
         let settings = TransferSettings {
             limits: Limits::default(),
-            retain_audit: RETAIN,
+            retention,
             ip_mode: IpMode::None,
             bytes_fallback: true,
             min_free,

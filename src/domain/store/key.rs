@@ -2,10 +2,23 @@
 
 use std::fmt;
 
-use crate::domain::audit::{Record, RecordKind};
+use crate::domain::audit::{Record, RecordClass, RecordKind};
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::id::{TokenId, TransferId};
+use crate::domain::id::{RecordId, TokenId, TransferId};
 use crate::domain::timestamp::{Day, Timestamp};
+
+/// Folder of the read records of a transfer or of a day, with the separator.
+const READS: &str = "reads/";
+/// Suffix of a schedule entry for read records.
+pub(super) const READ_REMOVAL: &str = ".reads";
+
+/// Returns the folder of a class of records, with the separator; empty for changes.
+fn class_folder(class: RecordClass) -> &'static str {
+    match class {
+        RecordClass::Change => "",
+        RecordClass::Read => READS,
+    }
+}
 
 /// Path of one stored object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,14 +61,21 @@ impl StorageKey {
 
     /// Returns the key of an audit record of a transfer.
     #[must_use]
-    pub fn transfer_record(id: TransferId, record: &Record) -> Self {
-        Self::transfer_records(id, record.kind()).with(&format!("{}.json", record.id()))
+    pub fn transfer_record(id: TransferId, class: RecordClass, record: &Record) -> Self {
+        Self::transfer_records(id, class, record.kind()).object(&record.id())
     }
 
-    /// Returns the prefix of a transfer's audit records of one kind; key order is oldest first.
+    /// Returns the prefix of a transfer's audit records of one class and kind; key order is oldest first.
     #[must_use]
-    pub fn transfer_records(id: TransferId, kind: RecordKind) -> Prefix {
-        Prefix(format!("transfers/{id}/{}/", kind.folder()))
+    pub fn transfer_records(id: TransferId, class: RecordClass, kind: RecordKind) -> Prefix {
+        Prefix(format!("transfers/{id}/{}{}/", class_folder(class), kind.folder()))
+    }
+
+    /// Returns transfer and time of a read record of a transfer; `None` for other keys.
+    #[must_use]
+    pub fn read_record(&self) -> Option<(TransferId, Timestamp)> {
+        let (id, rest) = self.0.strip_prefix("transfers/")?.split_once('/')?;
+        rest.starts_with(READS).then(|| Some((id.parse().ok()?, self.name().parse::<RecordId>().ok()?.at())))?
     }
 
     /// Returns the prefix of all objects of a transfer.
@@ -128,20 +148,28 @@ impl StorageKey {
 
     /// Returns the key of a service record: an audit record of a request without an existing transfer.
     #[must_use]
-    pub fn service_record(record: &Record) -> Self {
-        Self(format!("service/{}/{}/{}.json", record.at().day(), record.kind().folder(), record.id()))
+    pub fn service_record(class: RecordClass, record: &Record) -> Self {
+        let (day, folder) = (record.at().day(), record.kind().folder());
+        Self(format!("service/{}{day}/{folder}/{}.json", class_folder(class), record.id()))
     }
 
-    /// Returns the prefix of all service records; key order is earliest day first.
+    /// Returns the prefix of all service records; key order is changes before reads, earliest day first.
     #[must_use]
     pub fn all_service_records() -> Prefix {
         Prefix("service/".to_owned())
+    }
+
+    /// Returns the prefix of the service records of reads; key order is earliest day first.
+    #[must_use]
+    pub fn all_service_reads() -> Prefix {
+        Prefix(format!("service/{READS}"))
     }
 
     /// Returns the UTC day in the path of a service record or of daily counters; `None` for other keys.
     #[must_use]
     pub fn day(&self) -> Option<Day> {
         let (folder, rest) = self.0.split_once('/')?;
+        let rest = rest.strip_prefix(READS).unwrap_or(rest);
         let day = matches!(folder, "service" | "stats").then(|| rest.split(['/', '.']).next())??;
         Some(Day::from(day.to_owned()))
     }
@@ -156,6 +184,14 @@ impl StorageKey {
     #[must_use]
     pub fn schedule_entry(at: Timestamp, id: TransferId) -> Self {
         Self::all_schedule_entries().with(&format!("{}/{id}", at.minute()))
+    }
+
+    /// Returns the key of a schedule entry for the read records of a transfer.
+    ///
+    /// The sweeper removes the records that are due.
+    #[must_use]
+    pub fn read_removal_entry(at: Timestamp, id: TransferId) -> Self {
+        Self::all_schedule_entries().with(&format!("{}/{id}{READ_REMOVAL}", at.minute()))
     }
 
     /// Returns the prefix of all schedule entries; key order is earliest first.
@@ -220,39 +256,11 @@ impl Prefix {
     }
 }
 
-/// Schedule entry, parsed from its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScheduleEntry {
-    /// Scheduled minute as `yyyy-mm-ddThh:mm`, UTC.
-    pub minute: String,
-    /// Id of the scheduled transfer.
-    pub transfer_id: TransferId,
-}
-
-impl ScheduleEntry {
-    /// Parses a schedule entry; `None` if `key` is not under `due/` or malformed.
-    #[must_use]
-    pub fn from_key(key: &StorageKey) -> Option<Self> {
-        let (minute, id) = key.0.strip_prefix("due/")?.split_once('/')?;
-        Some(Self { minute: minute.to_owned(), transfer_id: id.parse().ok()? })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_schedule_entry_parses_from_its_key() {
-        let id = TransferId::random();
-        let key = StorageKey::schedule_entry(Timestamp::from_millis(0), id);
-        assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{id}"));
-        assert_eq!(
-            ScheduleEntry::from_key(&key),
-            Some(ScheduleEntry { minute: "1970-01-01T00:00".to_owned(), transfer_id: id })
-        );
-        assert_eq!(ScheduleEntry::from_key(&StorageKey::transfer(id)), None);
-    }
+    use crate::domain::audit::{Event, EventKind};
+    use crate::domain::id::RecordIds;
 
     #[test]
     fn payload_keys_are_not_records() {
@@ -271,6 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn transfer_and_time_of_a_read_record_are_parsed() {
+        let (id, at) = (TransferId::random(), Timestamp::from_millis(1_767_268_800_123));
+        let event = Event::server(RecordIds::default().next(at), None, at, EventKind::LinkOpened);
+        let key = |class| StorageKey::transfer_record(id, class, &Record::Event(event.clone()));
+        assert_eq!(key(RecordClass::Read).as_str(), format!("transfers/{id}/reads/events/{}.json", event.id));
+        assert_eq!(key(RecordClass::Read).read_record(), Some((id, at)));
+        assert_eq!(key(RecordClass::Change).read_record(), None);
+        assert!(!key(RecordClass::Read).belongs_to_payload());
+    }
+
+    #[test]
     fn the_name_is_the_last_path_part_without_json() {
         let id = TokenId::random();
         assert_eq!(StorageKey::token(id).name(), id.to_string());
@@ -282,7 +301,9 @@ mod tests {
         let day = Timestamp::from_millis(0).day();
         assert_eq!(StorageKey::stats(&day).day(), Some(day.clone()));
         let record = StorageKey::from_backend(format!("service/{day}/requests/x.json"));
-        assert_eq!(record.day(), Some(day));
+        assert_eq!(record.day(), Some(day.clone()));
+        let read = StorageKey::from_backend(format!("service/reads/{day}/requests/x.json"));
+        assert_eq!(read.day(), Some(day));
         assert_eq!(StorageKey::header().day(), None);
     }
 }

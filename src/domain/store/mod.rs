@@ -15,6 +15,7 @@ mod opening;
 mod payloads;
 mod presigner;
 mod records;
+mod schedule_entry;
 mod typed;
 
 use std::fmt;
@@ -27,12 +28,13 @@ pub use error::StoreError;
 #[cfg(test)]
 pub(crate) use faulty::{FaultInjector, FaultyStore};
 pub(crate) use incomplete_copy::IncompleteCopyMarker;
-pub use key::{Prefix, ScheduleEntry, StorageKey};
+pub use key::{Prefix, StorageKey};
 pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
 pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::{Listed, Records};
+pub use schedule_entry::{ScheduleEntry, ScheduledWork};
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{IncompleteCopyMarker, StorageKey, Store, StoreError, Swap, create, from_json, swap};
+use crate::domain::audit::Retention;
 use crate::domain::store::Commit;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
@@ -14,8 +15,11 @@ use crate::domain::version::V1;
 pub struct StoreHeader {
     /// Version of the layout; other versions are rejected.
     pub v: V1,
-    /// Retention period of audit records after the end of a transfer, in seconds.
+    /// Retention of audit records after the end of a transfer, in seconds.
     pub retain_audit_s: u64,
+    /// Retention of audit records of reads after they were written, in seconds; absent for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_reads_s: Option<u64>,
     /// Time at which an administrator last accepted a clock that had jumped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_accepted_at: Option<Timestamp>,
@@ -54,31 +58,35 @@ impl StoreHeader {
         .await
     }
 
-    /// Returns the retention period of audit records after the end of a transfer.
+    /// Returns the retention of audit records.
     #[must_use]
-    pub const fn retain_audit(&self) -> Duration {
-        Duration::from_secs(self.retain_audit_s)
+    pub fn retention(&self) -> Retention {
+        Retention::new(Duration::from_secs(self.retain_audit_s), self.retain_reads_s.map(Duration::from_secs))
     }
 }
 
-/// Opens a store, and checks the backend's guarantees. Reads the store's header, or creates a header with
-/// `retain_audit`.
+/// Opens a store, and checks the backend's guarantees. Reads the store's header, or creates a header with `retention`.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::IncompleteCopy`] for an incomplete copy,
 /// [`StoreError::Unusable`] for a backend without the guarantees of [`Records`](super::Records).
-pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
-    let header = read_header(store, retain_audit).await?;
+pub async fn open_header(store: &dyn Store, retention: Retention) -> Result<StoreHeader, StoreError> {
+    let header = read_header(store, retention).await?;
     store.check_guarantees(&StorageKey::header()).await?;
     Ok(header)
 }
 
-async fn read_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
+async fn read_header(store: &dyn Store, retention: Retention) -> Result<StoreHeader, StoreError> {
     loop {
         if let Some(found) = StoreHeader::of(store).await? {
             return Ok(found);
         }
-        let header = StoreHeader { v: V1, retain_audit_s: retain_audit.as_secs(), clock_accepted_at: None };
+        let header = StoreHeader {
+            v: V1,
+            retain_audit_s: retention.changes().as_secs(),
+            retain_reads_s: Some(retention.reads().as_secs()),
+            clock_accepted_at: None,
+        };
         match create(store, StorageKey::header(), &header, Commit::default()).await {
             // Another process has created the header first: use that header.
             Err(StoreError::Conflict) => {}

@@ -153,8 +153,10 @@ impl Transfers {
             if granted.exhausted {
                 events.push(EventKind::TransferExhausted);
                 counter_delta = status_change(now, Status::Completed, Status::Exhausted);
-                schedule
-                    .push(StorageKey::schedule_entry(transfer.next_sweep_at(now, self.settings().retain_audit), id));
+                schedule.push(StorageKey::schedule_entry(
+                    transfer.next_sweep_at(now, self.settings().retention.changes()),
+                    id,
+                ));
             }
             counter_delta.downloads = 1;
             let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
@@ -177,8 +179,8 @@ impl Transfers {
         let record = transfer.new_grant(grant.digest(), now);
         let counter_delta = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
         let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
-        let with = scope.transfer_commit(id, now, result, &[EventKind::DownloadGranted], with);
-        if !self.0.audit.admit(scope, id, &with, GRANT_BYTES) {
+        let mut with = scope.read_commit(id, now, result, &[EventKind::DownloadGranted], with);
+        if !self.0.audit.admit(scope, id, &mut with, GRANT_BYTES) {
             return Ok(self.grant_unstored(scope, id, record));
         }
         match create(self.store(), StorageKey::grant(id, &record.sha256), &record, with).await {

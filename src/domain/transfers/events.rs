@@ -1,7 +1,9 @@
 //! Client events: unverified claims of clients, recorded as such.
 
 use super::Transfers;
-use crate::domain::audit::{ChangeResult, Event, Record, RecordKind, RequestScope, Source, with_transfer_keys};
+use crate::domain::audit::{
+    ChangeResult, Event, Record, RecordClass, RecordKind, RequestScope, Source, with_read_keys,
+};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -49,11 +51,11 @@ impl Transfers {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
-        let mut commit = scope.transfer_commit(id, now, ChangeResult::Created, &[], Commit::default());
+        let mut commit = scope.read_commit(id, now, ChangeResult::Created, &[], Commit::default());
         let event = scope.client_event_record(now, kind.into());
         let added = EventAdded { id: event.id(), at: now };
-        commit.add_records(with_transfer_keys(id, &[event]));
-        if !self.0.audit.admit(scope, id, &commit, 0) {
+        commit.add_records(with_read_keys(id, &[event]));
+        if !self.0.audit.admit(scope, id, &mut commit, 0) {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
@@ -85,7 +87,7 @@ impl Transfers {
     ///
     /// A request never reads more than one page: an unlimited transfer can have millions of events.
     async fn count_claims(&self, id: TransferId, after: Uncounted) -> Result<(u32, Option<StorageKey>), Error> {
-        let prefix = StorageKey::transfer_records(id, RecordKind::Event);
+        let prefix = StorageKey::transfer_records(id, RecordClass::Read, RecordKind::Event);
         let page = self.store().list(&prefix, after.key(), PAGE_SIZE).await?;
         let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
             Ok(Record::Event(Event { source, .. })) => source == Source::Client,

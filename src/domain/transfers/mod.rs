@@ -16,12 +16,12 @@ mod overview;
 mod presigned_urls;
 mod reservations;
 mod sweep;
+mod sweep_reads;
 mod unstored_grants;
 mod unwritten;
 mod upload;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(in crate::domain) use create::IdempotencyRecord;
 pub use create::{NewTransfer, new_terms};
@@ -31,7 +31,7 @@ pub use sweep::SweepResult;
 pub use upload::{BodyError, PayloadChunk};
 
 use super::address::NetworkKey;
-use super::audit::{AuditLog, IpMode, RequestScope};
+use super::audit::{AuditLog, IpMode, RequestScope, Retention};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
@@ -80,8 +80,8 @@ struct Inner {
 pub struct TransferSettings {
     /// Limits on new transfers.
     pub limits: Limits,
-    /// Retention period of audit records after the end of a transfer.
-    pub retain_audit: Duration,
+    /// Retention of audit records.
+    pub retention: Retention,
     /// Form in which client addresses are stored.
     pub ip_mode: IpMode,
     /// Free space that uploads must leave.

@@ -1,4 +1,4 @@
-//! Sweeper: persists expiry, removes payloads, and removes records after their retention period.
+//! Sweeper: persists expiry, removes payloads, and removes records after their retention.
 //!
 //! Requests don't depend on the sweeper, since they compute expiry from the clock. Each step is idempotent, and a crash
 //! at any point leaves a schedule entry, so that a later sweep continues.
@@ -12,7 +12,7 @@ use crate::domain::audit::{Event, Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
-use crate::domain::store::{Commit, Prefix, ScheduleEntry, StorageKey, Swap, read};
+use crate::domain::store::{Commit, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, read};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
@@ -21,9 +21,9 @@ const PAGE_SIZE: usize = 500;
 /// Number of transfers processed concurrently, so that the store can batch their commits.
 const CONCURRENCY: usize = 16;
 /// Maximum number of records removed per commit.
-const REMOVALS_PER_COMMIT: usize = 500;
+pub(super) const REMOVALS_PER_COMMIT: usize = 500;
 /// Minimum delay before a transfer is processed again.
-const RETRY_AFTER: Duration = Duration::from_mins(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// Age up to which a schedule entry may precede its change.
 ///
@@ -61,7 +61,9 @@ impl Transfers {
     pub async fn sweep(&self) -> Result<SweepResult, Error> {
         self.write_deletions().await;
         let now = self.now();
-        self.remove_days(&StorageKey::all_service_records(), now.minus(self.settings().retain_audit), 0).await?;
+        let retention = self.settings().retention;
+        self.remove_days(&StorageKey::all_service_reads(), now.minus(retention.reads()), 0).await?;
+        self.remove_days(&StorageKey::all_service_records(), now.minus(retention.changes()), 0).await?;
         // The most recent day stays regardless of its age, since it contains the totals.
         self.remove_days(&StorageKey::all_stats(), now.minus(STATS_RETENTION), 1).await?;
         let mut swept = SweepResult::default();
@@ -107,7 +109,11 @@ impl Transfers {
             return swept;
         };
         let id = due.transfer_id;
-        let result = match self.process_transfer(&due, entry.clone(), &mut swept).await {
+        let processed = match due.work {
+            ScheduledWork::Transfer => self.process_transfer(&due, entry.clone(), &mut swept).await,
+            ScheduledWork::Reads => self.remove_due_reads(id, entry.clone()).await,
+        };
+        let result = match processed {
             // The transfer is being created...
             Err(Error::TransferNotFound) if self.is_fresh(&due) => Ok(()),
             // ...or was never created, or is already removed.
@@ -116,7 +122,11 @@ impl Transfers {
         };
         if let Err(error) = result {
             swept.failed += 1;
-            let retry = StorageKey::schedule_entry(self.now().plus(RETRY_AFTER), id);
+            let retry_at = self.now().plus(RETRY_AFTER);
+            let retry = match due.work {
+                ScheduledWork::Transfer => StorageKey::schedule_entry(retry_at, id),
+                ScheduledWork::Reads => StorageKey::read_removal_entry(retry_at, id),
+            };
             Self::report(Some(id), Err(error));
             Self::report(Some(id), self.reschedule(entry, Some(retry)).await);
         }
@@ -150,7 +160,7 @@ impl Transfers {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
         }
-        let (now, retain) = (self.now(), self.settings().retain_audit);
+        let (now, retain) = (self.now(), self.settings().retention.changes());
         if transfer.payload == PayloadState::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
             transfer = self.remove_late_payload(&transfer).await?;
         }
@@ -204,7 +214,7 @@ impl Transfers {
     }
 
     /// Replaces a schedule entry by `next`, or removes the entry; `next` is written before the removal.
-    async fn reschedule(&self, entry: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
+    pub(super) async fn reschedule(&self, entry: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
         let removals = if next.as_ref() == Some(&entry) { Vec::new() } else { vec![entry] };
         self.store()
             .commit(Commit { schedule: next.into_iter().collect(), removals, ..Commit::with_reserve() })

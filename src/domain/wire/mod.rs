@@ -21,7 +21,7 @@ pub use download::{DownloadRequest, DownloadResponse};
 pub use event::{AddEvent, ClientEventKind, EventAdded};
 pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};
 pub use key_proof::{KeyProof, ProveKey};
-pub use page::{Page, PageQuery};
+pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};
 pub use status::{CompletedTransfer, Empty, Flow, Mode, TransferStatus};

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::domain::audit::Record;
 use crate::domain::store::Listed;
+use crate::domain::timestamp::Timestamp;
 
 /// One page of a list, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +25,20 @@ impl<T> Page<T> {
     pub(in crate::domain) fn of(listed: Listed<T>) -> Self {
         Self { items: listed.items, next: listed.next.map(|key| key.name().to_owned()) }
     }
+}
+
+/// One page of the audit records of a transfer, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordPage {
+    /// Items of the page.
+    pub items: Vec<Record>,
+    /// Value of `after` for the next page; null if no further page exists yet.
+    pub next: Option<String>,
+    /// Time before which records of reads are removed; absent if the transfer is younger.
+    ///
+    /// Also records of rejected requests, client events and downloads of unlimited transfers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads_since: Option<Timestamp>,
 }
 
 /// Query parameters that select a page.

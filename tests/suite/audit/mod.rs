@@ -3,3 +3,4 @@
 mod anonymity;
 mod pieces;
 mod records;
+mod retention;

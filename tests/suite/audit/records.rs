@@ -237,7 +237,7 @@ async fn requests_that_name_no_transfer_are_kept_apart() {
         records.prepare("SELECT key, CAST(value AS TEXT) FROM object WHERE key LIKE 'service/%'").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
     let rows: Vec<_> = rows.map(Result::unwrap).collect();
-    assert!(rows.iter().all(|(key, _)| key.starts_with("service/2026-01-01/")), "{rows:?}");
+    assert!(rows.iter().all(|(key, _)| key.starts_with("service/reads/2026-01-01/")), "{rows:?}");
     let requests = rows.iter().filter(|(key, _)| key.contains("/requests/")).count();
     assert_eq!((requests, rows.len()), (3, 6), "{rows:?}");
     assert!(!rows.iter().any(|(_, value)| value.contains("a-query") || value.contains("no/such")), "{rows:?}");

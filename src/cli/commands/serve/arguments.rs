@@ -16,7 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::s3_options::S3Options;
 use crate::cli::input::values::{listen_address, positive_duration};
 use crate::domain::address::{TrustedProxies, network};
-use crate::domain::audit::{IpMode, ServiceName};
+use crate::domain::audit::{IpMode, Retention, ServiceName};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
@@ -128,6 +128,9 @@ pub(super) struct CommonArguments {
     /// Retention of audit records after the end of a transfer; fixed when the store is created
     #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
     retain_audit: Duration,
+    /// Retention of records of reads; fixed when the store is created [default: 30d or --retain-audit]
+    #[arg(long, env = "SGSEND_RETAIN_READS", value_name = "DURATION", value_parser = positive_duration)]
+    retain_reads: Option<Duration>,
     /// TLS certificate chain, in PEM. With `serve all`, an admin service on a loopback address stays plain http
     #[arg(long, env = "SGSEND_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -175,7 +178,7 @@ impl CommonArguments {
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::new(self.storage()?);
         settings.limits = self.max_size;
-        settings.retain_audit = self.retain_audit;
+        settings.retention = self.retention()?;
         settings.client_address.proxies = TrustedProxies::new(self.trusted_proxy.clone());
         if let Some(header) = &self.forwarded_header {
             settings.client_address.header = header.clone();
@@ -203,6 +206,18 @@ impl CommonArguments {
             settings.tls = Some(TlsFiles { certificate, key });
         }
         Ok(settings)
+    }
+
+    /// Returns the retention of audit records.
+    ///
+    /// # Errors
+    /// Reads must not be kept longer than changes.
+    fn retention(&self) -> Result<Retention, Failure> {
+        if self.retain_reads.is_some_and(|reads| reads > self.retain_audit) {
+            let failure = Failure::usage("--retain-reads must not be longer than --retain-audit");
+            return Err(failure.hint("shorten --retain-reads, or lengthen --retain-audit"));
+        }
+        Ok(Retention::new(self.retain_audit, self.retain_reads))
     }
 
     /// Returns the file of the metrics key, if the flag names one.
@@ -273,7 +288,7 @@ mod tests {
         let settings = options.common.settings().unwrap_or_else(|_| panic!("the options are valid"));
         let defaults = Settings::new(settings.storage.clone());
         assert_eq!(settings.limits, defaults.limits);
-        assert_eq!(settings.retain_audit, defaults.retain_audit);
+        assert_eq!(settings.retention, defaults.retention);
         assert_eq!(settings.min_free, defaults.min_free);
         assert_eq!(settings.ip_mode, defaults.ip_mode);
         assert_eq!(settings.rate, defaults.rate);

@@ -1,6 +1,6 @@
 //! Integrity check of a store: reads all objects page by page and reports inconsistencies. Writes nothing.
 //!
-//! Keeps in memory one id per scheduled transfer, one quota summary per token, and the findings up to a limit.
+//! Keeps in memory up to two ids per scheduled transfer, one quota summary per token, and the findings up to a limit.
 
 mod payloads;
 mod quotas;
@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use crate::domain::audit::Record;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::stats::{DayStats, StatusSums};
-use crate::domain::store::{Prefix, ScheduleEntry, StorageKey, Store, StoreError, StoreHeader, from_json};
+use crate::domain::store::{
+    Prefix, ScheduleEntry, ScheduledWork, StorageKey, Store, StoreError, StoreHeader, from_json,
+};
 use crate::domain::token::Token;
 use crate::domain::transfers::IdempotencyRecord;
 use quotas::Account;
@@ -60,6 +62,7 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
         store,
         report: CheckReport::default(),
         scheduled: HashSet::new(),
+        scheduled_reads: HashSet::new(),
         tokens: BTreeMap::new(),
         sums: StatusSums::default(),
         bytes_stored: 0,
@@ -80,6 +83,8 @@ struct Check<'a> {
     store: &'a dyn Store,
     report: CheckReport,
     scheduled: HashSet<TransferId>,
+    /// Transfers with a schedule entry for their records of reads.
+    scheduled_reads: HashSet<TransferId>,
     tokens: BTreeMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,
@@ -175,7 +180,12 @@ impl<'a> Check<'a> {
             let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
             for key in &keys {
                 match ScheduleEntry::from_key(key) {
-                    Some(entry) => drop(self.scheduled.insert(entry.transfer_id)),
+                    Some(ScheduleEntry { work: ScheduledWork::Transfer, transfer_id, .. }) => {
+                        self.scheduled.insert(transfer_id);
+                    }
+                    Some(ScheduleEntry { work: ScheduledWork::Reads, transfer_id, .. }) => {
+                        self.scheduled_reads.insert(transfer_id);
+                    }
                     None => self.find("unreadable", key, "the key is not a valid schedule entry", "remove this object"),
                 }
             }

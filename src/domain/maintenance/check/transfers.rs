@@ -28,7 +28,12 @@ impl Check<'_> {
                     self.transfer(id).await?;
                 }
                 match key.as_str().split('/').nth(2) {
-                    Some("requests" | "actions" | "events") => {
+                    Some("requests" | "actions" | "events" | "reads") => {
+                        // Reported once per transfer.
+                        if key.read_record().is_some() && self.scheduled_reads.insert(id) {
+                            let advice = "no action needed: they are removed with the transfer";
+                            self.find("not_due", &key, "records of reads are missing from the schedule", advice);
+                        }
                         if let Some(record) = self.parse::<Record>(&key, &value) {
                             self.name_is(&key, &record.id().to_string());
                         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::domain::audit::RecordClass;
 use crate::domain::maintenance::check::check;
 use crate::domain::store::{Change, Condition};
 
@@ -51,7 +52,7 @@ async fn unreadable_objects_of_all_kinds_are_reported() {
     let transfer = fixture.completed_transfer(None).await;
     let id = transfer.transfer_id;
     let mut keys = vec![StorageKey::header(), StorageKey::token(transfer.token_id), StorageKey::transfer(id)];
-    let prefixes = RecordKind::ALL.map(|kind| StorageKey::transfer_records(id, kind));
+    let prefixes = RecordKind::ALL.map(|kind| StorageKey::transfer_records(id, RecordClass::Change, kind));
     for prefix in prefixes.into_iter().chain([StorageKey::all_idempotency_records(), StorageKey::all_stats()]) {
         keys.push(fixture.store.keys(&prefix, None, 1).await.unwrap().remove(0));
     }
@@ -95,6 +96,19 @@ async fn inconsistent_objects_are_reported() {
     let findings = fixture.findings().await;
     assert!(findings.contains(&("no_transfer", key_text)), "{findings:?}");
     assert!(findings.iter().any(|(code, _)| *code == "counters"), "{findings:?}");
+}
+
+#[tokio::test]
+async fn reads_without_a_schedule_entry_are_reported() {
+    let fixture = Fixture::used().await;
+    let id = fixture.completed_transfer(None).await.transfer_id;
+    fixture.store_reads(id, 3).await;
+    assert_eq!(fixture.findings().await, []);
+    let schedule = fixture.keys(&StorageKey::all_schedule_entries()).await;
+    let entries = schedule.into_iter().filter(|entry| entry.contains(".reads")).map(StorageKey::from_backend);
+    fixture.remove(entries.collect()).await;
+    let findings = fixture.findings().await;
+    assert!(matches!(findings[..], [("not_due", ref key)] if key.contains("/reads/")), "{findings:?}");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn put(store: &dyn Store, key: StorageKey, value: &'static str) {
 /// Creates a store with transfers in all states except expired, each with its own token.
 async fn used() -> Fixture {
     let fixture = Fixture::new();
-    open_header(&*fixture.store, RETAIN).await.unwrap();
+    open_header(&*fixture.store, Retention::default()).await.unwrap();
     let pending = fixture.create_transfer(None).await;
     fixture.send(&pending, b"ab").await.unwrap();
     fixture.completed_transfer(None).await;
@@ -144,7 +144,7 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
         }
         assert!(matches!(interrupted, Err(CopyError::To(StoreError::Unavailable(_)))), "{interrupted:?}");
         if !records(&*to).await.is_empty() {
-            let opened = open_header(&*to, RETAIN).await;
+            let opened = open_header(&*to, Retention::default()).await;
             assert!(matches!(&opened, Err(StoreError::IncompleteCopy { of }) if of == NAME), "{opened:?}");
             assert_eq!(check(&*to).await.unwrap().findings[0].code, "unfinished_copy");
         }
@@ -258,7 +258,7 @@ async fn changes_during_a_copy_are_detected() {
         });
         let result = copy(&from, &*to, NAME, &between).await;
         assert!(matches!(result, Err(CopyError::Differs { .. })), "{result:?}");
-        let opened = open_header(&*to, RETAIN).await;
+        let opened = open_header(&*to, Retention::default()).await;
         assert!(matches!(opened, Err(StoreError::IncompleteCopy { .. })), "{opened:?}");
         if StoreHeader::of(&from).await.unwrap().is_some() {
             copied(&from, &*to).await.unwrap();
@@ -295,7 +295,7 @@ async fn a_missing_payload_is_reported() {
 #[tokio::test]
 async fn thousands_of_records_are_copied_and_compared() {
     let fixture = Fixture::new();
-    open_header(&*fixture.store, RETAIN).await.unwrap();
+    open_header(&*fixture.store, Retention::default()).await.unwrap();
     let id = fixture.completed_transfer(None).await.transfer_id;
     let key = |n: u32| StorageKey::from_backend(format!("transfers/{id}/requests/{n:08}.json"));
     let service = |n: u32| StorageKey::from_backend(format!("service/2026-01-01/requests/{n:08}.json"));

@@ -7,15 +7,19 @@ mod full_store;
 mod lists;
 mod presigned;
 mod quota;
+mod read_retention;
 mod slow_store;
 mod sweep_order;
+
+use std::time::Duration;
 
 use futures_util::stream;
 
 use super::*;
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{
-    ActionName, AuditState, ChangeResult, EventKind, Record, RecordKind, RequestInfo, ServiceName, WriteMode,
+    ActionName, AuditSettings, AuditState, ChangeResult, EventKind, Record, RecordKind, RequestInfo, ServiceName,
+    WriteMode,
 };
 use crate::domain::clock::ManualClock;
 use crate::domain::crypto::proof::Grant;
@@ -27,6 +31,7 @@ use crate::domain::wire::{CreateToken, CreateTransfer};
 
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const RETAIN: Duration = Duration::from_hours(24 * 90);
+const RETAIN_READS: Duration = Duration::from_hours(24 * 30);
 
 /// Transfer service over a store, with a manual clock.
 struct Fixture {
@@ -54,11 +59,12 @@ impl Fixture {
 
     fn with_store_and_clock(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
-        let (audit, _) =
-            AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Immediate, MinFreeSpace::default());
+        let retention = Retention::new(RETAIN, Some(RETAIN_READS));
+        let audit = AuditSettings { mode: WriteMode::Immediate, min_free: MinFreeSpace::default(), retention };
+        let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), audit);
         let settings = TransferSettings {
             limits: Limits::default(),
-            retain_audit: RETAIN,
+            retention,
             ip_mode: IpMode::Hashed,
             bytes_fallback: true,
             min_free: MinFreeSpace::default(),
@@ -121,7 +127,8 @@ impl Fixture {
     }
 
     async fn events(&self, id: TransferId) -> Vec<EventKind> {
-        let page = self.transfers.list_records(id, RecordKind::Event, None, None).await.unwrap();
+        let transfer = self.transfers.find(&self.scope(ActionName::EventList), id).await.unwrap();
+        let page = self.transfers.list_records(&transfer, RecordKind::Event, None, None).await.unwrap();
         let kind = |record| match record {
             Record::Event(event) => event.kind,
             _ => panic!("a record under events/ is not an event"),

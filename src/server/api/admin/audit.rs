@@ -3,9 +3,8 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 
-use crate::domain::audit::Record;
 use crate::domain::id::{RecordId, TransferId};
-use crate::domain::wire::{Page, PageQuery};
+use crate::domain::wire::{PageQuery, RecordPage};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, AnyTransfer, Id, Params};
 use crate::server::api::paging::after;
@@ -15,15 +14,15 @@ use crate::server::state::AppState;
 #[utoipa::path(
     get, operation_id = "list_audit_records", path = "/audit/transfers/id/{transfer_id}/all", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
-    responses((status = 200, body = Page<Record>)),
+    responses((status = 200, body = RecordPage)),
     security(("admin_key" = []), ("admin_cookie" = []))
 )]
 pub(super) async fn all(
     State(app): State<AppState>,
-    Id(id): Id<TransferId>,
+    _: Id<TransferId>,
     _: Admin,
-    AnyTransfer(_): AnyTransfer,
+    AnyTransfer(transfer): AnyTransfer,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<Record>>, ApiError> {
-    Ok(JsonResponse(app.transfers.list_everything(id, after(&query)?, query.limit).await?))
+) -> Result<JsonResponse<RecordPage>, ApiError> {
+    Ok(JsonResponse(app.transfers.list_everything(&transfer, after(&query)?, query.limit).await?))
 }

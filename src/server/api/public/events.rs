@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::domain::audit::{Record, RecordKind};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::{RecordId, TransferId};
-use crate::domain::wire::{AddEvent, EventAdded, Page, PageQuery};
+use crate::domain::wire::{AddEvent, EventAdded, PageQuery, RecordPage};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Json, Params, Proofs, Scope, VisibleTransfer};
 use crate::server::api::paging::after;
@@ -42,14 +42,14 @@ pub(super) async fn add(
 #[utoipa::path(
     get, operation_id = "list_events", path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
-    responses((status = 200, body = Page<Record>)),
+    responses((status = 200, body = RecordPage)),
     security((), ("sender_token" = []))
 )]
 pub(super) async fn list_events(
     State(app): State<AppState>,
     viewed: VisibleTransfer,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<Record>>, ApiError> {
+) -> Result<JsonResponse<RecordPage>, ApiError> {
     list(&app, &viewed, RecordKind::Event, &query).await
 }
 
@@ -60,14 +60,14 @@ pub(super) async fn list_events(
 #[utoipa::path(
     get, operation_id = "list_actions", path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
-    responses((status = 200, body = Page<Record>)),
+    responses((status = 200, body = RecordPage)),
     security((), ("sender_token" = []))
 )]
 pub(super) async fn list_actions(
     State(app): State<AppState>,
     viewed: VisibleTransfer,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<Record>>, ApiError> {
+) -> Result<JsonResponse<RecordPage>, ApiError> {
     list(&app, &viewed, RecordKind::Action, &query).await
 }
 
@@ -76,9 +76,8 @@ async fn list(
     viewed: &VisibleTransfer,
     kind: RecordKind,
     query: &PageQuery,
-) -> Result<JsonResponse<Page<Record>>, ApiError> {
-    let id = viewed.transfer.transfer_id;
-    let mut page = app.transfers.list_records(id, kind, after(query)?, query.limit).await?;
+) -> Result<JsonResponse<RecordPage>, ApiError> {
+    let mut page = app.transfers.list_records(&viewed.transfer, kind, after(query)?, query.limit).await?;
     page.items.retain(|record| record.is_listed(viewed.by_sender));
     if !viewed.by_sender {
         page.items = page.items.into_iter().map(Record::without_client).collect();

@@ -20,6 +20,11 @@ export interface Page<Item> {
   next: string | null;
 }
 
+/** Page of a transfer's audit records. Those of reads before `reads_since` are removed. */
+export interface RecordPage extends Page<AuditRecord> {
+  reads_since?: number;
+}
+
 /** Data that the service stored about the client of a request. */
 export interface Transparency {
   stored?: Record<string, string>;

@@ -19,6 +19,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("--rate-limit", &["", "on", "50", "0/s", "50/m", "50/s:0"]),
     ("--allow-origin", &["", "*", "null", "app.example.org", "https://app.example.org/"]),
     ("--retain-audit", &["", "0s", "90", "for ever"]),
+    ("--retain-reads", &["", "0s", "30", "91d"]),
     ("--min-free", &["", "100%", "-5%", "some"]),
     ("--auth-name", &["", "x api key"]),
     ("--durability", &["", "some"]),

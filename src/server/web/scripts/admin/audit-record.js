@@ -139,7 +139,7 @@ export function summary(records) {
       ["State", state ? STATES[state] : "not known"],
       ["Created", timeOf("transfer_created")],
       ["Complete", timeOf("transfer_completed")],
-      ["Downloads counted", String(events.filter((event) => event.kind === "download_granted").length)],
+      ["Downloads recorded", String(events.filter((event) => event.kind === "download_granted").length)],
       ["Payload removed", timeOf("payload_removed")],
       ["Sender token", creator?.token_id ?? "–"],
     ],

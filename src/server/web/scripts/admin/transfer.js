@@ -8,8 +8,8 @@ import { confirmed } from "./confirm.js";
 import { fact } from "./overview.js";
 import { item, summary } from "./audit-record.js";
 
-/** @import { AuditRecord, Page } from "../wire.d.ts" */
-/** @typedef {{ id: string, records: AuditRecord[], next: string | null }} Transfer */
+/** @import { AuditRecord, RecordPage } from "../wire.d.ts" */
+/** @typedef {{ id: string, records: AuditRecord[], next: string | null, readsSince?: number }} Transfer */
 
 /** Records per request. */
 const PAGE = 1_000;
@@ -112,10 +112,11 @@ async function loadMore(transfer) {
   const until = transfer.records.length + READ_LIMIT;
   do {
     const after = transfer.next === null ? "" : `&after=${transfer.next}`;
-    /** @type {Page<AuditRecord>} */
+    /** @type {RecordPage} */
     const page = await callAsAdmin(`/audit/transfers/id/${transfer.id}/all?limit=${PAGE}${after}`);
     transfer.records.push(...page.items);
     transfer.next = page.next;
+    transfer.readsSince ??= page.reads_since;
   } while (transfer.next !== null && transfer.records.length < until);
   if (transfer !== shown) return;
   const { facts, isRemoved } = summary(transfer.records);
@@ -150,7 +151,10 @@ function listNext(transfer) {
   const listed = list.childElementCount;
   byId("more-records").hidden = listed === all.length && transfer.next === null;
   const part = listed === all.length ? "" : `The first ${listed} of `;
-  byId("records-count").textContent = `${part}${count(all.length, "record")}, oldest first.`;
+  const since = transfer.readsSince;
+  const gap =
+    since === undefined ? "" : ` Reads, rejected requests and unlimited downloads before ${time(since)} are removed.`;
+  byId("records-count").textContent = `${part}${count(all.length, "record")}, oldest first.${gap}`;
   return items[0];
 }
 
