@@ -9,6 +9,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::store::StoreError;
 
+/// Delay before a client should repeat a request for which the store had no connection.
+const STORE_BUSY: Duration = Duration::from_secs(1);
+
 /// Defines [`Error`] and [`ErrorCode`] from one list of variants with their data, code and text.
 macro_rules! errors {
     ($(
@@ -155,11 +158,11 @@ errors! {
         /// Delay before the client should retry.
         retry_after: Duration,
     } = "rate_limited", "too many requests";
-    /// All payload streams of this server are in use.
+    /// All payload streams of this server, or all its connections to the store, are in use.
     ServerBusy {
         /// Delay before the client should retry.
         retry_after: Duration,
-    } = "server_busy", "this server has as many uploads and downloads as it can";
+    } = "server_busy", "this server has as many requests in progress as it can";
     /// The token's quota is exceeded.
     QuotaExceeded {
         /// Name of the limit in a `tokens/create` request.
@@ -179,6 +182,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::StorageFull,
+            StoreError::Busy => Self::ServerBusy { retry_after: STORE_BUSY },
             StoreError::WriterBusy => Self::UploadInProgress,
             StoreError::OffsetMismatch { received_bytes } => Self::OffsetMismatch { received_bytes },
             StoreError::Corrupt { .. } | StoreError::Unusable(_) | StoreError::IncompleteCopy { .. } => {

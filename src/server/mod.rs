@@ -5,6 +5,7 @@
 mod admin_key;
 pub mod api;
 mod background;
+mod fd_limit;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -47,10 +48,10 @@ use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
 use crate::domain::store::{StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
+use fd_limit::{Possible, Uses};
 use metrics::Metrics;
 use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
-use net::fd_limit::Possible;
 use net::list_limit::list_limit;
 use net::listener::Listener;
 use net::payload_limit::payload_limit;
@@ -93,7 +94,7 @@ impl Server {
     /// # Errors
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let possible = Possible::in_this_process();
+        let possible = Possible::in_this_process(if settings.storage.is_remote() { Uses::Bucket } else { Uses::Files });
         let tls = settings.tls.as_ref().map(net::tls::acceptor).transpose()?;
         let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let header =

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// No free space is left; the write was not applied.
     #[error("no free space left")]
     Full,
+    /// Too many requests to the backend are in progress; this one was not sent.
+    #[error("too many requests to the storage at once")]
+    Busy,
     /// Another writer has opened this payload.
     #[error("another writer has opened this payload")]
     WriterBusy,

@@ -25,9 +25,9 @@ pub struct Route {
 }
 
 /// Error codes of every audited route.
-const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, StorageFull];
+const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, ServerBusy, StorageFull];
 /// Error codes of every route without audit records.
-const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable];
+const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, ServerBusy];
 
 /// Errors of a service that is not ready, with status 503.
 const NOT_READY: &[ErrorCode] = &[StorageFull];
@@ -85,7 +85,7 @@ const fn unrecorded(service: ServiceName, template: &'static str, codes: &'stati
 
 const DOWNLOAD_BYTES: &str = "/transfers/id/{transfer_id}/payload/download-bytes";
 const DOWNLOAD_CODES: &[&[ErrorCode]] =
-    &[ANY_TRANSFER, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode, ServerBusy]];
+    &[ANY_TRANSFER, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode]];
 
 /// All routes of both services.
 pub const ROUTES: &[Route] = &[
@@ -103,12 +103,7 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
         ActionName::PayloadUpload,
-        &[
-            OWN_TRANSFER,
-            BODY,
-            UPLOAD_ENDED,
-            &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode, ServerBusy],
-        ],
+        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
     ),
     public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWN_TRANSFER]),
     public(

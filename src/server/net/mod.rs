@@ -3,7 +3,6 @@
 pub(super) mod client_address;
 pub(super) mod connection_info;
 pub(super) mod connection_limit;
-pub(super) mod fd_limit;
 pub(super) mod http2_watchdog;
 pub(super) mod in_flight;
 pub(super) mod list_limit;

@@ -11,6 +11,7 @@ mod content;
 mod eventually;
 #[path = "../../support/faulty_bucket.rs"]
 mod faulty_bucket;
+mod held_bucket;
 #[path = "../../support/home.rs"]
 mod home;
 #[path = "../../support/in_process_server.rs"]
@@ -39,6 +40,7 @@ pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::{content, overwrite};
 pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};
+pub(crate) use held_bucket::HeldBucket;
 pub(crate) use home::{FinishedCommand, Home, any_storage};
 pub(crate) use in_process_server::{START, Service, Started};
 pub(crate) use not_run::not_run;

@@ -14,8 +14,10 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 
 use super::error::{PutError, is_missing_bucket, request_error, status};
+use super::http_client;
 use super::object_format::{CONTENT_LENGTH, StoredObject};
 use crate::domain::store::{StorageKey, StoreError};
+use crate::server::fd_limit::{Possible, Uses};
 use crate::server::store::S3Location;
 
 /// Region if neither the URL nor the environment names a region: the default of S3-compatible servers.
@@ -84,6 +86,7 @@ impl Bucket {
             .force_path_style(location.path_style)
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts)
+            .http_client(http_client::limited(Possible::in_this_process(Uses::Bucket).store_connections))
             // Checksums are not needed: payloads are authenticated and records are JSON, so both reveal damage
             // themselves.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::http_client::TooManyRequests;
 use crate::domain::store::StoreError;
 
 /// Error of a write.
@@ -53,6 +54,11 @@ fn is_quota_code(code: &str) -> bool {
         || (names(&["quota", "storagelimit", "storagecap"]) && names(&["exceed", "reached"]))
 }
 
+/// Returns whether a request was not sent, since too many others are in progress.
+fn is_busy(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<TooManyRequests>)
+}
+
 /// Converts an SDK error that says nothing about an object into a store error.
 pub(super) fn request_error<E>(error: SdkError<E>) -> StoreError
 where
@@ -69,6 +75,7 @@ where
                 message: text(error.message()),
             })
         }
+        None if is_busy(&error) => StoreError::Busy,
         None => StoreError::unavailable(S3Error::NoResponse(error.into_source().unwrap_or_else(Into::into))),
     }
 }

@@ -10,6 +10,7 @@ mod bucket;
 mod counters;
 mod diagnose;
 mod error;
+mod http_client;
 mod lease;
 mod leased_upload;
 #[cfg(test)]

@@ -150,7 +150,7 @@ impl S3Store {
             match self.bucket().put(&change.key, body.clone(), Some(change.value.len()), &condition).await {
                 Ok(etag) => return Ok(ObjectVersion { etag, log: Some(log.clone()) }),
                 Err(PutError::ConditionFailed) => {}
-                Err(PutError::UnknownOutcome(StoreError::Full)) => return Err(StoreError::Full),
+                Err(PutError::UnknownOutcome(error @ (StoreError::Full | StoreError::Busy))) => return Err(error),
                 Err(PutError::UnknownOutcome(error)) => last_error = Some(error),
             }
             match self.outcome_of(&change.key, before, id, log.seq).await {
@@ -170,6 +170,7 @@ impl S3Store {
                     return Err(StoreError::unavailable(text));
                 }
                 Ok(WriteOutcome::NotApplied) => {}
+                Err(StoreError::Busy) => return Err(StoreError::Busy),
                 Err(error) => last_error = Some(error),
             }
             if backoff.is_over() {
@@ -240,7 +241,7 @@ impl S3Store {
             match self.bucket().put(key, value.clone(), None, condition).await {
                 Ok(_) | Err(PutError::ConditionFailed) => return Ok(()),
                 Err(PutError::UnknownOutcome(error)) => {
-                    if matches!(error, StoreError::Full) || backoff.is_over() {
+                    if matches!(error, StoreError::Full | StoreError::Busy) || backoff.is_over() {
                         return Err(error);
                     }
                 }
