@@ -29,7 +29,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for establishing a connection: at most half of `--timeout`, and at least a twelfth of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// UserSettings, API clients and terminal access of a command.
+/// Settings, API clients and terminal access of a command.
 pub(super) struct Context {
     pub printer: Printer,
     pub environment: Environment,

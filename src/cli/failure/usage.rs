@@ -13,7 +13,7 @@ use crate::cli::output::printer::Printer;
 use crate::cli::output::style::ColorChoice;
 use crate::cli::signals;
 
-/// NextStep step after a command line that was not parsed.
+/// Next step after a command line that was not parsed.
 pub(crate) enum NextStep {
     /// The process ends.
     Exit(Exit),

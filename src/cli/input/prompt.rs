@@ -228,7 +228,7 @@ impl Echo {
     }
 }
 
-/// UserSettings of the terminal before a hidden prompt, restored on drop. A signal can end the prompt's reader.
+/// Settings of the terminal before a hidden prompt, restored on drop. A signal can end the prompt's reader.
 struct SavedEcho(Option<(File, rustix::termios::Termios)>);
 
 impl SavedEcho {

@@ -1,4 +1,4 @@
-//! Reads responses up to a size limit, and parses them as JSON or as an [`ResponseError`].
+//! Reads responses up to a size limit, and parses them as JSON or as a [`ResponseError`].
 
 use std::time::Duration;
 

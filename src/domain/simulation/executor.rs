@@ -26,7 +26,7 @@ impl Wake for Woken {
 
 struct Task {
     number: u64,
-    /// SimulatedServer whose crash ends the task; `None` for a client.
+    /// Server whose crash ends the task; `None` for a client.
     server: Option<usize>,
     weight: u64,
     woken: Arc<Woken>,

@@ -16,9 +16,9 @@ pub(super) struct TransferModel {
     pub(super) deletion_started: bool,
     /// Whether a server has acknowledged the deletion.
     pub(super) deletion_acknowledged: bool,
-    /// TaskStep at which a server first acknowledged the last byte of the payload.
+    /// Step at which a server first acknowledged the last byte of the payload.
     pub(super) upload_acknowledged: Option<u64>,
-    /// TaskStep at which a server first acknowledged the completion.
+    /// Step at which a server first acknowledged the completion.
     pub(super) completion_acknowledged: Option<u64>,
     /// Deadline at the creation; a later deadline is earlier only by differences of clocks.
     pub(super) first_deadline: Timestamp,

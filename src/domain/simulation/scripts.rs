@@ -19,7 +19,7 @@ use crate::domain::wire::{CreateToken, CreateTransfer, UploadInstruction};
 /// Number of tries of a request.
 pub(super) const TRIES: usize = 3;
 
-/// FaultCounts an upload request in progress; a drop before its end stands for a crash.
+/// Counts an upload request in progress; a drop before its end stands for a crash.
 struct UploadGuard {
     world: std::sync::Arc<World>,
     id: TransferId,

@@ -23,7 +23,7 @@ pub(super) const RETAIN: Duration = Duration::from_hours(24 * 90);
 /// Retention of audit records of reads.
 pub(super) const RETAIN_READS: Duration = Duration::from_hours(24 * 30);
 
-/// SimulatedServer process of a schedule.
+/// Server process of a schedule.
 pub(super) struct SimulatedServer {
     pub(super) number: usize,
     pub(super) transfers: Transfers,

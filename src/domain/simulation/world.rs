@@ -56,7 +56,7 @@ impl FaultCounts {
     }
 }
 
-/// InjectedFault of one store operation.
+/// Fault of one store operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InjectedFault {
     None,

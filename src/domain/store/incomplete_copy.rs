@@ -12,7 +12,7 @@ pub(crate) struct IncompleteCopyMarker {
     unfinished_copy: CopySource,
 }
 
-/// CopySource of the copy, and the run writing the copy.
+/// Source of the copy, and the run writing the copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct CopySource {
     /// Name of the storage being copied.

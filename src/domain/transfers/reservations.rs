@@ -57,7 +57,7 @@ type FirstSights = HashMap<(QuotaEntry, Timestamp), Duration>;
 
 impl SeenEntries {
     /// Returns the abandoned entries of a quota, and notes all its entries.
-    fn abandoned(&self, token: &Token, quota: &Quota, now: Timestamp, elapsed: Duration) -> HashSet<QuotaEntry> {
+    fn abandoned(&self, token: &Token, quota: &Quota, now: Timestamp, elapsed: Duration) -> Vec<QuotaEntry> {
         let mut all = self.0.lock().expect("the lock is never poisoned");
         let before = all.remove(&token.token_id).unwrap_or_default();
         let first_seen = |entry: &(QuotaEntry, Timestamp)| before.get(entry).copied().unwrap_or(elapsed);
@@ -73,8 +73,8 @@ impl SeenEntries {
 
 impl Transfers {
     /// Returns the entries of a token's quota whose process has ended before it finished their steps.
-    pub(super) fn abandoned_entries(&self, token: &Token) -> HashSet<QuotaEntry> {
-        let Some(quota) = &token.quota else { return HashSet::new() };
+    pub(super) fn abandoned_entries(&self, token: &Token) -> Vec<QuotaEntry> {
+        let Some(quota) = &token.quota else { return Vec::new() };
         self.0.seen_entries.abandoned(token, quota, self.now(), self.0.clock.elapsed())
     }
 

@@ -20,7 +20,7 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// Grants kept in memory only.
 pub(super) struct UnstoredGrants(Mutex<NetworkTable<GrantKey, GrantRecord>>);
 
-/// GrantKey of a grant. Only the table's eviction depends on the network: another network may use the grant too.
+/// Key of a grant. Only the table's eviction depends on the network: another network may use the grant too.
 #[derive(Clone, Copy, Debug)]
 struct GrantKey {
     transfer_id: TransferId,

@@ -1,4 +1,4 @@
-//! UserSettings: merges flags, environment, profile and defaults, and binds each secret to its server.
+//! Settings: merges flags, environment, profile and defaults, and binds each secret to its server.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ struct Layer {
     ca_file: Option<PathBuf>,
 }
 
-/// UserSettings of all sources, highest precedence first.
+/// Settings of all sources, highest precedence first.
 pub(crate) struct UserSettings {
     flags: Layer,
     environment: Layer,

@@ -25,7 +25,7 @@ const PUBLIC: &str = "make the bucket private and block public access, or use a 
 /// Hint for a server whose presigned URLs do not work.
 const BROKEN: &str = "check region, endpoint, path style and any proxy in front of the S3 server";
 
-/// PresignedResponse to a request without credentials.
+/// Response to a request without credentials.
 pub(super) struct PresignedResponse {
     pub(super) status: u16,
     pub(super) date: Option<String>,
