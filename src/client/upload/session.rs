@@ -9,7 +9,7 @@ use super::driver::AlreadyReceived;
 use super::error::UnsavedState;
 use super::journal::Journal;
 use super::segments::Segments;
-use super::state::UploadState;
+use super::state::{UploadState, state_directory};
 use super::unfinished::{Resumed, UnfinishedUpload};
 use super::{StateFileLocation, Upload, UploadError, clean_up};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
@@ -21,9 +21,6 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
-
-/// Maximum encrypted size, in bytes, of an upload whose tags are kept in memory only.
-const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Upload session: a transfer that is ready to receive its payload.
 pub(super) struct Session {
@@ -186,16 +183,6 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
     }
 }
 
-/// Returns the directory of the state file, and the command's digest, for an upload of `sealed` bytes.
-fn state_directory(sealed: u64, location: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UnsavedState> {
-    match location {
-        _ if sealed <= IN_MEMORY_BYTES => Ok(None),
-        StateFileLocation::Disabled => Ok(None),
-        StateFileLocation::NoStateDirectory => Err(UnsavedState::NoDirectory),
-        StateFileLocation::Directory { uploads, command } => Ok(Some((uploads, command))),
-    }
-}
-
 /// Generates the key and prepares the segments. Blocks, because a passphrase goes through a slow key derivation.
 fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments, StateFileLocation), UploadError> {
     let link_key = match upload.passphrase {
@@ -205,22 +192,4 @@ fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments, StateFileL
     let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
     let segments = Segments::new(upload.source, &upload.metadata, &key)?;
     Ok((link_key, key, segments, upload.state))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_uploads_need_no_directory() {
-        let directory = || StateFileLocation::Directory { uploads: PathBuf::from("/state"), command: Sha256::of(b"") };
-        assert!(matches!(state_directory(IN_MEMORY_BYTES, StateFileLocation::NoStateDirectory), Ok(None)));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES, directory()), Ok(None)));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, directory()), Ok(Some(_))));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Disabled), Ok(None)));
-        assert!(matches!(
-            state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::NoStateDirectory),
-            Err(UnsavedState::NoDirectory)
-        ));
-    }
 }

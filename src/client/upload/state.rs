@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,7 +14,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::StateFileLocation;
 use super::driver::address_of;
+use super::error::UnsavedState;
 use super::segments::Segments;
 use crate::client::pack::Plan;
 use crate::client::state_files::MAX_AGE;
@@ -32,6 +34,9 @@ const VERSION: u8 = 3;
 const HEAD_BYTES: usize = 128;
 /// Time between the expiry of a transfer and the removal of its state. The server's clock may be slow.
 const EXPIRY_GRACE: Duration = Duration::from_hours(1);
+
+/// Maximum encrypted size, in bytes, of an upload whose tags are kept in memory only.
+const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Line in front of the tags. Has no `Debug` output, since it contains the link key.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -157,9 +162,21 @@ fn check_version(state: UploadState) -> io::Result<UploadState> {
     if state.v == VERSION { Ok(state) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
+/// Returns the directory of the state file, and the command's digest, for an upload of `sealed` bytes.
+pub(super) fn state_directory(
+    sealed: u64,
+    location: StateFileLocation,
+) -> Result<Option<(PathBuf, Sha256)>, UnsavedState> {
+    match location {
+        _ if sealed <= IN_MEMORY_BYTES => Ok(None),
+        StateFileLocation::Disabled => Ok(None),
+        StateFileLocation::NoStateDirectory => Err(UnsavedState::NoDirectory),
+        StateFileLocation::Directory { uploads, command } => Ok(Some((uploads, command))),
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
-    use std::path::PathBuf;
     use std::time::SystemTime;
 
     use super::*;
@@ -252,5 +269,18 @@ pub(super) mod tests {
         let mut other = serde_json::to_value(state()).unwrap();
         other["v"] = 1.into();
         assert!(UploadState::parse(format!("{other}\n").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn small_uploads_need_no_directory() {
+        let directory = || StateFileLocation::Directory { uploads: PathBuf::from("/state"), command: Sha256::of(b"") };
+        assert!(matches!(state_directory(IN_MEMORY_BYTES, StateFileLocation::NoStateDirectory), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES, directory()), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, directory()), Ok(Some(_))));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Disabled), Ok(None)));
+        assert!(matches!(
+            state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::NoStateDirectory),
+            Err(UnsavedState::NoDirectory)
+        ));
     }
 }

@@ -84,7 +84,7 @@ impl Clients {
         proof.digest()
     }
 
-    /// Chooses the access proof of a request for a transfer: usually the right one, if the transfer requires any.
+    /// Chooses the access proof of a request: usually the right one, if the transfer requires any.
     pub(super) fn choose_proof(&self, id: TransferId) -> (Presented, Option<AccessProof>) {
         let digest = self.world.state().model.transfers.get(&id).and_then(|model| model.last.access_sha256);
         let Some(digest) = digest else { return (Presented::Unneeded, None) };

@@ -113,7 +113,7 @@ impl State {
         });
     }
 
-    /// Checks that a request that succeeds has presented the right proof, or a grant issued for the right proof.
+    /// Checks that a successful request has presented the right proof, or a grant issued for it.
     pub(super) fn check_authorised(&mut self, subject: &Subject) {
         let grant = subject.transfer.zip(subject.grant);
         let is_authorised =
