@@ -1,11 +1,13 @@
-//! Background jobs of a server: downloads and counters are written, expired transfers are swept.
+//! Background jobs of a server: writing counts, sweeping expired transfers, and reloading the TLS certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::net::tls::Tls;
 use super::state::App;
 use crate::domain::clock::ClockState;
 use crate::domain::crypto::random;
@@ -20,9 +22,18 @@ const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
 /// Interval between sweeps for expired transfers and other due clean-up.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Starts all jobs, which run until `stop`.
-pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
+/// Interval between two looks at the files of the TLS certificate.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Starts all jobs, which run until `stop`. `reload` asks for the files of the certificate at once.
+pub(super) fn start(
+    app: &Arc<App>,
+    tls: Option<Arc<Tls>>,
+    reload: Arc<Notify>,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
+    jobs.spawn(reload_certificate(app.clone(), tls, reload, stop.clone()));
     jobs.spawn(write_counts_periodically(app.transfers.clone(), stop.clone()));
     jobs.spawn(flush_periodically(app.store.clone(), stop.clone()));
     jobs.spawn(sweep_periodically(app.clone(), stop.clone()));
@@ -91,6 +102,56 @@ async fn sweep_periodically(app: Arc<App>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = sweeping => {}
+    }
+}
+
+/// Reloads the certificate when its files change, or when `reload` asks for it, until `stop`.
+async fn reload_certificate(app: Arc<App>, tls: Option<Arc<Tls>>, reload: Arc<Notify>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(CERTIFICATE_INTERVAL);
+    let (mut failure, mut warned_on) = (None, None);
+    loop {
+        let requested = tokio::select! {
+            () = stop.cancelled() => return,
+            () = reload.notified() => true,
+            _ = ticks.tick() => false,
+        };
+        let Some(tls) = tls.clone() else {
+            if requested {
+                tracing::info!("nothing to reload: this service has no TLS certificate");
+            }
+            continue;
+        };
+        if requested {
+            tls.expect_change();
+        }
+        let validity = || tls.validity();
+        let checked = tokio::task::spawn_blocking({
+            let tls = tls.clone();
+            move || tls.reload_if_changed()
+        });
+        match checked.await.expect("loading a certificate never panics") {
+            Ok(true) => {
+                let ends_at = validity().map(|validity| validity.ends_at.utc());
+                tracing::info!(expires = ends_at, "loaded the TLS certificate again");
+                (failure, warned_on) = (None, None);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                // Each failure is reported once, since the files are tried again every few seconds.
+                let text = chain(&error);
+                if requested || failure.as_ref() != Some(&text) {
+                    tracing::error!(error = %text, "cannot load the TLS certificate again, the last one stays in use");
+                }
+                failure = Some(text);
+            }
+        }
+        let Some(validity) = validity() else { continue };
+        app.metrics.set_certificate_expiry(validity.ends_at);
+        let today = app.now().day();
+        if validity.is_ending(app.now()) && warned_on.as_ref() != Some(&today) {
+            tracing::warn!(expires = %validity.ends_at.utc(), "the TLS certificate expires soon or has expired: renew it");
+            warned_on = Some(today);
+        }
     }
 }
 

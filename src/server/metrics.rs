@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::domain::audit::ServiceName;
 use crate::domain::limits::free_space::FreeSpaceLevel;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::StorageSpace;
 
 /// The metrics since the start of the process.
@@ -24,6 +25,7 @@ pub(super) struct Metrics {
     sent: Family<ServiceLabels, Counter>,
     storage: StorageGauges,
     clock_jumped: Gauge,
+    certificate_expiry: Family<NoLabels, Gauge>,
 }
 
 /// Label set without labels: such a gauge is absent until it is set.
@@ -86,7 +88,15 @@ impl Default for Metrics {
         let clock_jumped = Gauge::default();
         let help = "1 while clean-up waits since the clock has jumped, else 0";
         registry.register("clock_jumped", help, clock_jumped.clone());
-        Self { registry, requests, durations, received, sent, storage, clock_jumped }
+        let certificate_expiry = Family::<NoLabels, Gauge>::default();
+        let help = "Expiry time of the TLS certificate, since 1970 (UTC)";
+        registry.register_with_unit(
+            "tls_certificate_expiry_timestamp",
+            help,
+            Unit::Seconds,
+            Family::clone(&certificate_expiry),
+        );
+        Self { registry, requests, durations, received, sent, storage, clock_jumped, certificate_expiry }
     }
 }
 
@@ -107,6 +117,11 @@ impl Metrics {
     /// Sets the gauge of the clock.
     pub(super) fn set_clock_jumped(&self, jumped: bool) {
         self.clock_jumped.set(i64::from(jumped));
+    }
+
+    /// Sets the gauge of the TLS certificate, which services without TLS do not have.
+    pub(super) fn set_certificate_expiry(&self, at: Timestamp) {
+        self.certificate_expiry.get_or_create(&[]).set(i64::try_from(at.as_millis() / 1_000).unwrap_or(i64::MAX));
     }
 
     /// Sets the gauges of the store's free space.

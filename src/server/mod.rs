@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,7 @@ use net::listener::Listener;
 use net::payload_limit::payload_limit;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
+use net::tls::Tls;
 use state::{App, AppState};
 
 /// Timeout for writing the last audit records at shutdown.
@@ -84,7 +86,8 @@ pub struct Server {
     app: Arc<App>,
     flusher: Flusher,
     settings: Settings,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
+    reload: Arc<Notify>,
     possible: Possible,
 }
 
@@ -95,7 +98,7 @@ impl Server {
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let possible = Possible::in_this_process(if settings.storage.is_remote() { Uses::Bucket } else { Uses::Files });
-        let tls = settings.tls.as_ref().map(net::tls::acceptor).transpose()?;
+        let tls = settings.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
         let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let header =
             open_header(&*store, settings.retention).await.map_err(|error| StartError::Storage(error.into()))?;
@@ -142,7 +145,15 @@ impl Server {
             payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
             list_limit: list_limit(),
         };
-        Ok(Self { app: Arc::new(app), flusher, settings, tls, possible })
+        Ok(Self { app: Arc::new(app), flusher, settings, tls, reload: Arc::default(), possible })
+    }
+
+    /// Sets the notification at which the server loads the files of its TLS certificate again.
+    ///
+    /// Changed files are also noticed without it, within seconds.
+    #[must_use]
+    pub fn reload_on(self, reload: Arc<Notify>) -> Self {
+        Self { reload, ..self }
     }
 
     /// Serves each service on its listener until `stop`.
@@ -174,11 +185,12 @@ impl Server {
             let connection_limit =
                 ConnectionLimit::new(AppState(self.app.clone()), timeouts.max_connections, limiter.is_some());
             let router = router::router(&self.app, service, &self.settings, limiter);
-            let tls = self.tls.clone().filter(|_| self.settings.is_encrypted(service, address));
+            let tls = self.tls.as_ref().filter(|_| self.settings.is_encrypted(service, address));
+            let tls = tls.map(|tls| tls.acceptor());
             let listener = Listener { socket, router, tls, timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
         }
-        let mut background = background::start(&self.app, &stop);
+        let mut background = background::start(&self.app, self.tls.clone(), self.reload.clone(), &stop);
         while listening.join_next().await.is_some() {}
         while background.join_next().await.is_some() {}
         self.shut_down().await;

@@ -178,6 +178,20 @@ impl ServerProcess {
         self.process.0.id()
     }
 
+    /// Sends a signal, such as `HUP`.
+    #[allow(dead_code, reason = "not every test binary sends signals")]
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the server has ended before");
+    }
+
+    /// Waits for the exit; returns the exit status and the log.
+    #[allow(dead_code, reason = "not every test binary waits for a failure")]
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
+        let status = self.process.0.wait().expect("the status of a child");
+        (status.code(), self.log.join().unwrap())
+    }
+
     /// Kills the server with SIGKILL; returns its log.
     pub(crate) fn kill(self) -> String {
         self.process.kill();

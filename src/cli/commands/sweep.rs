@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use super::serve::{log, start_failure};
+use super::serve::log::{self, LogFormat};
+use super::serve::start_failure;
 use super::store::location::{check_holds_store, storage};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -42,7 +43,7 @@ struct Output {
 
 /// Runs `sgsend sweep`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    log::start(&context.printer)?;
+    log::start(LogFormat::Text, &context.printer)?;
     let storage = arguments.s3.apply(arguments.storage)?;
     if !storage.is_persistent() {
         let failure = Failure::usage("a memory: storage exists in one process only, which cleans up itself");

@@ -9,10 +9,14 @@ use crate::server::StorageLocation;
 /// Options of an S3 storage.
 #[derive(Args)]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
+#[expect(clippy::struct_field_names, reason = "the fields have the names of the flags")]
 pub(crate) struct S3Options {
     /// S3 endpoint, if not AWS; short for s3://…?endpoint=URL
     #[arg(long, env = "SGSEND_S3_ENDPOINT", value_name = "URL")]
     s3_endpoint: Option<Url>,
+    /// S3 endpoint in presigned URLs, if clients reach S3 at another address; short for s3://…?public_endpoint=URL
+    #[arg(long, env = "SGSEND_S3_PUBLIC_ENDPOINT", value_name = "URL")]
+    s3_public_endpoint: Option<Url>,
     /// Put the bucket name into the URL path instead of the host name; short for s3://…?path_style=1
     #[arg(long, env = "SGSEND_S3_PATH_STYLE")]
     s3_path_style: bool,
@@ -28,6 +32,7 @@ impl S3Options {
             }
             StorageLocation::S3(mut location) => {
                 location.endpoint = self.s3_endpoint.clone().or(location.endpoint);
+                location.public_endpoint = self.s3_public_endpoint.clone().or(location.public_endpoint);
                 location.path_style |= self.s3_path_style;
                 Ok(StorageLocation::S3(location))
             }
@@ -37,10 +42,10 @@ impl S3Options {
 
     /// Rejects these options for a storage that is not S3.
     pub(crate) fn check_unused(&self) -> Result<(), Failure> {
-        if self.s3_endpoint.is_none() && !self.s3_path_style {
+        if self.s3_endpoint.is_none() && self.s3_public_endpoint.is_none() && !self.s3_path_style {
             return Ok(());
         }
-        let failure = Failure::usage("--s3-endpoint and --s3-path-style require an S3 storage");
+        let failure = Failure::usage("--s3-endpoint, --s3-public-endpoint and --s3-path-style require an S3 storage");
         Err(failure.hint("use --storage s3://BUCKET/PREFIX, or omit these flags"))
     }
 }
@@ -51,8 +56,10 @@ mod tests {
 
     #[test]
     fn builds_without_s3_reject_s3_storages() {
-        let applied =
-            |storage: &str| S3Options { s3_endpoint: None, s3_path_style: false }.apply(storage.parse().unwrap());
+        let applied = |storage: &str| {
+            S3Options { s3_endpoint: None, s3_public_endpoint: None, s3_path_style: false }
+                .apply(storage.parse().unwrap())
+        };
         assert!(applied("file:/srv/sgsend").is_ok());
         let message = applied("s3://bucket").err().map(|failure| failure.message);
         assert_eq!(message.is_none(), cfg!(feature = "s3"));

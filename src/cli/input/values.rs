@@ -1,6 +1,6 @@
 //! Parsers of option values: durations, sizes, numbers and addresses.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -36,9 +36,22 @@ pub(crate) fn positive_number<N: FromStr + Default + PartialEq>(text: &str) -> R
     }
 }
 
-/// Parses an address to listen on.
+/// Parses an address to listen on: an IP address or `localhost` with a port, or only `:PORT` for all addresses.
+///
+/// `:PORT` is the IPv6 address `::`, at which systems also accept IPv4.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "expected an IP address of this machine and a port, such as 127.0.0.1:8080".to_owned())
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let named = match host {
+        "" => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        _ => None,
+    };
+    let digits = Some(port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let named = named.zip(digits.and_then(|port| port.parse().ok())).map(SocketAddr::from);
+    named.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "expected an IP address of this machine and a port, such as 127.0.0.1:8080, or :8080 for all addresses"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -63,7 +76,33 @@ mod tests {
             assert!(!message.contains("digit") && !message.contains(".."), "{message}");
         }
         assert!(listen_address("127.0.0.1:0").is_ok());
-        assert!(listen_address("8080").unwrap_err().contains("127.0.0.1:8080"));
+    }
+
+    #[test]
+    fn listen_addresses_name_an_interface_or_all_of_them() {
+        for (text, address) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("localhost:8080", "127.0.0.1:8080"),
+            (":8080", "[::]:8080"),
+            ("[::1]:443", "[::1]:443"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+        ] {
+            assert_eq!(listen_address(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for bad in [
+            "",
+            ":",
+            "8080",
+            "localhost",
+            "localhost:",
+            "localhost:http",
+            ":+80",
+            ":65536",
+            "example.org:80",
+            "::1:80:",
+        ] {
+            assert!(listen_address(bad).unwrap_err().contains("127.0.0.1:8080"), "{bad}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Printer {
     color: bool,
     progress: ProgressStyle,
     screen: Screen,
+    /// Whether notes and warnings are written to the log, which has a format of its own.
+    logs: bool,
 }
 
 #[expect(clippy::unused_self, reason = "output requires a printer, even where no option of it applies")]
@@ -46,7 +48,13 @@ impl Printer {
                 io::stderr().is_terminal() && !is_set("NO_COLOR") && !dumb
             }
         };
-        Self { json, quiet: false, verbose: false, color, progress: ProgressStyle::Auto, screen: Screen::default() }
+        let (progress, screen) = (ProgressStyle::Auto, Screen::default());
+        Self { json, quiet: false, verbose: false, color, progress, screen, logs: false }
+    }
+
+    /// Returns a printer that writes notes and warnings to the log.
+    pub(crate) fn to_log(&self) -> Self {
+        Self { logs: true, ..self.clone() }
     }
 
     /// Returns whether results are printed as JSON.
@@ -135,7 +143,9 @@ impl Printer {
 
     /// Prints lines to stderr, unless quiet.
     pub fn note(&self, lines: &str) {
-        if !self.quiet {
+        if self.logs {
+            tracing::info!("{lines}");
+        } else if !self.quiet {
             self.to_stderr(&escape::lines(lines));
         }
     }
@@ -162,7 +172,9 @@ impl Printer {
 
     /// Prints a warning to stderr, unless quiet.
     pub fn warning(&self, text: &str) {
-        if !self.quiet {
+        if self.logs {
+            tracing::warn!("{text}");
+        } else if !self.quiet {
             self.to_stderr(&format!("{} {}", self.coloured("warning:", "33;1"), escape::one_line(text)));
         }
     }

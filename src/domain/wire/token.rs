@@ -20,11 +20,11 @@ pub struct CreateToken {
     pub expires_in_s: Option<u64>,
     /// Maximum number of transfers created during the token's lifetime; absent means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_transfers: Option<u64>,
     /// Maximum total encrypted size of the token's stored transfers, in bytes; absent means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_total_bytes: Option<u64>,
 }
 

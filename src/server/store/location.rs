@@ -18,6 +18,7 @@ use crate::domain::store::Store;
 
 /// The kind and location of a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a process has few locations")]
 pub enum StorageLocation {
     /// In the memory of this process; lost when the process ends.
     Memory,

@@ -1,4 +1,4 @@
-//! Storage URLs of S3 buckets: `s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME`.
+//! Storage URLs of S3 buckets: `s3://BUCKET/PREFIX?endpoint=URL&public_endpoint=URL&path_style=1&region=NAME&flow=bytes`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,10 @@ pub struct S3Location {
     pub prefix: String,
     /// Endpoint of an S3-compatible server; `None` for AWS.
     pub endpoint: Option<Url>,
+    /// Endpoint that clients use, if they reach the server at another address than this service.
+    pub public_endpoint: Option<Url>,
+    /// Whether all payloads pass through the service, because clients cannot reach the server.
+    pub bytes_only: bool,
     /// Whether URLs have the bucket name in their path (path-style addressing) instead of their host.
     pub path_style: bool,
     /// Region; `None` for the region of the environment or the AWS profile.
@@ -27,11 +31,16 @@ pub enum InvalidS3Location {
     #[error("the URL of an S3 store has the form s3://BUCKET or s3://BUCKET/PREFIX")]
     Form,
     /// The query has an unknown option.
-    #[error("unknown option {0} in the URL of an S3 store: the options are endpoint, path_style and region")]
+    #[error(
+        "unknown option {0} in the URL of an S3 store: the options are endpoint, public_endpoint, path_style, region and flow"
+    )]
     Option(String),
-    /// The endpoint is not an HTTP or HTTPS URL.
-    #[error("endpoint must be an http or https URL")]
+    /// An endpoint is not an HTTP or HTTPS URL.
+    #[error("an endpoint must be an http or https URL")]
     Endpoint,
+    /// `flow` has another value than `bytes`.
+    #[error("flow must be bytes: without this option, clients use presigned URLs")]
+    Flow,
     /// `path_style` is not a boolean.
     #[error("path_style must be 1 or 0")]
     PathStyle,
@@ -55,10 +64,21 @@ impl FromStr for S3Location {
         if prefix.contains('%') || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
             return Err(InvalidS3Location::Form);
         }
-        let mut location = Self { bucket: bucket.to_owned(), prefix, endpoint: None, path_style: false, region: None };
+        let mut location = Self {
+            bucket: bucket.to_owned(),
+            prefix,
+            endpoint: None,
+            public_endpoint: None,
+            bytes_only: false,
+            path_style: false,
+            region: None,
+        };
         for (name, value) in url.query_pairs() {
             match &*name {
                 "endpoint" => location.endpoint = Some(parse_endpoint(&value)?),
+                "public_endpoint" => location.public_endpoint = Some(parse_endpoint(&value)?),
+                "flow" if value == "bytes" => location.bytes_only = true,
+                "flow" => return Err(InvalidS3Location::Flow),
                 "path_style" => location.path_style = parse_bool(&value)?,
                 "region" if is_region(&value) => location.region = Some(value.into_owned()),
                 "region" => return Err(InvalidS3Location::Region),
@@ -72,9 +92,10 @@ impl FromStr for S3Location {
 impl S3Location {
     /// Returns the URL that identifies the storage.
     ///
-    /// Omits path style and region: two URLs that differ only in these options belong to the same storage.
+    /// Omits the options that only say how to reach the bucket: URLs that differ only in them belong to the same storage.
     pub(super) fn name(&self) -> String {
-        Self { path_style: false, region: None, ..self.clone() }.to_string()
+        let bare = Self { public_endpoint: None, bytes_only: false, path_style: false, region: None, ..self.clone() };
+        bare.to_string()
     }
 }
 
@@ -111,6 +132,8 @@ impl fmt::Display for S3Location {
         }
         let mut options = url::form_urlencoded::Serializer::new(String::new());
         options.extend_pairs(self.endpoint.iter().map(|url| ("endpoint", url.as_str())));
+        options.extend_pairs(self.public_endpoint.iter().map(|url| ("public_endpoint", url.as_str())));
+        options.extend_pairs(self.bytes_only.then_some(("flow", "bytes")));
         options.extend_pairs(self.path_style.then_some(("path_style", "1")));
         options.extend_pairs(self.region.iter().map(|region| ("region", region)));
         let options = options.finish();
@@ -126,11 +149,15 @@ mod tests {
     fn a_location_survives_parsing_and_formatting() {
         let plain: S3Location = "s3://bucket".parse().unwrap();
         assert_eq!((plain.bucket.as_str(), plain.prefix.as_str(), plain.path_style), ("bucket", "", false));
-        let text = "s3://my.bucket/a/b/?endpoint=http://127.0.0.1:4566&path_style=1&region=eu-west-1";
+        let text = "s3://my.bucket/a/b/?endpoint=http://127.0.0.1:4566&path_style=1&region=eu-west-1\
+                    &public_endpoint=https://files.example.org/s3&flow=bytes";
         let location: S3Location = text.parse().unwrap();
         assert_eq!((location.bucket.as_str(), location.prefix.as_str()), ("my.bucket", "a/b"));
         assert_eq!(location.endpoint.as_ref().unwrap().as_str(), "http://127.0.0.1:4566/");
         assert_eq!((location.path_style, location.region.as_deref()), (true, Some("eu-west-1")));
+        assert_eq!(location.public_endpoint.as_ref().unwrap().as_str(), "https://files.example.org/s3");
+        assert!(location.bytes_only && !plain.bytes_only);
+        assert_eq!(location.name(), "s3://my.bucket/a/b?endpoint=http%3A%2F%2F127.0.0.1%3A4566%2F");
         assert_eq!(location.to_string().parse(), Ok(location));
         assert_eq!(plain.to_string(), "s3://bucket");
     }
@@ -154,11 +181,15 @@ mod tests {
         }
         assert_eq!(error("s3://b?pathstyle=1"), InvalidS3Location::Option("pathstyle".to_owned()));
         assert_eq!(error("s3://b?path_style=yes"), InvalidS3Location::PathStyle);
+        assert_eq!(error("s3://b?flow=presigned"), InvalidS3Location::Flow);
         for region in ["", "eu west", "eu.west", "EU"] {
             assert_eq!(error(&format!("s3://b?region={region}")), InvalidS3Location::Region, "{region}");
         }
         for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b", "http://host/%23a"] {
-            assert_eq!(error(&format!("s3://b?endpoint={endpoint}")), InvalidS3Location::Endpoint, "{endpoint}");
+            for option in ["endpoint", "public_endpoint"] {
+                let text = format!("s3://b?{option}={endpoint}");
+                assert_eq!(error(&text), InvalidS3Location::Endpoint, "{text}");
+            }
         }
     }
 }

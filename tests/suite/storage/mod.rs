@@ -1,5 +1,6 @@
 //! Scarce disk space, failing buckets and contention for the database.
 
+mod bucket_endpoints;
 mod disk_space;
 mod failing_bucket;
 mod full_bucket;

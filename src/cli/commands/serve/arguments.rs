@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use http::HeaderName;
 use ipnet::IpNet;
 
+use super::log::LogFormat;
 use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
 use crate::cli::commands::store::location::storage;
 use crate::cli::config::paths;
@@ -35,7 +36,7 @@ pub(crate) struct Arguments {
 pub(super) enum ServiceChoice {
     /// Run the service for senders and recipients
     Public {
-        /// Listen address; port 0 selects a free port
+        /// Listen address, or :PORT for all addresses; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
@@ -43,7 +44,7 @@ pub(super) enum ServiceChoice {
     },
     /// Run the service for admins
     Admin {
-        /// Listen address; port 0 selects a free port
+        /// Listen address, or :PORT for all addresses; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
@@ -51,10 +52,10 @@ pub(super) enum ServiceChoice {
     },
     /// Run both services in one process
     All {
-        /// Listen address of the public service; port 0 selects a free port
+        /// Listen address of the public service, or :PORT; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
-        /// Listen address of the admin service; port 0 selects a free port
+        /// Listen address of the admin service, or :PORT; port 0 selects a free port
         #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         admin_listen: SocketAddr,
         #[command(flatten)]
@@ -119,6 +120,9 @@ pub(super) struct CommonArguments {
     /// Timeout for the next bytes of a payload [default: 30s for uploads, 5m for downloads]
     #[arg(long, env = "SGSEND_BODY_IDLE_TIMEOUT", value_name = "DURATION", value_parser = positive_duration)]
     body_idle_timeout: Option<Duration>,
+    /// Time for requests in progress when the service stops; a second signal ends them at once
+    #[arg(long, env = "SGSEND_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = positive_duration)]
+    drain_timeout: Duration,
     /// Minimum rate of payload transfers, in bytes per second of waiting for the client; 0 for none
     #[arg(long, env = "SGSEND_MIN_BODY_RATE", value_name = "SIZE", default_value = "1KiB", value_parser = bytes)]
     min_body_rate: u64,
@@ -144,6 +148,9 @@ pub(super) struct CommonArguments {
     /// [env: SGSEND_METRICS_KEY_FILE; the key itself: SGSEND_METRICS_KEY]
     #[arg(long, value_name = "FILE")]
     metrics_key_file: Option<PathBuf>,
+    /// Format of the log on stderr; SGSEND_LOG filters it
+    #[arg(long, env = "SGSEND_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
     /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
     #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
     durability: DurabilityName,
@@ -189,6 +196,7 @@ impl CommonArguments {
         if let Some(timeout) = self.body_idle_timeout {
             (settings.timeouts.stall, settings.timeouts.response_stall) = (timeout, Some(timeout));
         }
+        settings.timeouts.drain = self.drain_timeout;
         settings.timeouts.min_rate = self.min_body_rate;
         settings.public_url.clone_from(&self.public_url);
         settings.admin_url.clone_from(&self.admin_url);
@@ -199,6 +207,10 @@ impl CommonArguments {
             IpModeName::None => IpMode::None,
             IpModeName::Full => IpMode::Full,
         };
+        if self.no_bytes_fallback && matches!(&settings.storage, StorageLocation::S3(location) if location.bytes_only) {
+            let failure = Failure::usage("--no-bytes-fallback and flow=bytes leave no way for payloads");
+            return Err(failure.hint("omit one of them"));
+        }
         settings.bytes_fallback = !self.no_bytes_fallback;
         settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
         settings.plain_loopback_admin = self.one_process;
@@ -229,6 +241,11 @@ impl CommonArguments {
     /// proxy is named.
     pub(super) fn seems_proxied(&self) -> bool {
         self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|base_url| !base_url.is_loopback())
+    }
+
+    /// Returns the format of the log.
+    pub(super) const fn log_format(&self) -> LogFormat {
+        self.log_format
     }
 
     /// Returns whether power loss can destroy acknowledged data.
@@ -297,6 +314,16 @@ mod tests {
         assert_eq!(settings.bytes_fallback, defaults.bytes_fallback);
         assert_eq!(settings.client_address.header, defaults.client_address.header);
         assert_eq!(settings.timeouts, defaults.timeouts);
+    }
+
+    #[test]
+    fn payloads_have_a_way() {
+        let settings =
+            |storage| Options::parse_from(["serve", "--storage", storage, "--no-bytes-fallback"]).common.settings();
+        if cfg!(feature = "s3") {
+            assert!(settings("s3://bucket").is_ok());
+            assert!(settings("s3://bucket?flow=bytes").is_err_and(|failure| failure.message.contains("flow=bytes")));
+        }
     }
 
     #[test]

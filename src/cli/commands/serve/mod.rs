@@ -4,22 +4,25 @@ mod admin_key;
 mod arguments;
 pub(crate) mod log;
 mod metrics_key;
+mod signals;
 mod variables;
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use rustls_pki_types::pem;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use arguments::Arguments;
 
 use self::arguments::CommonArguments;
+use self::log::LogFormat;
 use super::store::location::{check_not_foreign, unusable_folder};
 use crate::cli::Printer;
 use crate::cli::failure::Failure;
@@ -34,9 +37,9 @@ use crate::domain::store::StoreError;
 use crate::server::{Server, StartError, TlsError};
 
 /// Default listen address of the public service.
-const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Default listen address of the admin service.
-const ADMIN_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
+const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
 /// An output line of `serve --json`.
 #[derive(Serialize)]
@@ -47,18 +50,20 @@ struct Listening<'a> {
     url: &'a str,
 }
 
-/// Runs a service, or both, until SIGTERM or SIGINT.
+/// Runs a service, or both, until SIGTERM or SIGINT; a second one ends the process at once. SIGHUP reloads.
 pub(crate) fn run(
     arguments: Arguments,
     global: &GlobalOptions,
     command_line: &clap::Command,
     printer: &Printer,
 ) -> anyhow::Result<()> {
-    log::start(printer)?;
+    let (addresses, common) = arguments.services.split();
+    log::start(common.log_format(), printer)?;
+    let logging = printer.to_log();
+    let printer = if common.log_format() == LogFormat::Json { &logging } else { printer };
     for name in variables::unknown(command_line) {
         printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
     }
-    let (addresses, common) = arguments.services.split();
     let mut settings = common.settings()?;
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
@@ -75,7 +80,8 @@ pub(crate) fn run(
     check_exposure(&addresses, &common, settings.tls.is_some(), printer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stop = stop_on_signal()?;
+        let (stop, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
+        signals::handle(&stop, &reload)?;
         // Bind before opening: a service that cannot bind its address must not touch the store.
         let mut listeners = Vec::new();
         for (service, address) in addresses {
@@ -96,8 +102,9 @@ pub(crate) fn run(
         }
         let server =
             Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, is_remote))?;
+        let server = server.reload_on(reload);
         for (service, url) in urls {
-            announce(printer, service, &url)?;
+            announce(common.log_format(), printer, service, &url)?;
         }
         server.run(listeners, stop).await.map_err(|error| start_failure(&error, is_remote))?;
         Ok(())
@@ -129,7 +136,13 @@ fn check_exposure(
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
+    let is_any = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let lacks_ipv6 = |error: &io::Error| error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
+    let bound = match TcpListener::bind(address).await {
+        Err(error) if is_any && lacks_ipv6(&error) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await,
+        bound => bound,
+    };
+    bound.map_err(|error| {
         let failure = Failure::new(Exit::Other, "cannot_listen", format!("cannot listen on {address}: {error}"));
         match error.kind() {
             io::ErrorKind::AddrInUse => failure.hint("the port is in use: choose another one, or 0 for a free one"),
@@ -139,28 +152,17 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-fn announce(printer: &Printer, service: ServiceName, url: &str) -> io::Result<()> {
+/// Prints the URL of a service to stdout with `--json`, otherwise to stderr, in the format of the log.
+fn announce(format: LogFormat, printer: &Printer, service: ServiceName, url: &str) -> io::Result<()> {
     let service = service.as_str();
     if printer.is_json() {
         return printer.json(&Listening { v: 1, event: "listening", service, url });
     }
-    printer.note(&format!("{service} listening on {url}"));
+    match format {
+        LogFormat::Text => printer.note(&format!("{service} listening on {url}")),
+        LogFormat::Json => tracing::info!(service, url, "listening"),
+    }
     Ok(())
-}
-
-/// Returns a cancellation token that the first SIGTERM or SIGINT cancels.
-fn stop_on_signal() -> io::Result<CancellationToken> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stopping.cancel();
-    });
-    Ok(stop)
 }
 
 /// Converts the error of a server that cannot start, or of an unusable storage, to a failure.

@@ -7,7 +7,7 @@ pub(crate) mod location;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-use super::serve::log;
+use super::serve::log::{self, LogFormat};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -29,7 +29,7 @@ enum StoreCommand {
 
 /// Runs `sgsend store`. Handles interruption itself.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
-    log::start(&context.printer)?;
+    log::start(LogFormat::Text, &context.printer)?;
     let mut interrupt = context.interrupt.clone();
     match arguments.command {
         StoreCommand::Copy(arguments) => copy::run(arguments, context).await,

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -12,6 +16,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Builder, Region, RequestChecksumCalcul
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
+use url::Url;
 
 use super::error::{PutError, is_missing_bucket, request_error, status};
 use super::http_client;
@@ -42,6 +47,8 @@ const MAX_EMPTY_PAGES: usize = 1_000;
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) client: Client,
+    /// Client that only signs requests, for the endpoint that clients use.
+    pub(super) signer: Client,
     pub(super) name: String,
     /// Key prefix: empty, or with a trailing `/`.
     pub(super) prefix: String,
@@ -71,18 +78,40 @@ pub(super) enum WriteCondition {
     IfMatch(String),
 }
 
+/// Loads credentials and region as the AWS tools do, without asking the machine's metadata service needlessly.
+///
+/// The metadata service knows the region of a machine at AWS. Elsewhere, requests to it take seconds to fail.
+async fn shared_config(location: &S3Location) -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loader = match (&location.region, &location.endpoint) {
+        (Some(region), _) => loader.region(Region::new(region.clone())),
+        (None, Some(_)) => loader.region(
+            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                .or_else(ProfileFileRegionProvider::new())
+                .or_else(Region::from_static(DEFAULT_REGION)),
+        ),
+        (None, None) => loader,
+    };
+    loader.load().await
+}
+
+/// Returns an endpoint as the SDK expects it: with a slash at the end of a path, and without a path otherwise.
+fn endpoint_of(url: &Url) -> String {
+    let bare = url.as_str().trim_end_matches('/');
+    if url.path().trim_matches('/').is_empty() { bare.to_owned() } else { format!("{bare}/") }
+}
+
 impl Bucket {
     /// Creates a client for the bucket at `location`. Credentials come from the environment, the AWS profile or the
     /// machine's role.
     pub(super) async fn at(location: &S3Location) -> Self {
-        let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        let region = location.region.clone().map(Region::new).or_else(|| shared.region().cloned());
+        let shared = shared_config(location).await;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .build();
         let mut config = Builder::from(&shared)
-            .region(region.unwrap_or(Region::from_static(DEFAULT_REGION)))
+            .region(shared.region().cloned().unwrap_or(Region::from_static(DEFAULT_REGION)))
             .force_path_style(location.path_style)
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts)
@@ -91,17 +120,22 @@ impl Bucket {
             // themselves.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        let at = |config: Builder, endpoint: &Url| config.endpoint_url(endpoint_of(endpoint));
         if let Some(endpoint) = &location.endpoint {
-            config = config.endpoint_url(endpoint.as_str().trim_end_matches('/'));
+            config = at(config, endpoint);
         }
+        let client = Client::from_conf(config.clone().build());
+        let signer = location.public_endpoint.as_ref().map(|endpoint| Client::from_conf(at(config, endpoint).build()));
         let prefix = if location.prefix.is_empty() { String::new() } else { format!("{}/", location.prefix) };
-        Self { client: Client::from_conf(config.build()), name: location.bucket.clone(), prefix, full: Arc::default() }
+        let signer = signer.unwrap_or_else(|| client.clone());
+        Self { client, signer, name: location.bucket.clone(), prefix, full: Arc::default() }
     }
 
     /// Creates a bucket over a client of a test.
     #[cfg(test)]
     pub(super) fn of_test(client: Client) -> Self {
-        Self { client, name: "bucket".to_owned(), prefix: "store/".to_owned(), full: Arc::default() }
+        let signer = client.clone();
+        Self { client, signer, name: "bucket".to_owned(), prefix: "store/".to_owned(), full: Arc::default() }
     }
 
     /// Returns whether the last write found no space.

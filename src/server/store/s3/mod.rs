@@ -126,7 +126,7 @@ impl S3Store {
 #[async_trait]
 impl Store for S3Store {
     fn presigner(&self) -> Option<&dyn Presigner> {
-        Some(self)
+        (!self.0.location.bytes_only).then_some(self)
     }
 
     async fn check_guarantees(&self, key: &StorageKey) -> Result<(), StoreError> {

@@ -38,7 +38,7 @@ impl Presigner for S3Store {
             let bucket = self.bucket();
             let length = plan.length(number).expect("callers pass part numbers of the plan");
             let request = bucket
-                .client
+                .signer
                 .upload_part()
                 .bucket(&bucket.name)
                 .key(bucket.object_key(&StorageKey::payload(id)))
@@ -111,7 +111,7 @@ pub(super) async fn sign_put(
     lifetime: Duration,
 ) -> Result<SignedRequest, StoreError> {
     let request = bucket
-        .client
+        .signer
         .put_object()
         .bucket(&bucket.name)
         .key(bucket.object_key(key))
@@ -128,7 +128,7 @@ pub(super) async fn sign_get(
     key: &StorageKey,
     lifetime: Duration,
 ) -> Result<SignedRequest, StoreError> {
-    let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object_key(key));
+    let request = bucket.signer.get_object().bucket(&bucket.name).key(bucket.object_key(key));
     let signed = request.presigned(presigning_config(lifetime)?).await.map_err(request_error)?;
     Ok(to_signed_request(&signed, lifetime))
 }

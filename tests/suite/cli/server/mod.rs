@@ -7,6 +7,7 @@ mod impostors;
 mod invalid_settings;
 mod serving;
 mod shared_store;
+mod signals;
 mod storage_args;
 mod sweep;
 mod tls;

@@ -60,7 +60,9 @@ pub(super) async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> V
     if is_writable {
         findings.extend(objects::multipart_uploads(&scratch).await);
         findings.extend(objects::conditional_writes(&scratch).await);
-        findings.extend(presigned::presigned_urls(&scratch).await);
+        if !location.bytes_only {
+            findings.extend(presigned::presigned_urls(&scratch).await);
+        }
         findings.push(scratch.remove().await);
     }
     findings.push(settings::cors(&scratch.bucket, page).await);

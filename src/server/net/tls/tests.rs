@@ -1,0 +1,115 @@
+use std::fs;
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
+
+use super::*;
+
+/// Certificate and key in files, which another pair can replace.
+struct Files {
+    folder: TempDir,
+    files: TlsFiles,
+}
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        Self { folder, files }
+    }
+
+    /// Creates a self-signed certificate; returns it in DER, with the PEM texts of the certificate and its key.
+    fn pair() -> (Vec<u8>, String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
+        (issuer.der().to_vec(), issuer.pem(), issuer.key().serialize_pem())
+    }
+
+    /// Replaces a file as programs do: by a new file with its name.
+    fn replace(&self, path: &std::path::Path, text: &str) {
+        let new = self.folder.path().join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    fn write(&self, certificate: &str, key: &str) {
+        self.replace(&self.files.certificate, certificate);
+        self.replace(&self.files.key, key);
+    }
+}
+
+type Connection = (
+    tokio_rustls::client::TlsStream<tokio::io::DuplexStream>,
+    tokio_rustls::server::TlsStream<tokio::io::DuplexStream>,
+);
+
+/// Connects a client that trusts `certificate`.
+async fn connect(tls: &Tls, certificate: &[u8]) -> std::io::Result<Connection> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.to_vec().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let client = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), near);
+    let (client, server) = tokio::join!(client, tls.acceptor().accept(far));
+    Ok((client?, server?))
+}
+
+#[tokio::test]
+async fn new_connections_get_a_new_certificate_and_open_ones_continue() {
+    let files = Files::new();
+    let ((first, certificate, key), (second, new_certificate, new_key)) = (Files::pair(), Files::pair());
+    files.write(&certificate, &key);
+    let tls = Tls::load(&files.files).unwrap();
+    let (mut client, mut server) = connect(&tls, &first).await.unwrap();
+    assert!(!tls.reload_if_changed().unwrap());
+
+    files.write(&new_certificate, &new_key);
+    assert!(tls.reload_if_changed().unwrap());
+    assert!(!tls.reload_if_changed().unwrap());
+    connect(&tls, &second).await.unwrap();
+    assert!(connect(&tls, &first).await.is_err());
+    client.write_all(b"open").await.unwrap();
+    client.flush().await.unwrap();
+    let mut read = [0; 4];
+    server.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"open");
+}
+
+#[tokio::test]
+async fn unusable_files_leave_the_certificate_until_they_are_usable() {
+    let files = Files::new();
+    let ((first, certificate, key), (second, new_certificate, new_key)) = (Files::pair(), Files::pair());
+    files.write(&certificate, &key);
+    let tls = Tls::load(&files.files).unwrap();
+    // The certificate is replaced before its key.
+    files.replace(&files.files.certificate, &new_certificate);
+    assert!(matches!(tls.reload_if_changed(), Err(TlsError::Pair(_))));
+    assert!(tls.reload_if_changed().is_err(), "the files are tried again although they are unchanged");
+    connect(&tls, &first).await.unwrap();
+    fs::remove_file(&files.files.key).unwrap();
+    assert!(matches!(tls.reload_if_changed(), Err(TlsError::Key(..))));
+    files.replace(&files.files.certificate, "");
+    assert!(tls.reload_if_changed().is_err());
+    connect(&tls, &first).await.unwrap();
+    files.write(&new_certificate, &new_key);
+    assert!(tls.reload_if_changed().unwrap());
+    connect(&tls, &second).await.unwrap();
+}
+
+#[test]
+fn unchanged_files_are_loaded_again_on_request() {
+    let files = Files::new();
+    let (_, certificate, key) = Files::pair();
+    files.write(&certificate, &key);
+    let tls = Tls::load(&files.files).unwrap();
+    tls.expect_change();
+    assert!(tls.reload_if_changed().unwrap());
+    assert!(tls.validity().is_some());
+}
