@@ -3,7 +3,7 @@
 #
 #   packaging/deb.sh BINARY [FOLDER]    writes FOLDER/sgsend_VERSION_ARCHITECTURE.deb (default: the current folder)
 #
-# DEB_VERSION sets another version than that of Cargo.toml. SOURCE_DATE_EPOCH sets the time of all files (default: the
+# DEB_VERSION sets another version than that of Cargo.toml, DEB_COMPRESSION another compression. SOURCE_DATE_EPOCH sets the time of all files (default: the
 # last commit, without git the epoch): the same binary, version and time give the same package, byte for byte.
 set -euo pipefail
 umask 022
@@ -46,5 +46,5 @@ sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@
 chmod 644 "$tree/DEBIAN/conffiles" "$tree/DEBIAN/control" "$tree/DEBIAN/md5sums"
 
 package=$out/sgsend_${version}_$architecture.deb
-dpkg-deb --root-owner-group -Zxz --build "$tree" "$package" >/dev/null
+dpkg-deb --root-owner-group "-Z${DEB_COMPRESSION:-xz}" --build "$tree" "$package" >/dev/null
 echo "$package"

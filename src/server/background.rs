@@ -1,4 +1,4 @@
-//! Background jobs of a server: writing counts, sweeping expired transfers, and reloading the TLS certificate.
+//! Background jobs of a server: writing counts, sweeping, and reloading the TLS certificate.
 
 use std::sync::Arc;
 use std::time::Duration;

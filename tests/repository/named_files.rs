@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 /// Folders whose files documents name.
-const FOLDERS: [&str; 8] = ["src/", "tests/", "docs/", "examples/", "benches/", "fuzz/", "completions/", "man/"];
+const FOLDERS: [&str; 9] =
+    ["src/", "tests/", "packaging/", "docs/", "examples/", "benches/", "fuzz/", "completions/", "man/"];
 
 /// Returns the paths in backticks, without those that stand for several files.
 fn named_files(text: &str) -> impl Iterator<Item = &str> {

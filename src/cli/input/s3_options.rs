@@ -14,7 +14,7 @@ pub(crate) struct S3Options {
     /// S3 endpoint, if not AWS; short for s3://…?endpoint=URL
     #[arg(long, env = "SGSEND_S3_ENDPOINT", value_name = "URL")]
     s3_endpoint: Option<Url>,
-    /// S3 endpoint in presigned URLs, if clients reach S3 at another address; short for s3://…?public_endpoint=URL
+    /// S3 endpoint for clients, in presigned URLs; short for s3://…?public_endpoint=URL
     #[arg(long, env = "SGSEND_S3_PUBLIC_ENDPOINT", value_name = "URL")]
     s3_public_endpoint: Option<Url>,
     /// Put the bucket name into the URL path instead of the host name; short for s3://…?path_style=1

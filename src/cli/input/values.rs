@@ -36,7 +36,7 @@ pub(crate) fn positive_number<N: FromStr + Default + PartialEq>(text: &str) -> R
     }
 }
 
-/// Parses an address to listen on: an IP address or `localhost` with a port, or only `:PORT` for all addresses.
+/// Parses an address to listen on: `IP:PORT`, `localhost:PORT`, or `:PORT` for all addresses.
 ///
 /// `:PORT` is the IPv6 address `::`, at which systems also accept IPv4.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {

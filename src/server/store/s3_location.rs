@@ -1,4 +1,4 @@
-//! Storage URLs of S3 buckets: `s3://BUCKET/PREFIX?endpoint=URL&public_endpoint=URL&path_style=1&region=NAME&flow=bytes`.
+//! Storage URLs of S3 buckets: `s3://BUCKET/PREFIX`, with options in the query.
 
 use std::fmt;
 use std::str::FromStr;

@@ -22,7 +22,7 @@ impl Files {
         Self { folder, files }
     }
 
-    /// Creates a self-signed certificate; returns it in DER, with the PEM texts of the certificate and its key.
+    /// Creates a self-signed certificate; returns it in DER and in PEM, and its key in PEM.
     fn pair() -> (Vec<u8>, String, String) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();

@@ -78,9 +78,9 @@ pub(super) enum WriteCondition {
     IfMatch(String),
 }
 
-/// Loads credentials and region as the AWS tools do, without asking the machine's metadata service needlessly.
+/// Loads credentials and region as the AWS tools do.
 ///
-/// The metadata service knows the region of a machine at AWS. Elsewhere, requests to it take seconds to fail.
+/// Asks the metadata service for a region only where the service can exist. The metadata service knows the region of a machine at AWS. Elsewhere, requests to it take seconds to fail.
 async fn shared_config(location: &S3Location) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest());
     let loader = match (&location.region, &location.endpoint) {
@@ -95,7 +95,7 @@ async fn shared_config(location: &S3Location) -> SdkConfig {
     loader.load().await
 }
 
-/// Returns an endpoint as the SDK expects it: with a slash at the end of a path, and without a path otherwise.
+/// Returns an endpoint as the SDK expects it: with a slash at the end of a path, if there is one.
 fn endpoint_of(url: &Url) -> String {
     let bare = url.as_str().trim_end_matches('/');
     if url.path().trim_matches('/').is_empty() { bare.to_owned() } else { format!("{bare}/") }
