@@ -20,7 +20,7 @@ fn wait_until(what: &str, mut check: impl FnMut() -> bool) {
     }
 }
 
-/// Writes a self-signed certificate and its key, and a copy of the certificate for clients, whose path is returned.
+/// Writes a self-signed certificate and its key. Also returns a copy of the certificate for clients.
 fn certificate(home: &Home, copy: &str) -> (String, [String; 2]) {
     let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
