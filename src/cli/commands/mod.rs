@@ -5,6 +5,7 @@ pub(super) mod completions;
 pub(super) mod delete;
 pub(super) mod doctor;
 pub(super) mod download;
+pub(super) mod health;
 pub(super) mod history;
 pub(super) mod login;
 pub(super) mod man;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Stats(stats::Arguments),
     /// Show the audit records of a transfer
     Audit(audit::Arguments),
+    /// Check whether a service can serve requests
+    Health(health::Arguments),
     /// Check server, clock, token and files, or a storage, and suggest fixes
     Doctor(Box<doctor::Arguments>),
     /// Clean up a storage once, for services that do not run permanently
@@ -145,6 +148,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Delete(arguments) => delete::run(arguments, context).await,
         Command::Token(arguments) => token::run(arguments, context).await,
         Command::Login(arguments) => login::run(arguments, context).await,
+        Command::Health(arguments) => health::run(arguments, context).await,
         Command::History(arguments) => history::run(&arguments, context).await,
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,

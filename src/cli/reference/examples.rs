@@ -17,6 +17,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("stats", include_str!("examples/stats.txt")),
     ("audit", include_str!("examples/audit.txt")),
     ("audit-show", include_str!("examples/audit-show.txt")),
+    ("health", include_str!("examples/health.txt")),
     ("doctor", include_str!("examples/doctor.txt")),
     ("sweep", include_str!("examples/sweep.txt")),
     ("store", include_str!("examples/store.txt")),

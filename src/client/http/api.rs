@@ -21,10 +21,7 @@ use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::wire::{
-    AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse,
-    Empty, EventAdded, Health, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus,
-};
+use crate::domain::wire::{AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse, Empty, EventAdded, Health, Page, PartNumbers, Readiness, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus};
 
 /// Request header with the access proof: shows that the client has the transfer's key.
 const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
@@ -96,6 +93,15 @@ impl Api {
         }
         let text = format!("{} speaks API version {}, this sgsend speaks version {API}", self.origin, health.api);
         Err(ClientError::Unsupported(text))
+    }
+
+    /// Returns what the service can do with its store.
+    ///
+    /// # Errors
+    /// The error of the service if the store cannot be used.
+    pub async fn ready(&self) -> Result<Readiness, ClientError> {
+        let request = self.bare(Method::GET, self.base_url.join("/health/ready"));
+        response::call(&self.transport.destination, "ready", request.timeout(self.transport.call_timeout)).await
     }
 
     /// Returns the service's clock from its `Date` header, to the second; `None` without a valid header.
