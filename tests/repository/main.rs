@@ -8,3 +8,4 @@ mod fault_matrix;
 mod layering;
 mod named_files;
 mod security_table;
+mod type_names;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::FutureExt;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{Condition, Payloads, Records, StorageKey, StoreError};
-use sgsend::server::store::{Durability, FileStore, OpenError};
+use sgsend::server::store::{Durability, FileStore, FolderError};
 
 use crate::backends::{changing, content, creating, finished, key, next_writer, open, pattern, upload, value, version};
 
@@ -149,10 +149,10 @@ fn other_folders_are_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "text").unwrap();
-    assert!(matches!(FileStore::open(&file, Durability::Full), Err(OpenError::Directory { .. })));
+    assert!(matches!(FileStore::open(&file, Durability::Full), Err(FolderError::Directory { .. })));
     std::fs::write(directory.path().join("records.sqlite"), "no database, whatever its name says").unwrap();
     let result = FileStore::open(directory.path(), Durability::Full);
-    assert!(matches!(result, Err(OpenError::Records { .. })), "{result:?}");
+    assert!(matches!(result, Err(FolderError::Records { .. })), "{result:?}");
 }
 
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::guess::shown;
 use crate::cli::input::secret::SecretSource;
-use crate::client::{AdminApi, AdminKey, AdminSecret, Origin, OriginBound};
+use crate::client::{AdminApi, AdminSecret, BoundAdminKey, Origin, OriginBound};
 use crate::domain::base_url::BaseUrl;
 
 impl Context {
@@ -43,7 +43,7 @@ impl Context {
         unreachable!("the last address is returned")
     }
 
-    async fn admin_secret(&self, source: SecretSource, base_url: &BaseUrl) -> Result<Arc<AdminKey>> {
+    async fn admin_secret(&self, source: SecretSource, base_url: &BaseUrl) -> Result<Arc<BoundAdminKey>> {
         let key = self.read_secret(source, "admin key").await?;
         let secret = AdminSecret { header: self.settings.auth_name(), key };
         Ok(Arc::new(OriginBound::new(Origin::from(base_url), secret)))

@@ -12,7 +12,7 @@ use super::secret::claim_stdin;
 use super::spool::{MAX_SPOOL, open_or_spool, spool_stream};
 use crate::cli::failure::Failure;
 use crate::client::pack::{Exclude, PackError, PackInput, PackOptions, SkippedEntry, pack};
-use crate::client::upload::Source;
+use crate::client::upload::UploadSource;
 use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
 
@@ -49,7 +49,7 @@ pub(crate) struct Input {
 
 /// The opened input.
 pub(crate) struct Content {
-    pub source: Source,
+    pub source: UploadSource,
     pub name: String,
     /// Whether the name had to be changed to a safe file name.
     pub is_renamed: bool,
@@ -108,7 +108,7 @@ impl Input {
 }
 
 impl Content {
-    fn of(source: Source, name: String, is_spooled: bool, skipped: Vec<SkippedEntry>) -> Self {
+    fn of(source: UploadSource, name: String, is_spooled: bool, skipped: Vec<SkippedEntry>) -> Self {
         Self { source, name, is_renamed: false, is_stream: false, is_spooled, skipped, unused_globs: Vec::new() }
     }
 }
@@ -118,7 +118,7 @@ fn pack_directory(path: &Path, name: Option<String>, options: &PackOptions) -> R
     let name = name.map_or_else(|| last_name(path), Ok)?;
     let metadata = path.metadata().ok();
     let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], options)?;
-    let source = Source::archive(packed.plan, metadata.as_ref());
+    let source = UploadSource::archive(packed.plan, metadata.as_ref());
     Ok(Content::of(source, name, false, packed.skipped))
 }
 
@@ -142,7 +142,7 @@ fn pack_paths(paths: &[PathBuf], name: Option<String>, options: &PackOptions) ->
     let packed = pack(inputs, options)?;
     // Random digits, since the envelope is encrypted before the server assigns the transfer id.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
-    let source = Source::archive(packed.plan, None);
+    let source = UploadSource::archive(packed.plan, None);
     Ok(Content::of(source, name, false, packed.skipped))
 }
 

@@ -10,13 +10,13 @@ use anyhow::Result;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::failure::table::hint_of_io;
-use crate::client::upload::{Source, UploadError, fills_its_size};
+use crate::client::upload::{UploadError, UploadSource, fills_its_size};
 
 /// Upper limit of a spooled stream in bytes (16 GiB), even if the server accepts more.
 pub(super) const MAX_SPOOL: u64 = 16 << 30;
 
 /// Opens a regular file, or spools any other readable input. Returns whether it was spooled. Blocks.
-pub(super) fn open_or_spool(path: &Path, limit: u64, allow_empty: bool) -> Result<(Source, bool)> {
+pub(super) fn open_or_spool(path: &Path, limit: u64, allow_empty: bool) -> Result<(UploadSource, bool)> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Failure::new(Exit::LocalFile, "file_unreadable", message).hint(hint_of_io(&error))
@@ -28,13 +28,13 @@ pub(super) fn open_or_spool(path: &Path, limit: u64, allow_empty: bool) -> Resul
     }
     // The size of a generated file, such as one in /proc, is not the length of its content.
     if fills_its_size(&file, &metadata).map_err(failed)? {
-        return Ok((Source::of(file).map_err(failed)?, false));
+        return Ok((UploadSource::of(file).map_err(failed)?, false));
     }
     Ok((spool(file, limit)?, true))
 }
 
 /// Spools a pipe or stdin, named `name`, up to `limit` bytes. An empty one usually comes from a command that failed.
-pub(super) fn spool_stream(input: impl Read, name: &str, limit: u64, allow_empty: bool) -> Result<Source> {
+pub(super) fn spool_stream(input: impl Read, name: &str, limit: u64, allow_empty: bool) -> Result<UploadSource> {
     let source = spool(input, limit)?;
     if source.size() == 0 && !allow_empty {
         let failure =
@@ -45,7 +45,7 @@ pub(super) fn spool_stream(input: impl Read, name: &str, limit: u64, allow_empty
 }
 
 /// Spools a stream to an anonymous temporary file, up to `limit` bytes and at most [`MAX_SPOOL`].
-fn spool(input: impl Read, limit: u64) -> Result<Source> {
+fn spool(input: impl Read, limit: u64) -> Result<UploadSource> {
     let limit = limit.min(MAX_SPOOL);
     let mut file = tempfile::tempfile().map_err(|error| cannot_buffer(&error))?;
     let mut input = input.take(limit.saturating_add(1));
@@ -69,7 +69,7 @@ fn spool(input: impl Read, limit: u64) -> Result<Source> {
         return Err(UploadError::TooLarge { name: "the input".to_owned(), size: None, limit }.into());
     }
     file.rewind().map_err(|error| cannot_buffer(&error))?;
-    Ok(Source::of(file).map_err(|error| cannot_buffer(&error))?)
+    Ok(UploadSource::of(file).map_err(|error| cannot_buffer(&error))?)
 }
 
 /// Returns the failure of the temporary file, with its folder.

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::api::{JsonBody, RecordPage, page_url};
+use super::api::{JsonBody, RawRecordPage, page_url};
 use super::response;
 use super::secret::sensitive;
-use crate::client::{AdminKey, ClientError, Transport, TransportOptions};
+use crate::client::{BoundAdminKey, ClientError, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::{key_proof, random};
 use crate::domain::id::{TokenId, TransferId, hex};
@@ -25,7 +25,7 @@ use crate::domain::wire::{
 pub struct AuditPage {
     /// The records, and the id after which the next page begins.
     #[serde(flatten)]
-    pub page: RecordPage,
+    pub page: RawRecordPage,
     /// Time before which records of reads are removed; `None` if the transfer is younger.
     pub reads_since: Option<Timestamp>,
 }
@@ -35,7 +35,7 @@ pub struct AuditPage {
 pub struct AdminApi {
     transport: Transport,
     base_url: BaseUrl,
-    key: Arc<AdminKey>,
+    key: Arc<BoundAdminKey>,
     /// For the generated key of this machine: the service that has to prove that it knows the key.
     prover: Option<Arc<Prover>>,
 }
@@ -48,7 +48,7 @@ struct Prover {
 
 impl AdminApi {
     /// Builds a client for the service at `base_url`, without connecting yet.
-    pub fn new(base_url: BaseUrl, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
+    pub fn new(base_url: BaseUrl, key: Arc<BoundAdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
         let transport = Transport::to(&base_url, options)?;
         Ok(Self { transport, base_url, key, prover: None })
     }
@@ -60,7 +60,7 @@ impl AdminApi {
     pub fn with_generated_key(
         base_url: BaseUrl,
         address: SocketAddr,
-        key: Arc<AdminKey>,
+        key: Arc<BoundAdminKey>,
         options: &TransportOptions,
     ) -> Result<Self, ClientError> {
         let this = Self::new(base_url, key, options)?;

@@ -21,7 +21,11 @@ use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::wire::{AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse, Empty, EventAdded, Health, Page, PartNumbers, Readiness, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus};
+use crate::domain::wire::{
+    AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse,
+    Empty, EventAdded, Health, Page, PartNumbers, Readiness, Received, TokenItem, TransferStatus, UploadInstruction,
+    UploadStatus,
+};
 
 /// Request header with the access proof: shows that the client has the transfer's key.
 const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
@@ -35,7 +39,7 @@ const PROBE_PAUSE: Duration = Duration::from_millis(500);
 const API: u32 = 1;
 
 /// Page of audit records as raw JSON: a newer server may send fields and kinds unknown to this version.
-pub type RecordPage = Page<serde_json::Value>;
+pub type RawRecordPage = Page<serde_json::Value>;
 
 /// Client of the public service at one base URL, with the sender token if there is one.
 #[derive(Clone)]
@@ -229,7 +233,7 @@ impl Api {
     }
 
     /// Returns a page of a transfer's events after the record `after`. With a sender token, records hold more detail.
-    pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
+    pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RawRecordPage, ClientError> {
         let request = self.get(page_url(self.route(id, "events/list"), after));
         let request = if self.token.is_some() { self.as_sender(request)? } else { request };
         response::call(&self.transport.destination, "events/list", request).await

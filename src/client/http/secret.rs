@@ -49,7 +49,7 @@ impl<S> OriginBound<S> {
 pub type SenderToken = OriginBound<PlainToken>;
 
 /// Admin key of one admin service.
-pub type AdminKey = OriginBound<AdminSecret>;
+pub type BoundAdminKey = OriginBound<AdminSecret>;
 
 /// Admin key, and the request header that carries it.
 pub struct AdminSecret {

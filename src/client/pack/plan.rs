@@ -12,7 +12,7 @@ use super::header::{BLOCK, head};
 use super::open_files::OpenFiles;
 use super::roots::Roots;
 use super::spool::Spool;
-use crate::client::upload::{Change, Fingerprint, SourceError, WatchedFile};
+use crate::client::upload::{Fingerprint, SourceChange, SourceError, WatchedFile};
 use crate::domain::archive::{ArchivePath, SymlinkTarget};
 
 /// Size of the end-of-archive marker in bytes: two zero blocks.
@@ -205,7 +205,7 @@ impl Plan {
             let Kind::File { size, content: FileContent::OnDisk(fingerprint) } = &entry.kind else { continue };
             let Ok(metadata) = self.roots.metadata(entry, fingerprint) else {
                 if self.modified().contains(&index) {
-                    return Err(Change::Content.in_file(Some(entry.path())));
+                    return Err(SourceChange::Content.in_file(Some(entry.path())));
                 }
                 continue;
             };
@@ -253,12 +253,12 @@ impl Plan {
         let file = self.roots.open(entry).map_err(|source| {
             #[cfg(unix)]
             if is_replaced(&source) {
-                return Change::Replaced.in_file(Some(entry.path()));
+                return SourceChange::Replaced.in_file(Some(entry.path()));
             }
             // A file that is there and cannot be opened is unreadable; another one has taken the place of a link.
             match self.roots.path(entry).symlink_metadata() {
                 Ok(metadata) if metadata.is_file() => SourceError::ReadIn { name: entry.path().to_owned(), source },
-                _ => Change::Gone.in_file(Some(entry.path())),
+                _ => SourceChange::Gone.in_file(Some(entry.path())),
             }
         })?;
         let metadata = file.metadata().map_err(SourceError::Read)?;
@@ -266,8 +266,12 @@ impl Plan {
     }
 
     /// Returns the change that the metadata of a file shows by itself.
-    fn change_of(&self, metadata: &Metadata, size: u64) -> Option<Change> {
-        if metadata.is_file() { Change::of_size(metadata.len(), size, self.snapshot) } else { Some(Change::Content) }
+    fn change_of(&self, metadata: &Metadata, size: u64) -> Option<SourceChange> {
+        if metadata.is_file() {
+            SourceChange::of_size(metadata.len(), size, self.snapshot)
+        } else {
+            Some(SourceChange::Content)
+        }
     }
 
     fn modified(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {

@@ -18,8 +18,8 @@ pub use error::UnpackError;
 pub(in crate::client) use tree::{default_directory_mode, make_private, permit};
 pub use watch::{StopOnDrop, Watch};
 
-use self::reader::{Kind, Reader};
-use self::tree::Tree;
+use self::reader::{Reader, UnpackedKind};
+use self::tree::UnpackTree;
 use crate::domain::archive::{ArchivePath, MAX_ENTRIES, SymlinkTarget};
 
 /// Unpacked file.
@@ -47,12 +47,12 @@ fn unpack_up_to(
     watch: &Watch,
 ) -> Result<Vec<UnpackedFile>, UnpackError> {
     let mut reader = Reader::new(input);
-    let mut tree = Tree::new(directory, limit)?;
+    let mut tree = UnpackTree::new(directory, limit)?;
     while let Some(entry) = reader.next()? {
         watch.check()?;
         let rejected = |reason: &dyn std::fmt::Display| UnpackError::rejected(&entry.path, reason);
         let text = std::str::from_utf8(&entry.path).map_err(|_| rejected(&"has a name that is not UTF-8"))?;
-        let is_directory = matches!(entry.kind, Kind::Directory);
+        let is_directory = matches!(entry.kind, UnpackedKind::Directory);
         let text = if is_directory { text.strip_suffix('/').unwrap_or(text) } else { text };
         // `tar -C directory .` prefixes all names with `./`.
         let text = text.strip_prefix("./").unwrap_or(text);
@@ -62,13 +62,13 @@ fn unpack_up_to(
         let path = ArchivePath::parse(text).map_err(|reason| rejected(&reason))?;
         watch.at(path.as_str());
         match &entry.kind {
-            Kind::Directory => tree.directory(&path, entry.mode, entry.modified)?,
-            Kind::File => {
+            UnpackedKind::Directory => tree.directory(&path, entry.mode, entry.modified)?,
+            UnpackedKind::File => {
                 let content = tree.file(&path, entry.mode)?;
                 reader.copy_content(content, watch)?;
                 tree.finish_file(entry.modified)?;
             }
-            Kind::Link { target } => {
+            UnpackedKind::Link { target } => {
                 let target = SymlinkTarget::parse(target, &path).map_err(|reason| rejected(&reason))?;
                 tree.link(path, target)?;
             }

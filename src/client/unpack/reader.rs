@@ -27,16 +27,16 @@ pub(super) struct Reader<R> {
 
 /// Header of an entry; the content follows in the stream.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct UnpackedEntry {
     pub path: Vec<u8>,
-    pub kind: Kind,
+    pub kind: UnpackedKind,
     pub mode: u32,
     pub modified: Option<SystemTime>,
 }
 
 /// Kind of an entry.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum UnpackedKind {
     File,
     Directory,
     Link { target: Vec<u8> },
@@ -48,7 +48,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads the next entry; `None` at the end of the archive.
-    pub(super) fn next(&mut self) -> Result<Option<Entry>, UnpackError> {
+    pub(super) fn next(&mut self) -> Result<Option<UnpackedEntry>, UnpackError> {
         let mut records = PaxRecords::default();
         let mut is_extended = false;
         loop {
@@ -86,16 +86,16 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    fn entry(&mut self, header: &Header, size: u64, records: PaxRecords) -> Result<Entry, UnpackError> {
+    fn entry(&mut self, header: &Header, size: u64, records: PaxRecords) -> Result<UnpackedEntry, UnpackError> {
         let path = records.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let size = records.size.unwrap_or(size);
         let rejected = |reason: &str| UnpackError::rejected(&path, &reason);
         let kind = match header.entry_type() {
-            EntryType::Regular | EntryType::Continuous => Kind::File,
-            EntryType::Directory => Kind::Directory,
+            EntryType::Regular | EntryType::Continuous => UnpackedKind::File,
+            EntryType::Directory => UnpackedKind::Directory,
             EntryType::Symlink => {
                 let in_header = || header.link_name_bytes().map(std::borrow::Cow::into_owned);
-                Kind::Link { target: records.target.or_else(in_header).unwrap_or_default() }
+                UnpackedKind::Link { target: records.target.or_else(in_header).unwrap_or_default() }
             }
             EntryType::Link => return Err(rejected("is a hard link")),
             EntryType::Char | EntryType::Block => return Err(rejected("is a device")),
@@ -103,7 +103,7 @@ impl<R: Read> Reader<R> {
             EntryType::GNUSparse => return Err(rejected("is a sparse file")),
             _ => return Err(rejected("is neither a file, a directory nor a symlink")),
         };
-        if size > 0 && !matches!(kind, Kind::File) {
+        if size > 0 && !matches!(kind, UnpackedKind::File) {
             return Err(rejected("is not a file, but has content"));
         }
         let mode = header.mode().map_err(|_| rejected("has invalid permissions"))? & 0o777;
@@ -114,7 +114,7 @@ impl<R: Read> Reader<R> {
         };
         self.content = size;
         self.padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
-        Ok(Entry { path, kind, mode, modified })
+        Ok(UnpackedEntry { path, kind, mode, modified })
     }
 
     /// Reads the next header; `None` at a valid end of the archive.

@@ -16,7 +16,7 @@ use crate::domain::archive::{ArchivePath, SymlinkTarget};
 const MAX_IMPLICIT: usize = 16 << 20;
 
 /// Target directory and its unpacked entries.
-pub(super) struct Tree<'a> {
+pub(super) struct UnpackTree<'a> {
     root: &'a Path,
     /// Permissions of new directories under this user's umask.
     allowed: u32,
@@ -53,7 +53,7 @@ impl OpenFile<'_> {
     }
 }
 
-impl<'a> Tree<'a> {
+impl<'a> UnpackTree<'a> {
     /// Creates a tree of at most `limit` entries in the empty directory `root`.
     pub(super) fn new(root: &'a Path, limit: usize) -> Result<Self, UnpackError> {
         let allowed = default_directory_mode(root).map_err(|source| failed("the directory", source))?;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::UploadError;
 use super::pieces::{MIN_PIECE, PieceSize};
-use super::request::{Payload, RequestParameters};
+use super::request::{RequestParameters, UploadPayload};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -31,7 +31,7 @@ pub(super) struct BytesUpload {
     api: Api,
     id: TransferId,
     address: String,
-    payload: Payload,
+    payload: UploadPayload,
     retry: RetryPolicy,
     progress: Arc<dyn Progress>,
     /// Highest number of bytes that the server has acknowledged.
@@ -51,7 +51,7 @@ impl BytesUpload {
         api: Api,
         id: TransferId,
         address: String,
-        payload: Payload,
+        payload: UploadPayload,
         retry: RetryPolicy,
         progress: Arc<dyn Progress>,
     ) -> Self {

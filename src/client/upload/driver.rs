@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::UploadError;
 use super::bytes_upload::BytesUpload;
-use super::plan::Plan;
-use super::request::Payload;
+use super::plan::UploadPlan;
+use super::request::UploadPayload;
 use super::store_upload::StoreUpload;
 use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
@@ -16,7 +16,7 @@ use crate::domain::wire::{CompletedTransfer, Flow, UploadInstruction};
 pub(super) struct Driver {
     pub api: Api,
     pub id: TransferId,
-    pub payload: Payload,
+    pub payload: UploadPayload,
     pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
 }
@@ -46,7 +46,7 @@ impl Driver {
             return Ok((completed, flow));
         }
         let origin = self.api.origin();
-        let Some(plan) = Plan::of(&instruction, self.payload.size(), origin)? else {
+        let Some(plan) = UploadPlan::of(&instruction, self.payload.size(), origin)? else {
             choice.check(Flow::Bytes, origin)?;
             self.progress
                 .step(format_args!("sending the payload to {origin}, which already has {} bytes", already.bytes));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{Change, JournalError, SealError, SourceError};
+use super::{JournalError, SealError, SourceChange, SourceError};
 use crate::client::{ClientError, Origin, Signal};
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
@@ -133,7 +133,7 @@ impl UploadError {
     /// Returns whether a file has only become longer since the upload started, as a log does.
     #[must_use]
     pub const fn is_grown(&self) -> bool {
-        matches!(self, Self::Source(SourceError::Changed { change: Change::Grown, .. }))
+        matches!(self, Self::Source(SourceError::Changed { change: SourceChange::Grown, .. }))
     }
 }
 

@@ -29,7 +29,7 @@ pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};
 pub use segments::SealError;
-pub use source::{Change, Source, SourceError};
+pub use source::{SourceChange, SourceError, UploadSource};
 pub use state::UploadState;
 pub(in crate::client) use state::remove_stale;
 pub use unfinished::{EarlierUpload, UnfinishedUpload};
@@ -39,8 +39,8 @@ pub(in crate::client) use watched_file::{has_doubtful_size, plain_flags};
 use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
 use self::progress::SentCounter;
-use self::request::Payload;
-use self::session::Session;
+use self::request::UploadPayload;
+use self::session::UploadSession;
 use super::{Api, FlowChoice, Interrupt, Origin, Progress, RetryPolicy};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
@@ -57,7 +57,7 @@ const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Parameters of an upload.
 pub struct Upload {
     /// The file or archive to send.
-    pub source: Source,
+    pub source: UploadSource,
     /// The name and other metadata for recipients. `size` must be the source's.
     pub metadata: Metadata,
     /// The passphrase required in addition to the link's key.
@@ -136,17 +136,17 @@ pub async fn run(
     let (flow, link_server) = (upload.flow, upload.link_server.clone());
     let unfinished_id = upload.unfinished.as_ref().map(|unfinished| unfinished.id());
     let session = tokio::select! {
-        session = Box::pin(Session::of(api, upload, &mut retry, &progress)) => session?,
+        session = Box::pin(UploadSession::of(api, upload, &mut retry, &progress)) => session?,
         signal = interrupt.raised() => {
             let state = unfinished_id.map_or(InterruptedState::Unknown, InterruptedState::Resumable);
             return Err(UploadError::Interrupted { signal, state });
         }
     };
     retry.reset();
-    let Session { id, page_url, link_key, segments, journal, instruction, already } = session;
+    let UploadSession { id, page_url, link_key, segments, journal, instruction, already } = session;
     let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
-    let payload = Payload {
+    let payload = UploadPayload {
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),

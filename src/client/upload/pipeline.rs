@@ -73,7 +73,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::client::upload::source::Source;
+    use crate::client::upload::source::UploadSource;
     use crate::domain::crypto::envelope::Metadata;
     use crate::domain::crypto::key::PayloadKey;
 
@@ -88,7 +88,7 @@ mod tests {
             archive: None,
             mode: None,
         };
-        let source = Source::of(file.try_clone().unwrap()).unwrap();
+        let source = UploadSource::of(file.try_clone().unwrap()).unwrap();
         (Arc::new(Segments::new(source, &metadata, &PayloadKey::random()).unwrap()), file)
     }
 

@@ -8,13 +8,13 @@ use crate::domain::wire::{UploadInstruction, UploadPart};
 
 /// Part layout of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct UploadPlan {
     size: u64,
     /// Size of every part but the last, in bytes; `None` for a single object, which counts as one part.
     part_size: Option<u64>,
 }
 
-impl Plan {
+impl UploadPlan {
     /// Validates how `instruction` divides a payload of `size` bytes. Returns `None` for an upload through the service.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn plan(part_size_bytes: u64, part_count: u32, size: u64) -> Result<Option<Plan>, ClientError> {
+    fn plan(part_size_bytes: u64, part_count: u32, size: u64) -> Result<Option<UploadPlan>, ClientError> {
         let instruction = UploadInstruction::Multipart {
             part_size_bytes,
             part_count,
@@ -99,7 +99,7 @@ mod tests {
             url_expires_at: Timestamp::from_millis(0),
             fallback_url: None,
         };
-        Plan::of(&instruction, size, &Origin::of(&"https://send.example".parse().unwrap()))
+        UploadPlan::of(&instruction, size, &Origin::of(&"https://send.example".parse().unwrap()))
     }
 
     #[test]

@@ -23,7 +23,7 @@ const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Payload whose ranges can be sent in any order, in parallel and repeatedly.
 #[derive(Clone)]
-pub(super) struct Payload {
+pub(super) struct UploadPayload {
     pub segments: Arc<Segments>,
     pub journal: Arc<Journal>,
     pub sent_counter: Arc<SentCounter>,
@@ -54,7 +54,7 @@ pub(super) struct RequestOutcome<T> {
     pub sending_time: Duration,
 }
 
-impl Payload {
+impl UploadPayload {
     /// Returns the encrypted size of the payload, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.segments.layout().sealed_size()

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::source::{Source, SourceError};
+use super::source::{SourceError, UploadSource};
 use crate::client::buffers::BufferPool;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
@@ -13,7 +13,7 @@ use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, T
 
 /// Seals the segments of one payload, in any order and repeatedly.
 pub(super) struct Segments {
-    source: Source,
+    source: UploadSource,
     envelope: Vec<u8>,
     layout: Layout,
     sealer: Sealer,
@@ -41,7 +41,7 @@ pub enum SealError {
 
 impl Segments {
     /// Prepares a new payload of `source`, sealed with `key` under a new header.
-    pub(super) fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, SealError> {
+    pub(super) fn new(source: UploadSource, metadata: &Metadata, key: &PayloadKey) -> Result<Self, SealError> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
         Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: BufferPool::of(SEGMENT_SIZE) })
@@ -52,7 +52,7 @@ impl Segments {
     /// Does not check that the plaintext is the same: callers must compare the tag of each segment that is sealed again
     /// with the recorded tag.
     pub(super) fn resume(
-        source: Source,
+        source: UploadSource,
         envelope: Vec<u8>,
         key: &PayloadKey,
         header: Header,
@@ -70,7 +70,7 @@ impl Segments {
 
     /// Returns the source of the content.
     #[must_use]
-    pub(super) const fn source(&self) -> &Source {
+    pub(super) const fn source(&self) -> &UploadSource {
         &self.source
     }
 
@@ -149,7 +149,7 @@ mod tests {
                 mode: None,
             };
             let key = PayloadKey::random();
-            let segments = Segments::new(Source::of(file).unwrap(), &metadata, &key).unwrap();
+            let segments = Segments::new(UploadSource::of(file).unwrap(), &metadata, &key).unwrap();
             let mut stream = OpenStream::with_layout(key, segments.layout());
             let mut plaintext = Vec::new();
             for index in 0..=segments.layout().last_index() {

@@ -23,7 +23,7 @@ use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
 
 /// Upload session: a transfer that is ready to receive its payload.
-pub(super) struct Session {
+pub(super) struct UploadSession {
     pub id: TransferId,
     pub page_url: String,
     pub link_key: LinkKey,
@@ -33,7 +33,7 @@ pub(super) struct Session {
     pub already: AlreadyReceived,
 }
 
-impl Session {
+impl UploadSession {
     /// Resumes the unfinished upload, if `upload` has one, or starts a new upload.
     pub(super) async fn of(
         api: &Api,

@@ -12,10 +12,10 @@ use crate::client::pack::{Entry, Plan, nanos};
 
 /// Content of known size that must not change while it is sent. Either one file, or several files as an archive.
 #[derive(Debug)]
-pub struct Source(Kind);
+pub struct UploadSource(SourceKind);
 
 #[derive(Debug)]
-enum Kind {
+enum SourceKind {
     One { file: WatchedFile, size: u64, snapshot: bool },
     Archive { plan: Box<Plan>, modified: Option<SystemTime>, mode: Option<u32> },
 }
@@ -29,7 +29,7 @@ pub enum SourceError {
         /// The file's path within the archive; `None` for a single file.
         name: Option<String>,
         /// Kind of the change.
-        change: Change,
+        change: SourceChange,
     },
     /// The file cannot be read.
     #[error("the file cannot be read")]
@@ -47,7 +47,7 @@ pub enum SourceError {
 
 /// Change of a file that ends its upload; the text continues a sentence that starts with the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Change {
+pub enum SourceChange {
     /// The content is different.
     #[error("changed while it was being sent")]
     Content,
@@ -65,7 +65,7 @@ pub enum Change {
     Replaced,
 }
 
-impl Change {
+impl SourceChange {
     /// Returns the error for this change of the archive's file `name`, or of the single file.
     pub(in crate::client) fn in_file(self, name: Option<&str>) -> SourceError {
         SourceError::Changed { name: name.map(str::to_owned), change: self }
@@ -81,7 +81,7 @@ impl Change {
     }
 }
 
-impl Source {
+impl UploadSource {
     /// Opens the regular file at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::of(File::open(path)?)
@@ -90,13 +90,13 @@ impl Source {
     /// Creates the source from an open file.
     pub fn of(file: File) -> io::Result<Self> {
         let file = WatchedFile::of(file)?;
-        Ok(Self(Kind::One { size: file.size(), file, snapshot: false }))
+        Ok(Self(SourceKind::One { size: file.size(), file, snapshot: false }))
     }
 
     /// Sends the size that a single file has now, although the file may grow.
     #[must_use]
     pub fn snapshot(mut self) -> Self {
-        if let Kind::One { snapshot, .. } = &mut self.0 {
+        if let SourceKind::One { snapshot, .. } = &mut self.0 {
             *snapshot = true;
         }
         self
@@ -105,7 +105,7 @@ impl Source {
     /// Returns the source as an earlier snapshot of `size` bytes had it. Unchanged if the source is no snapshot, or
     /// shorter.
     pub(super) fn cut_to(mut self, to: u64) -> Self {
-        if let Kind::One { size, snapshot: true, .. } = &mut self.0 {
+        if let SourceKind::One { size, snapshot: true, .. } = &mut self.0 {
             *size = to.min(*size);
         }
         self
@@ -115,15 +115,15 @@ impl Source {
     #[must_use]
     pub fn archive(plan: Plan, directory: Option<&Metadata>) -> Self {
         let modified = directory.and_then(|directory| directory.modified().ok());
-        Self(Kind::Archive { plan: Box::new(plan), modified, mode: directory.and_then(unix_mode) })
+        Self(SourceKind::Archive { plan: Box::new(plan), modified, mode: directory.and_then(unix_mode) })
     }
 
     /// Returns the archive's plan; `None` for a single file.
     #[must_use]
     pub const fn plan(&self) -> Option<&Plan> {
         match &self.0 {
-            Kind::One { .. } => None,
-            Kind::Archive { plan, .. } => Some(plan),
+            SourceKind::One { .. } => None,
+            SourceKind::Archive { plan, .. } => Some(plan),
         }
     }
 
@@ -131,8 +131,8 @@ impl Source {
     #[must_use]
     pub const fn size(&self) -> u64 {
         match &self.0 {
-            Kind::One { size, .. } => *size,
-            Kind::Archive { plan, .. } => plan.size(),
+            SourceKind::One { size, .. } => *size,
+            SourceKind::Archive { plan, .. } => plan.size(),
         }
     }
 
@@ -140,8 +140,8 @@ impl Source {
     #[must_use]
     pub fn modified_ms(&self) -> Option<i64> {
         let modified = match &self.0 {
-            Kind::One { file, .. } => file.fingerprint().modified(),
-            Kind::Archive { modified, .. } => *modified,
+            SourceKind::One { file, .. } => file.fingerprint().modified(),
+            SourceKind::Archive { modified, .. } => *modified,
         };
         modified.and_then(|modified| i64::try_from(nanos(Some(modified)) / 1_000_000).ok())
     }
@@ -150,16 +150,16 @@ impl Source {
     #[must_use]
     pub const fn mode(&self) -> Option<u32> {
         match &self.0 {
-            Kind::One { file, .. } => file.executable_mode(),
-            Kind::Archive { mode, .. } => *mode,
+            SourceKind::One { file, .. } => file.executable_mode(),
+            SourceKind::Archive { mode, .. } => *mode,
         }
     }
 
     /// Gives the entries of an archive what an earlier process has recorded of them. `recorded` may be empty.
     pub(super) fn with_entries_of(self, recorded: &str) -> Self {
         match self.0 {
-            Kind::Archive { plan, modified, mode } if !recorded.is_empty() => {
-                Self(Kind::Archive { plan: Box::new(plan.as_recorded(recorded)), modified, mode })
+            SourceKind::Archive { plan, modified, mode } if !recorded.is_empty() => {
+                Self(SourceKind::Archive { plan: Box::new(plan.as_recorded(recorded)), modified, mode })
             }
             kind => Self(kind),
         }
@@ -174,8 +174,8 @@ impl Source {
     /// Fills `buffer` with the bytes from `offset` on. Safe to call from several threads at once.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         match &self.0 {
-            Kind::One { file, .. } => file.read_exact_at(buffer, offset),
-            Kind::Archive { plan, .. } => plan.read_exact_at(buffer, offset),
+            SourceKind::One { file, .. } => file.read_exact_at(buffer, offset),
+            SourceKind::Archive { plan, .. } => plan.read_exact_at(buffer, offset),
         }
     }
 
@@ -184,15 +184,15 @@ impl Source {
     /// Fails if the size of a file shows a change.
     pub fn doubtful_ranges(&self) -> Result<Vec<Range<u64>>, SourceError> {
         match &self.0 {
-            Kind::One { file, size, snapshot } => {
+            SourceKind::One { file, size, snapshot } => {
                 let metadata = file.metadata()?;
-                match Change::of_size(metadata.len(), *size, *snapshot) {
+                match SourceChange::of_size(metadata.len(), *size, *snapshot) {
                     Some(change) => Err(change.in_file(None)),
                     None if file.fingerprint().is_of(&metadata) => Ok(Vec::new()),
                     None => Ok(iter::once(0..*size).collect()),
                 }
             }
-            Kind::Archive { plan, .. } => plan.doubtful_ranges(),
+            SourceKind::Archive { plan, .. } => plan.doubtful_ranges(),
         }
     }
 }
@@ -209,7 +209,7 @@ mod tests {
         iter::once(0..bytes).collect()
     }
 
-    fn is_changed<T>(outcome: &Result<T, SourceError>, expected: Change) -> bool {
+    fn is_changed<T>(outcome: &Result<T, SourceError>, expected: SourceChange) -> bool {
         matches!(outcome, Err(SourceError::Changed { change, .. }) if *change == expected)
     }
 
@@ -217,31 +217,31 @@ mod tests {
     fn a_change_is_detected() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"content").unwrap();
-        let source = Source::open(file.path()).unwrap();
+        let source = UploadSource::open(file.path()).unwrap();
         let mut buffer = [0; 4];
         source.read_exact_at(&mut buffer, 3).unwrap();
         assert_eq!(&buffer, b"tent");
         assert_eq!(source.doubtful_ranges().unwrap(), []);
-        assert!(is_changed(&source.read_exact_at(&mut buffer, 4), Change::Shrunk));
+        assert!(is_changed(&source.read_exact_at(&mut buffer, 4), SourceChange::Shrunk));
 
         file.as_file().set_modified(SystemTime::now() + std::time::Duration::from_secs(2)).unwrap();
         assert_eq!(source.doubtful_ranges().unwrap(), first(7));
         file.write_all(b"!").unwrap();
-        assert!(is_changed(&source.doubtful_ranges(), Change::Grown));
-        assert_eq!(Source::open(file.path()).unwrap().snapshot().cut_to(7).size(), 7);
+        assert!(is_changed(&source.doubtful_ranges(), SourceChange::Grown));
+        assert_eq!(UploadSource::open(file.path()).unwrap().snapshot().cut_to(7).size(), 7);
         file.as_file().set_len(3).unwrap();
-        assert!(is_changed(&source.doubtful_ranges(), Change::Shrunk));
+        assert!(is_changed(&source.doubtful_ranges(), SourceChange::Shrunk));
     }
 
     #[test]
     fn a_snapshot_ignores_what_is_appended() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"content").unwrap();
-        let source = Source::open(file.path()).unwrap().snapshot();
+        let source = UploadSource::open(file.path()).unwrap().snapshot();
         file.write_all(b" and more").unwrap();
         assert_eq!((source.size(), source.doubtful_ranges().unwrap()), (7, first(7)));
         file.as_file().set_len(3).unwrap();
-        assert!(is_changed(&source.doubtful_ranges(), Change::Shrunk));
+        assert!(is_changed(&source.doubtful_ranges(), SourceChange::Shrunk));
     }
 
     #[cfg(unix)]
@@ -250,7 +250,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"content").unwrap();
         file.as_file().set_modified(UNIX_EPOCH).unwrap();
-        let source = Source::open(file.path()).unwrap();
+        let source = UploadSource::open(file.path()).unwrap();
         // The clock of change times may have a resolution of only 10 ms.
         let changed = (0..1_000_000).any(|_| {
             std::fs::write(file.path(), b"CONTENT").unwrap();
@@ -264,6 +264,6 @@ mod tests {
     fn times_before_1970_are_negative() {
         let file = tempfile::tempfile().unwrap();
         file.set_modified(UNIX_EPOCH - std::time::Duration::from_millis(1500)).unwrap();
-        assert_eq!(Source::of(file).unwrap().modified_ms(), Some(-1500));
+        assert_eq!(UploadSource::of(file).unwrap().modified_ms(), Some(-1500));
     }
 }

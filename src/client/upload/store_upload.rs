@@ -7,8 +7,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::UploadError;
 use super::pipeline::check_unchanged;
-use super::plan::Plan;
-use super::request::{Payload, RequestOutcome, RequestParameters};
+use super::plan::UploadPlan;
+use super::request::{RequestOutcome, RequestParameters, UploadPayload};
 use super::urls::{Signed, Urls};
 use crate::client::{Api, BucketError, ClientError, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
@@ -29,9 +29,9 @@ const MAX_ROUNDS: u32 = 5;
 pub(super) struct StoreUpload {
     api: Api,
     id: TransferId,
-    plan: Plan,
+    plan: UploadPlan,
     urls: Urls,
-    payload: Payload,
+    payload: UploadPayload,
     retry: RetryPolicy,
     progress: Arc<dyn Progress>,
     /// Whether the store has accepted a byte or responded.
@@ -52,8 +52,8 @@ impl StoreUpload {
     pub(super) fn new(
         api: Api,
         id: TransferId,
-        (plan, instruction): (Plan, UploadInstruction),
-        payload: Payload,
+        (plan, instruction): (UploadPlan, UploadInstruction),
+        payload: UploadPayload,
         retry: RetryPolicy,
         progress: Arc<dyn Progress>,
     ) -> Self {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::UploadError;
 use super::journal::Journal;
 use super::segments::Segments;
-use super::source::{Change, Source};
+use super::source::{SourceChange, UploadSource};
 use super::state::{self, UploadState};
 use super::verify::compare;
 use crate::client::state_files::{MAX_AGE, age_of};
@@ -145,7 +145,7 @@ impl UnfinishedUpload {
     /// Compares `source` with all segments that may have been sent. Returns the payload to seal the rest from.
     ///
     /// Blocks for the time of reading and sealing those segments.
-    pub(super) fn check(&self, source: Source, passphrase: Option<&Passphrase>) -> Result<Segments, UploadError> {
+    pub(super) fn check(&self, source: UploadSource, passphrase: Option<&Passphrase>) -> Result<Segments, UploadError> {
         let key = self.payload_key(passphrase)?;
         let size = envelope::decode(&self.envelope).ok().flatten().map(|envelope| envelope.metadata.size);
         let source = match size {
@@ -156,14 +156,14 @@ impl UnfinishedUpload {
         if size != Some(source.size()) {
             // The size of an archive changes for many reasons.
             let change = match size {
-                Some(size) if source.plan().is_none() => Change::of_size(source.size(), size, false),
+                Some(size) if source.plan().is_none() => SourceChange::of_size(source.size(), size, false),
                 _ => None,
             };
-            return Err(change.unwrap_or(Change::Content).in_file(None).into());
+            return Err(change.unwrap_or(SourceChange::Content).in_file(None).into());
         }
         let segments = Segments::resume(source, self.envelope.clone(), &key, self.header.clone())?;
         if segments.layout().segments() != self.tags.len() as u64 {
-            return Err(Change::Content.in_file(None).into());
+            return Err(SourceChange::Content.in_file(None).into());
         }
         let recorded: Vec<_> = (0..).zip(&self.tags).filter_map(|(index, tag)| Some((index, (*tag)?))).collect();
         compare(&segments, &recorded)?;

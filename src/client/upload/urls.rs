@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
-use super::plan::{Plan, parts_of};
+use super::plan::{UploadPlan, parts_of};
 use crate::client::store::{SignedPut, StoreClient};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::id::TransferId;
@@ -19,7 +19,7 @@ const CALL: &str = "upload/create-presign-urls";
 pub(super) struct Urls {
     api: Api,
     id: TransferId,
-    plan: Plan,
+    plan: UploadPlan,
     store: StoreClient,
     cache: Mutex<UrlCache>,
     /// Held while requesting URLs: one task requests for all.
@@ -44,7 +44,7 @@ pub(super) struct Signed {
 
 impl Urls {
     /// Creates the cache for the parts of `plan`, with the first URLs from `instruction`.
-    pub(super) fn new(api: Api, id: TransferId, plan: Plan, instruction: UploadInstruction) -> Self {
+    pub(super) fn new(api: Api, id: TransferId, plan: UploadPlan, instruction: UploadInstruction) -> Self {
         let store = StoreClient::of(&api);
         let this = Self { api, id, plan, store, cache: Mutex::default(), request_lock: tokio::sync::Mutex::default() };
         this.cache().add(instruction);
@@ -73,7 +73,7 @@ impl Urls {
         }
         let numbers = self.cache().missing(number, self.plan.is_single());
         let response = retry.call(progress, || self.api.upload_urls(self.id, &numbers)).await?;
-        if Plan::of(&response, self.plan.size(), self.api.origin())? != Some(self.plan) {
+        if UploadPlan::of(&response, self.plan.size(), self.api.origin())? != Some(self.plan) {
             return Err(self.store.invalid_response(CALL, "the part layout differs from the earlier response"));
         }
         self.cache().add(response);

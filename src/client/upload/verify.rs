@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::journal::Journal;
 use super::segments::Segments;
-use super::source::Change;
+use super::source::SourceChange;
 use super::{JournalError, UploadError};
 use crate::domain::crypto::sealed::Tag;
 
@@ -22,7 +22,7 @@ pub(super) fn check_unchanged(segments: &Segments, journal: &Journal) -> Result<
     compare(segments, &recorded).map_err(|error| match error {
         Mismatch::At(index) => {
             let name = doubtful(index).and_then(|range| segments.source().name_at(range.start));
-            Change::Content.in_file(name).into()
+            SourceChange::Content.in_file(name).into()
         }
         Mismatch::Other(error) => *error,
     })

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 #[cfg(unix)]
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::source::{Change, SourceError};
+use super::source::{SourceChange, SourceError};
 
 /// Open file of known size, watched for changes.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl WatchedFile {
     /// Fills `buffer` with the bytes from `offset` on.
     pub(in crate::client) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         match read_exact_at(&self.file, buffer, offset) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Change::Shrunk.in_file(None)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(SourceChange::Shrunk.in_file(None)),
             outcome => Ok(outcome?),
         }
     }

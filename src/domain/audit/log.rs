@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
 use super::pieces::Pieces;
 use super::read_schedule::ReadSchedule;
-use super::writer::{Entry, Priority, Writer};
+use super::writer::{Priority, QueuedRequest, Writer};
 use super::{
     ActionName, AuditState, Outcome, Record, RecordClass, RecordedCommit, RequestScope, Retention, ServiceName,
 };
@@ -46,7 +46,7 @@ pub struct AuditSettings {
 /// Writes the audit records of requests that were not written together with a change.
 #[derive(Clone)]
 pub struct AuditLog {
-    queue: mpsc::Sender<Entry>,
+    queue: mpsc::Sender<QueuedRequest>,
     mode: WriteMode,
     budgets: Arc<Mutex<Budgets>>,
     pieces: Arc<Mutex<Pieces>>,
@@ -129,7 +129,7 @@ impl AuditLog {
             }
         };
         let priority = priority(scope, outcome);
-        let mut entry = Entry {
+        let mut entry = QueuedRequest {
             named_transfer: scope.transfer_id(),
             exists: scope.exists(),
             service_request: service_request_kind(scope, code),

@@ -89,11 +89,11 @@ pub struct RequestScope {
     started: Instant,
     ids: Arc<RecordIds>,
     success_status: SuccessStatus,
-    progress: Mutex<Progress>,
+    progress: Mutex<ScopeProgress>,
 }
 
 #[derive(Default)]
-struct Progress {
+struct ScopeProgress {
     token_id: Option<TokenId>,
     transfer_id: Option<TransferId>,
     exists: bool,
@@ -112,7 +112,7 @@ impl RequestScope {
         Self { request, started: Instant::now(), ids, success_status, progress: Mutex::default() }
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, ScopeProgress> {
         self.progress.lock().expect("no code panics while holding this lock")
     }
 

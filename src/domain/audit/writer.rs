@@ -31,7 +31,7 @@ const MAX_UNWRITTEN: usize = 10_000;
 const MAX_LOOKUPS: usize = 32;
 
 /// Records of a request that its own commit did not record.
-pub(super) struct Entry {
+pub(super) struct QueuedRequest {
     pub(super) named_transfer: Option<TransferId>,
     pub(super) exists: bool,
     /// Budget for a request that belongs to no transfer. `None` for admin requests, which are always recorded.
@@ -72,7 +72,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes entries until the log is dropped.
-    pub(super) async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
+    pub(super) async fn run(mut self, mut entries: mpsc::Receiver<QueuedRequest>) {
         let mut batch = Vec::new();
         loop {
             let open = self.collect(&mut entries, &mut batch).await;
@@ -86,7 +86,7 @@ impl Writer {
     /// Collects a batch: waits for an entry, then for more, unless a request waits for its record.
     ///
     /// Returns `false` when the log was dropped.
-    async fn collect(&self, entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) -> bool {
+    async fn collect(&self, entries: &mut mpsc::Receiver<QueuedRequest>, batch: &mut Vec<QueuedRequest>) -> bool {
         // Wakes up every 5 seconds even when idle, to report skipped records.
         match tokio::time::timeout(BATCH_DELAY * 10, entries.recv()).await {
             Ok(Some(entry)) => batch.push(entry),
@@ -105,7 +105,7 @@ impl Writer {
         !(entries.is_closed() && entries.is_empty())
     }
 
-    async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
+    async fn write(&mut self, batch: &mut Vec<QueuedRequest>, last: bool) {
         let existing = self.existing_transfers(batch).await;
         let mut records = std::mem::take(&mut self.unwritten);
         let mut privileged = std::mem::take(&mut self.unwritten_privileged);
@@ -148,7 +148,7 @@ impl Writer {
     }
 
     /// Looks up the transfers named by requests that ended before their own lookup. Returns the existing transfers.
-    async fn existing_transfers(&self, batch: &[Entry]) -> BTreeSet<TransferId> {
+    async fn existing_transfers(&self, batch: &[QueuedRequest]) -> BTreeSet<TransferId> {
         let unknown: BTreeSet<_> =
             batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named_transfer).collect();
         let lookups = stream::iter(unknown).map(async |id| {
@@ -159,7 +159,7 @@ impl Writer {
     }
 
     /// Returns the records of a request with their keys; none if their budget is exhausted.
-    fn within_budget(&self, transfer: Option<TransferId>, entry: &Entry) -> Vec<(StorageKey, Bytes)> {
+    fn within_budget(&self, transfer: Option<TransferId>, entry: &QueuedRequest) -> Vec<(StorageKey, Bytes)> {
         let records = || match transfer {
             Some(id) => with_keys(id, entry.class, &entry.records),
             None => with_service_keys(entry.class, &entry.records),
@@ -206,6 +206,9 @@ impl Writer {
     }
 }
 
-async fn wait_until(deadline: tokio::time::Instant, entries: &mut mpsc::Receiver<Entry>) -> Option<Entry> {
+async fn wait_until(
+    deadline: tokio::time::Instant,
+    entries: &mut mpsc::Receiver<QueuedRequest>,
+) -> Option<QueuedRequest> {
     tokio::time::timeout_at(deadline, entries.recv()).await.ok().flatten()
 }

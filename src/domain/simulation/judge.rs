@@ -2,7 +2,7 @@
 
 use super::model::EndedRequest;
 use super::store::at_once;
-use super::world::{MAX_SKEW, State};
+use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{AuditState, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
@@ -54,7 +54,7 @@ pub(super) struct Subject {
     pub(super) is_token_late: bool,
 }
 
-impl State {
+impl WorldState {
     /// Completes the subject of a request that starts on `server`.
     pub(super) fn start(&mut self, mut subject: Subject, server: usize) -> Subject {
         self.counts.requests += 1;

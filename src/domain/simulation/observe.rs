@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::model::{TokenModel, TransferModel};
 use super::store::at_once;
-use super::world::{MAX_SKEW, State};
+use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{EventKind, Outcome, Record, Source};
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::stats::{CounterDelta, StatusMoves};
@@ -20,7 +20,7 @@ fn parse<T: DeserializeOwned>(key: &StorageKey, value: &[u8]) -> T {
     from_json(key.as_str(), value).expect("the domain writes what it can read")
 }
 
-impl State {
+impl WorldState {
     /// Checks a commit that has just taken effect, and updates the model.
     pub(super) fn observe(&mut self, memory: &MemoryStore, before: Option<&Bytes>, commit: &Commit) {
         self.mix(&commit.change.as_ref().map(|change| (change.key.as_str(), &change.value)));

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::server::{RETAIN_READS, SimulatedServer};
 use super::store::at_once;
-use super::world::{MAX_SKEW, State, World};
+use super::world::{MAX_SKEW, World, WorldState};
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::check::check;
 use crate::domain::store::{MemoryStore, Payloads, Records, StorageKey};
 use crate::domain::transfer::{PayloadState, State as TransferState, Status};
 
-impl State {
+impl WorldState {
     /// Acknowledges a deletion, whose payload must be gone.
     pub(super) fn acknowledge_deletion(&mut self, memory: &MemoryStore, id: TransferId) {
         let received = at_once(memory.received(id)).unwrap_or(0);

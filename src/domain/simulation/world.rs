@@ -82,12 +82,12 @@ pub(super) enum Access {
 pub(super) struct World {
     pub(super) memory: MemoryStore,
     pub(super) plan: SchedulePlan,
-    state: Mutex<State>,
+    state: Mutex<WorldState>,
 }
 
 /// Mutable part of a [`World`].
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct WorldState {
     pub(super) now: Timestamp,
     /// Difference of each server's clock from the true time, in milliseconds.
     pub(super) skews: Vec<i64>,
@@ -105,7 +105,7 @@ pub(super) struct State {
 
 impl World {
     pub(super) fn new(plan: SchedulePlan, seed: u64, traces: bool) -> Arc<Self> {
-        let state = State {
+        let state = WorldState {
             now: START,
             skews: vec![0; plan.servers],
             generations: vec![0; plan.servers],
@@ -120,7 +120,7 @@ impl World {
         Arc::new(Self { memory: MemoryStore::default(), plan, state: Mutex::new(state) })
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, WorldState> {
         self.state.lock().expect("no code panics while holding this lock")
     }
 
@@ -164,7 +164,7 @@ impl World {
     }
 }
 
-impl State {
+impl WorldState {
     pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
         (self.counts.steps, self.now).hash(&mut self.digest);
         // Nothing that follows a violation matters.

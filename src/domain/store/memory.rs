@@ -24,12 +24,12 @@ pub struct MemoryStore(Arc<Mutex<Contents>>);
 #[derive(Debug, Default)]
 struct Contents {
     objects: BTreeMap<String, (Bytes, u64)>,
-    payloads: BTreeMap<TransferId, Payload>,
+    payloads: BTreeMap<TransferId, StoredPayload>,
     writes: u64,
 }
 
 #[derive(Debug, Default)]
-struct Payload {
+struct StoredPayload {
     /// Distinguishes this payload from a later payload of the same transfer, created after a removal.
     serial: u64,
     chunks: Vec<Bytes>,
@@ -73,7 +73,7 @@ impl Contents {
     }
 
     /// Returns the payload of a writer; `None` if the payload was removed since.
-    fn opened_by(&mut self, writer: &MemoryWriter) -> Option<&mut Payload> {
+    fn opened_by(&mut self, writer: &MemoryWriter) -> Option<&mut StoredPayload> {
         self.payloads.get_mut(&writer.id).filter(|payload| payload.serial == writer.serial)
     }
 
@@ -156,7 +156,8 @@ impl Payloads for MemoryStore {
         }
         contents.writes += 1;
         let serial = contents.writes;
-        let payload = contents.payloads.entry(id).or_insert_with(|| Payload { serial, ..Payload::default() });
+        let payload =
+            contents.payloads.entry(id).or_insert_with(|| StoredPayload { serial, ..StoredPayload::default() });
         payload.writer = true;
         Ok(Box::new(MemoryWriter {
             store: self.clone(),
@@ -212,7 +213,7 @@ impl Payloads for MemoryStore {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let contents = self.contents();
         let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
-        let payload_objects = |(id, payload): (&TransferId, &Payload)| PayloadObjects {
+        let payload_objects = |(id, payload): (&TransferId, &StoredPayload)| PayloadObjects {
             id: *id,
             finished: payload.finished,
             unfinished: !payload.finished,

@@ -52,9 +52,9 @@ const EVENT_COUNTS: usize = 8;
 
 /// Transfers of a store.
 #[derive(Clone)]
-pub struct Transfers(Arc<Inner>);
+pub struct Transfers(Arc<TransfersInner>);
 
-struct Inner {
+struct TransfersInner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     ids: Arc<RecordIds>,
@@ -103,7 +103,7 @@ impl Transfers {
         let (counts, event_limit, transfer_locks, token_locks, completed_entries) = Default::default();
         let (open_uploads, unstored_grants) = Default::default();
         let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
-        Self(Arc::new(Inner {
+        Self(Arc::new(TransfersInner {
             store,
             clock,
             ids,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 /// A permit that several holders share; returned when the last of them drops it.
-pub(crate) type SharedPermit = Arc<dyn Send + Sync>;
+pub(crate) type BodyPermit = Arc<dyn Send + Sync>;
 
 /// Wraps a body so that the body and each of its blocks hold `permit`.
 ///
@@ -17,13 +17,13 @@ pub(crate) type SharedPermit = Arc<dyn Send + Sync>;
 /// not read it. The permit of a memory limit must last until then.
 pub(crate) struct PermitBody {
     inner: Body,
-    permit: SharedPermit,
+    permit: BodyPermit,
 }
 
 /// A block of a body, with the permit.
 struct Block {
     bytes: Bytes,
-    _permit: SharedPermit,
+    _permit: BodyPermit,
 }
 
 impl AsRef<[u8]> for Block {
@@ -33,7 +33,7 @@ impl AsRef<[u8]> for Block {
 }
 
 impl PermitBody {
-    pub(crate) fn new(inner: Body, permit: SharedPermit) -> Self {
+    pub(crate) fn new(inner: Body, permit: BodyPermit) -> Self {
         Self { inner, permit }
     }
 }

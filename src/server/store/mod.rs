@@ -13,7 +13,7 @@ mod s3_location;
 #[cfg(not(feature = "s3"))]
 mod s3_stub;
 
-pub use file::{Durability, FileStore, FolderState, OpenError};
+pub use file::{Durability, FileStore, FolderError, FolderState};
 pub use location::{InvalidStorageLocation, StorageLocation};
 #[cfg(feature = "s3")]
 pub use s3::S3Store;

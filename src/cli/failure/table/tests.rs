@@ -1,6 +1,6 @@
 use super::*;
 use crate::client::decrypt::OutputError;
-use crate::client::upload::{Change, InterruptedState, JournalError, SourceError};
+use crate::client::upload::{InterruptedState, JournalError, SourceChange, SourceError};
 use crate::client::{BucketError, Destination, Origin, ResponseError, Signal};
 use crate::domain::crypto::sealed::OpenError;
 use crate::domain::error::ErrorCode;
@@ -48,7 +48,7 @@ fn error_responses_have_the_documented_exit_status() {
 fn local_failures_have_the_documented_exit_status() {
     let exit = |error: anyhow::Error| of(&error).exit;
     assert_eq!(
-        exit(UploadError::Source(SourceError::Changed { name: None, change: Change::Content }).into()),
+        exit(UploadError::Source(SourceError::Changed { name: None, change: SourceChange::Content }).into()),
         Exit::LocalFile
     );
     assert_eq!(exit(UploadError::Journal(JournalError::Changed).into()), Exit::LocalFile);

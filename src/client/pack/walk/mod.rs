@@ -29,9 +29,9 @@ mod tree;
 #[cfg(unix)]
 use self::handles::HandleTree;
 use self::info::{Info, InfoKind};
-use self::problems::{Problem, Problems, name_text};
+use self::problems::{Problems, WalkProblem, name_text};
 use self::sizes::DoubtfulSizes;
-use self::tree::{PathTree, Tree, TreeEntry, TreeFault};
+use self::tree::{PathTree, TreeEntry, TreeFault, WalkedTree};
 
 /// File or directory to pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,14 +138,15 @@ impl Walk<'_> {
             Err(source) => {
                 // A path that does not exist was mistyped: this is never skipped.
                 let is_missing = source.kind() == io::ErrorKind::NotFound;
-                self.problems.add(typed(), if is_missing { Problem::Missing(source) } else { Problem::Read(source) });
+                self.problems
+                    .add(typed(), if is_missing { WalkProblem::Missing(source) } else { WalkProblem::Read(source) });
                 return Ok(());
             }
         };
         if !metadata.is_dir() && !metadata.is_file() {
             return match Info::of(&metadata).kind {
                 InfoKind::Special(kind) if self.options.skip_unsendable => {
-                    self.problems.add(typed(), Problem::Special(kind));
+                    self.problems.add(typed(), WalkProblem::Special(kind));
                     Ok(())
                 }
                 _ => Err(PackError::Special(typed())),
@@ -161,7 +162,7 @@ impl Walk<'_> {
         let mut tree = match self.tree(root, target, metadata.is_dir()) {
             Ok(tree) => tree,
             Err(source) => {
-                self.problems.add(name_of(Path::new("")), Problem::Read(source));
+                self.problems.add(name_of(Path::new("")), WalkProblem::Read(source));
                 return Ok(());
             }
         };
@@ -196,25 +197,25 @@ impl Walk<'_> {
     }
 
     /// Returns the entries of a root. Below a directory no symbolic link is followed, unless the options say so.
-    fn tree(&self, root: usize, target: PathBuf, is_directory: bool) -> io::Result<Tree> {
+    fn tree(&self, root: usize, target: PathBuf, is_directory: bool) -> io::Result<WalkedTree> {
         #[cfg(unix)]
         if is_directory && !self.options.dereference {
-            return Ok(Tree::Handles(HandleTree::of(self.roots.open_root(root)?.into())));
+            return Ok(WalkedTree::Handles(HandleTree::of(self.roots.open_root(root)?.into())));
         }
         #[cfg(not(unix))]
         let _ = (root, is_directory);
-        Ok(Tree::Paths(PathTree::of(target, self.options.dereference)))
+        Ok(WalkedTree::Paths(PathTree::of(target, self.options.dereference)))
     }
 
     /// Notes an entry that cannot be listed: a directory, or a symbolic link that is to be followed.
     fn unlisted(&mut self, name: String, cause: TreeFault) {
         let problem = match cause {
-            TreeFault::Loop => Problem::Loop,
-            TreeFault::BrokenLink => Problem::BrokenLink,
+            TreeFault::Loop => WalkProblem::Loop,
+            TreeFault::BrokenLink => WalkProblem::BrokenLink,
             TreeFault::Read(error) => {
                 // The directory itself was readable as an entry of its parent.
                 self.entries.pop_if(|entry| entry.is_directory() && entry.path() == name);
-                Problem::Read(error)
+                WalkProblem::Read(error)
             }
         };
         self.problems.add(name, problem);
@@ -226,27 +227,27 @@ impl Walk<'_> {
         name: &Path,
         (root, below): (usize, usize),
         entry: &TreeEntry,
-    ) -> Result<Result<(), Problem>, PackError> {
+    ) -> Result<Result<(), WalkProblem>, PackError> {
         if let InfoKind::Special(kind) = entry.info.kind {
-            return Ok(Err(Problem::Special(kind)));
+            return Ok(Err(WalkProblem::Special(kind)));
         }
         let parsed = name.to_str().ok_or(InvalidArchivePath::NotUnicode).and_then(ArchivePath::parse);
         let archive_path = match parsed {
             Ok(path) => path,
-            Err(reason) => return Ok(Err(Problem::Name(reason))),
+            Err(reason) => return Ok(Err(WalkProblem::Name(reason))),
         };
         let kind = match entry.info.kind {
             InfoKind::Directory => Kind::Directory,
             InfoKind::Link => match entry.location.read_link() {
                 Ok(target) => match SymlinkTarget::parse(&target, &archive_path) {
                     Ok(target) => Kind::Link { target },
-                    Err(reason) => return Ok(Err(Problem::Link(reason))),
+                    Err(reason) => return Ok(Err(WalkProblem::Link(reason))),
                 },
-                Err(source) => return Ok(Err(Problem::Read(source))),
+                Err(source) => return Ok(Err(WalkProblem::Read(source))),
             },
             InfoKind::File | InfoKind::Special(_) => match self.file(&archive_path, entry)? {
                 Ok((size, content)) => Kind::File { size, content },
-                Err(source) => return Ok(Err(Problem::Read(source))),
+                Err(source) => return Ok(Err(WalkProblem::Read(source))),
             },
         };
         let root = u32::try_from(root).expect("a command line has fewer than 2^32 paths");

@@ -9,7 +9,7 @@ use crate::domain::archive::{InvalidArchivePath, InvalidSymlinkTarget};
 
 /// Reason why an entry cannot be sent; the text continues a sentence that starts with the entry's path.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Problem {
+pub(super) enum WalkProblem {
     /// The entry is a socket, FIFO or device.
     #[error("is {0}")]
     Special(&'static str),
@@ -51,21 +51,21 @@ impl Problems {
     }
 
     /// Adds an entry with its problem.
-    pub(super) fn add(&mut self, path: String, problem: Problem) {
+    pub(super) fn add(&mut self, path: String, problem: WalkProblem) {
         match problem {
-            Problem::Missing(source) => {
+            WalkProblem::Missing(source) => {
                 self.unreadable.add(path, &format_args!("cannot be read: {source}"));
                 self.unreadable_source.get_or_insert(source);
             }
-            problem if self.skips || matches!(problem, Problem::Special(_)) => {
+            problem if self.skips || matches!(problem, WalkProblem::Special(_)) => {
                 self.skipped.push(SkippedEntry { path, reason: problem.to_string() });
             }
-            Problem::Read(source) => {
+            WalkProblem::Read(source) => {
                 self.unreadable.add(path, &format_args!("cannot be read: {source}"));
                 self.unreadable_source.get_or_insert(source);
             }
-            Problem::Name(_) => self.names.add(path, &problem),
-            Problem::Special(_) | Problem::Link(_) | Problem::Loop | Problem::BrokenLink => {
+            WalkProblem::Name(_) => self.names.add(path, &problem),
+            WalkProblem::Special(_) | WalkProblem::Link(_) | WalkProblem::Loop | WalkProblem::BrokenLink => {
                 self.links.add(path, &problem);
             }
         }

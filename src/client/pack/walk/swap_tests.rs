@@ -11,7 +11,7 @@ use super::tests::{archive_bytes, names, packed, packed_with, write};
 use super::tree::TreeError;
 use super::*;
 use crate::client::pack::beneath::is_replaced;
-use crate::client::upload::{Change, Source, SourceError};
+use crate::client::upload::{SourceChange, SourceError, UploadSource};
 
 const SECRET: &[u8] = b"a secret outside of the root";
 
@@ -95,14 +95,14 @@ fn a_file_swapped_between_listing_and_opening_is_not_opened() {
 fn entries_swapped_after_planning_are_not_followed() {
     for name in ["a", "d/e/f", "d/e", "d"] {
         let world = world();
-        let source = Source::archive(packed(&world.path().join("root"), &[]).unwrap().plan, None);
+        let source = UploadSource::archive(packed(&world.path().join("root"), &[]).unwrap().plan, None);
         swap(world.path(), name);
         let mut bytes = vec![0; usize::try_from(source.size()).unwrap()];
         let error = source.read_exact_at(&mut bytes, 0).unwrap_err();
         assert!(!contains_secret(&bytes), "{name}");
         let file = if name == "a" { "a" } else { "d/e/f" };
         assert_eq!(error.to_string(), format!("{file} was replaced by another file or a symlink before it was sent"));
-        assert!(matches!(error, SourceError::Changed { change: Change::Replaced, .. }));
+        assert!(matches!(error, SourceError::Changed { change: SourceChange::Replaced, .. }));
     }
 }
 

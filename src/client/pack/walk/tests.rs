@@ -3,7 +3,7 @@ use std::io::Read;
 use walkdir::WalkDir;
 
 use super::*;
-use crate::client::upload::{Change, Source, SourceError};
+use crate::client::upload::{SourceChange, SourceError, UploadSource};
 
 pub(super) fn packed(path: &Path, exclude: &[&str]) -> Result<Packed, PackError> {
     let globs: Vec<_> = exclude.iter().map(std::ffi::OsString::from).collect();
@@ -139,7 +139,7 @@ fn several_paths_are_packed_under_their_names() {
 }
 
 /// Returns the change that `outcome` reports of `d/f`.
-fn change_of<T>(outcome: Result<T, SourceError>) -> Option<Change> {
+fn change_of<T>(outcome: Result<T, SourceError>) -> Option<SourceChange> {
     match outcome {
         Err(SourceError::Changed { name: Some(name), change }) if name == "d/f" => Some(change),
         _ => None,
@@ -156,10 +156,12 @@ fn an_error_names_a_changed_file() {
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
     };
-    for (change, expected) in [(grow, Change::Grown), (cut, Change::Shrunk), (replace, Change::Content)] {
+    for (change, expected) in
+        [(grow, SourceChange::Grown), (cut, SourceChange::Shrunk), (replace, SourceChange::Content)]
+    {
         let _ = fs::remove_dir_all(folder.path().join("d"));
         write(&file, &[0; 2_000]);
-        let source = Source::archive(packed(folder.path(), &[]).unwrap().plan, None);
+        let source = UploadSource::archive(packed(folder.path(), &[]).unwrap().plan, None);
         assert_eq!(source.doubtful_ranges().unwrap(), []);
         change(&file);
         assert_eq!(change_of(source.doubtful_ranges()), Some(expected));
@@ -173,12 +175,12 @@ fn a_file_may_be_moved_after_it_was_read_but_not_before() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("d/f");
     write(&file, &[0; 2_000]);
-    let source = Source::archive(packed(folder.path(), &[]).unwrap().plan, None);
+    let source = UploadSource::archive(packed(folder.path(), &[]).unwrap().plan, None);
     let mut buffer = vec![0; usize::try_from(source.size()).unwrap()];
     source.read_exact_at(&mut buffer, 0).unwrap();
     fs::rename(&file, folder.path().join("moved")).unwrap();
     assert_eq!(source.doubtful_ranges().unwrap(), []);
-    assert_eq!(change_of(source.read_exact_at(&mut buffer, 0)), Some(Change::Gone));
+    assert_eq!(change_of(source.read_exact_at(&mut buffer, 0)), Some(SourceChange::Gone));
 }
 
 #[cfg(unix)]

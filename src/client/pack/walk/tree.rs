@@ -39,7 +39,7 @@ pub(super) enum TreeFault {
 }
 
 /// Tree of a file or directory.
-pub(super) enum Tree {
+pub(super) enum WalkedTree {
     /// Opens everything by its path.
     Paths(PathTree),
     /// Opens everything relative to an open directory, without following symbolic links.
@@ -47,7 +47,7 @@ pub(super) enum Tree {
     Handles(HandleTree),
 }
 
-impl Tree {
+impl WalkedTree {
     /// Returns the next entry, except those for which `is_excluded` holds, and what is below them.
     pub(super) fn next(&mut self, is_excluded: &dyn Fn(&Path) -> bool) -> Option<Result<TreeEntry, TreeError>> {
         match self {

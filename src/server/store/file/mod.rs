@@ -31,7 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use folder_state::FolderState;
-pub use open_error::OpenError;
+pub use open_error::FolderError;
 pub(super) use storage::FolderStorage;
 
 use commit_queue::CommitQueue;
@@ -55,12 +55,12 @@ pub enum Durability {
 ///
 /// Clones share the connections. Dropping the last clone waits until all queued commits are written.
 #[derive(Clone)]
-pub struct FileStore(Arc<Inner>);
+pub struct FileStore(Arc<FileStoreInner>);
 
 /// State shared by the clones of a store.
 ///
 /// Fields are dropped in order: the writing connection closes last, and so removes the write-ahead log.
-struct Inner {
+struct FileStoreInner {
     read_pool: Arc<ReadPool>,
     commits: CommitQueue,
     payloads: Arc<Folder>,
@@ -72,31 +72,31 @@ impl FileStore {
     /// Opens the store in `directory`, and creates the directory if it does not exist.
     ///
     /// # Errors
-    /// [`OpenError`] if the directory, the payload directory or the database cannot be created or opened.
-    pub fn open(directory: &Path, durability: Durability) -> Result<Self, OpenError> {
+    /// [`FolderError`] if the directory, the payload directory or the database cannot be created or opened.
+    pub fn open(directory: &Path, durability: Durability) -> Result<Self, FolderError> {
         make_directory(directory, durability)
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+            .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let payloads = directory.join("payloads");
         make_directory(&payloads, durability)
-            .map_err(|source| OpenError::Directory { path: payloads.clone(), source })?;
+            .map_err(|source| FolderError::Directory { path: payloads.clone(), source })?;
         recovery::truncate_unsynced(directory, &payloads, durability)
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+            .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let records = directory.join("records.sqlite");
         connection::create_file(&records)
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+            .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let disk = Arc::new(DiskSpace::open(directory));
         // A full disk has no room for the index of the write-ahead log, which a store without open connections lacks.
         let writer = disk
             .ballast()
             .spend(connection::is_full, || connection::open_writer(&records, durability))
-            .map_err(|source| OpenError::Records { path: records.clone(), source })?;
+            .map_err(|source| FolderError::Records { path: records.clone(), source })?;
         connection::sync_log(&records, durability)
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+            .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let commits = CommitQueue::start(writer, Arc::clone(&disk))
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+            .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let monitor = SpaceMonitor::start(Arc::clone(&disk))
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        Ok(Self(Arc::new(Inner {
+            .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
+        Ok(Self(Arc::new(FileStoreInner {
             read_pool: Arc::new(ReadPool::of(records)),
             commits,
             payloads: Arc::new(Folder::new(payloads, durability)),
@@ -109,13 +109,13 @@ impl FileStore {
 /// Returns whether any process has the store in `directory` open; `false` if there is no store.
 ///
 /// # Errors
-/// [`OpenError::Records`] if the database cannot be opened.
-fn is_open(directory: &Path) -> Result<bool, OpenError> {
+/// [`FolderError::Records`] if the database cannot be opened.
+fn is_open(directory: &Path) -> Result<bool, FolderError> {
     let path = directory.join("records.sqlite");
     if !path.exists() {
         return Ok(false);
     }
-    connection::is_open_elsewhere(&path).map_err(|source| OpenError::Records { path, source })
+    connection::is_open_elsewhere(&path).map_err(|source| FolderError::Records { path, source })
 }
 
 #[async_trait]

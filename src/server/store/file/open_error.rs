@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Error of opening a `file:` store.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum FolderError {
     /// A directory or file of the store can be neither used nor created.
     #[error("cannot use the directory {path}")]
     Directory {

@@ -111,19 +111,19 @@ impl HttpConnector for LimitedConnector {
             let permit = permit.expect("the semaphore is never closed");
             let mut response = connector.call(request).await?;
             let body = response.take_body();
-            *response.body_mut() = SdkBody::from_body_1_x(PermitBody { body, _permit: permit });
+            *response.body_mut() = SdkBody::from_body_1_x(BucketBody { body, _permit: permit });
             Ok(response)
         })
     }
 }
 
 /// Body of a response that holds the permit of its request.
-struct PermitBody {
+struct BucketBody {
     body: SdkBody,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Body for PermitBody {
+impl Body for BucketBody {
     type Data = Bytes;
     type Error = <SdkBody as Body>::Error;
 
@@ -154,9 +154,9 @@ impl ResolveDns for LimitedResolver {
     }
 }
 
-impl fmt::Debug for PermitBody {
+impl fmt::Debug for BucketBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PermitBody").finish_non_exhaustive()
+        f.debug_struct("BucketBody").finish_non_exhaustive()
     }
 }
 

@@ -62,9 +62,9 @@ const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Store in an S3 bucket. Clones share the connections.
 #[derive(Clone)]
-pub struct S3Store(Arc<Inner>);
+pub struct S3Store(Arc<S3StoreInner>);
 
-struct Inner {
+struct S3StoreInner {
     bucket: Bucket,
     applied: AppliedWrites,
     counters: CounterBuffer,
@@ -96,7 +96,7 @@ impl S3Store {
     fn over(bucket: Bucket, location: &S3Location, outbox_delay: Duration) -> Self {
         let (applied, counters) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
-        Self(Arc::new(Inner {
+        Self(Arc::new(S3StoreInner {
             bucket,
             applied,
             counters,

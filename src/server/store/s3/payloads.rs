@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::S3Store;
 use super::lease::Lease;
 use super::manifest::{ServiceUpload, UploadManifest};
-use super::reader::PayloadReader;
+use super::reader::ObjectReader;
 use super::writer::S3Writer;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
@@ -59,7 +59,7 @@ impl Payloads for S3Store {
             let covers = range.start == range.end && length.is_some_and(|length| range.end <= length);
             return if covers { Ok(stream::empty().boxed()) } else { Err(StoreError::NoPayload) };
         }
-        Ok(PayloadReader::open(self.bucket(), key, range).await?.into_stream())
+        Ok(ObjectReader::open(self.bucket(), key, range).await?.into_stream())
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use crate::domain::store::{PayloadStream, StorageKey, StoreError};
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Unread rest of a range of a payload object.
-pub(super) struct PayloadReader {
+pub(super) struct ObjectReader {
     bucket: Bucket,
     key: StorageKey,
     rest: Range<u64>,
@@ -24,7 +24,7 @@ pub(super) struct PayloadReader {
     failures: u32,
 }
 
-impl PayloadReader {
+impl ObjectReader {
     /// Opens a non-empty range of a finished payload.
     ///
     /// # Errors
