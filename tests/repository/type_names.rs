@@ -11,7 +11,7 @@ const SHARED: [(&str, &str); 3] = [
     ("BucketStorage", "the backend of buckets, and what a build without S3 has instead"),
 ];
 
-/// Returns the names of the types that a file declares outside of functions, implementations and test modules.
+/// Returns the names of the types that a file declares at its top level.
 fn declared_types(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| {
         let line = line.strip_prefix("pub").map_or(line, |rest| {

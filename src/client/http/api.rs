@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::HeaderName;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, RANGE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use reqwest::{Body, Method, RequestBuilder, Response};
@@ -20,11 +20,9 @@ use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, Tr
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
-use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
     AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse,
-    Empty, EventAdded, Health, Page, PartNumbers, Readiness, Received, TokenItem, TransferStatus, UploadInstruction,
-    UploadStatus,
+    Empty, EventAdded, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus,
 };
 
 /// Request header with the access proof: shows that the client has the transfer's key.
@@ -34,9 +32,6 @@ const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
 
 /// Pause behind the first byte of a probe, in which a proxy's early response arrives.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
-
-/// The version of the API that this client speaks.
-const API: u32 = 1;
 
 /// Page of audit records as raw JSON: a newer server may send fields and kinds unknown to this version.
 pub type RawRecordPage = Page<serde_json::Value>;
@@ -82,38 +77,6 @@ impl Api {
     /// Returns the transport that makes the connections to the service.
     pub(crate) const fn transport(&self) -> &Transport {
         &self.transport
-    }
-
-    /// Returns the service's version, modes and limits.
-    ///
-    /// # Errors
-    /// [`ClientError::Unsupported`] if the service speaks another API version.
-    pub async fn health(&self) -> Result<Health, ClientError> {
-        let request = self.bare(Method::GET, self.base_url.join("/health"));
-        let health: Health =
-            response::call(&self.transport.destination, "health", request.timeout(self.transport.call_timeout)).await?;
-        if health.api == API {
-            return Ok(health);
-        }
-        let text = format!("{} speaks API version {}, this sgsend speaks version {API}", self.origin, health.api);
-        Err(ClientError::Unsupported(text))
-    }
-
-    /// Returns what the service can do with its store.
-    ///
-    /// # Errors
-    /// The error of the service if the store cannot be used.
-    pub async fn ready(&self) -> Result<Readiness, ClientError> {
-        let request = self.bare(Method::GET, self.base_url.join("/health/ready"));
-        response::call(&self.transport.destination, "ready", request.timeout(self.transport.call_timeout)).await
-    }
-
-    /// Returns the service's clock from its `Date` header, to the second; `None` without a valid header.
-    pub async fn time(&self) -> Result<Option<Timestamp>, ClientError> {
-        let request = self.bare(Method::GET, self.base_url.join("/health")).timeout(self.transport.call_timeout);
-        let response = response::send(&self.transport.destination, request).await?;
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-        Ok(date.and_then(Timestamp::from_http_date))
     }
 
     /// Creates a transfer.
@@ -243,7 +206,7 @@ impl Api {
         self.base_url.join(&format!("/transfers/id/{id}/{verb}"))
     }
 
-    fn bare(&self, method: Method, url: Url) -> RequestBuilder {
+    pub(super) fn bare(&self, method: Method, url: Url) -> RequestBuilder {
         self.transport.client.request(method, url)
     }
 

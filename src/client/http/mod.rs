@@ -8,6 +8,7 @@ pub(super) mod content_range;
 pub(super) mod destination;
 pub(super) mod error;
 pub(super) mod fault;
+mod health;
 mod one_connection;
 pub(super) mod origin;
 pub(super) mod proxy;
