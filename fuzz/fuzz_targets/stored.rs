@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use sgsend::domain::audit::Record;
+use sgsend::domain::audit::{Record, RecordClass};
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::stats::{CounterDelta, DayStats};
@@ -50,8 +50,10 @@ fn check_transfer(mut transfer: Transfer) {
 
 fn check_record(record: Record) {
     let id = TransferId::random();
-    assert_eq!(StorageKey::transfer_record(id, &record).name(), record.id().to_string());
-    assert_eq!(StorageKey::service_record(&record).day(), Some(record.at().day()));
+    for class in [RecordClass::Read, RecordClass::Change] {
+        assert_eq!(StorageKey::transfer_record(id, class, &record).name(), record.id().to_string());
+        assert_eq!(StorageKey::service_record(class, &record).day(), Some(record.at().day()));
+    }
     let shown = record.without_client();
     assert_round_trip(&shown);
     let shown = serde_json::to_value(&shown).expect("the record can be serialised");

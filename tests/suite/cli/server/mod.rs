@@ -3,6 +3,7 @@
 mod anonymity;
 mod certificates;
 mod doctor;
+mod health;
 mod impostors;
 mod invalid_settings;
 mod serving;

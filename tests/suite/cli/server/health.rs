@@ -1,0 +1,33 @@
+//! `sgsend health`.
+
+use crate::support::Home;
+
+#[test]
+fn health_tells_whether_a_service_can_serve_requests() {
+    let home = Home::new();
+    let store = home.path().join("store");
+    let serving = home.server().storage(&format!("file:{}", store.display())).start();
+    for url in [&serving.public, &serving.admin] {
+        let shown = home.run(&["health", "--server", url]).text();
+        assert_eq!(shown, format!("{url} is ready"));
+        let json = home.run(&["health", "--server", url, "--json"]).json();
+        assert_eq!(
+            (&json["ok"], &json["status"], &json["clock_jumped"]),
+            (&true.into(), &"ready".into(), &false.into())
+        );
+    }
+    let live = ["health", "--live", "--server", &serving.public];
+    assert!(home.run(&live).text().contains("runs sgsend "));
+    assert_eq!(home.run(&[&live[..], &["--json"]].concat()).json()["status"], "ok");
+
+    // Without its header, the store is not the service's any more.
+    let records = rusqlite::Connection::open(store.join("records.sqlite")).unwrap();
+    records.execute("DELETE FROM object WHERE key = 'store.json'", []).unwrap();
+    let not_ready = home.run(&["health", "--server", &serving.public, "--json"]);
+    assert_eq!(not_ready.exit, 8);
+    assert_eq!(not_ready.json()["error"]["code"], "storage_unavailable");
+    home.run(&live).text();
+    let address = serving.public.clone();
+    serving.terminate();
+    assert_eq!(home.run(&["health", "--server", &address]).exit, 8);
+}
