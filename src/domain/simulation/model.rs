@@ -28,6 +28,8 @@ pub(super) struct TransferModel {
     pub(super) uploads_in_progress: u32,
     /// Whether a crash may have left bytes of an interrupted upload.
     pub(super) upload_interrupted: bool,
+    /// Whether a server may still have to remove bytes of a failed upload.
+    pub(super) has_stray_bytes: bool,
     /// Number of grants of an unlimited transfer.
     pub(super) grants: u64,
     /// Latest time at which an issued upload URL is valid.
@@ -108,6 +110,7 @@ impl TransferModel {
             removed: false,
             uploads_in_progress: 0,
             upload_interrupted: false,
+            has_stray_bytes: false,
             grants: 0,
             url_expires_at: None,
         }

@@ -156,6 +156,11 @@ impl Clients {
                 let received = server.transfers.upload(scope, &transfer, chunk).await;
                 guard.has_ended = true;
                 drop(guard);
+                if server.transfers.has_stray_bytes(id)
+                    && let Some(model) = world.state().model.transfers.get_mut(&id)
+                {
+                    model.has_stray_bytes = true;
+                }
                 let received = received?.received_bytes;
                 let mut state = world.state();
                 let step = state.counts.steps;

@@ -59,6 +59,8 @@ pub(crate) struct FaultInjector {
     operations: AtomicU64,
     /// Number of operations that succeed; all later operations fail, as after the kill of the process.
     successes: Option<u64>,
+    /// Numbers of the operations that fail.
+    failing: Range<u64>,
     /// Whether no commit finds space; payloads can be removed.
     full: Arc<AtomicBool>,
     /// Returns the delay before an operation, and the delay of its result.
@@ -69,6 +71,11 @@ impl FaultInjector {
     /// Fails all operations after the first `successes`.
     pub(crate) fn failing_after(successes: u64) -> Self {
         Self { successes: Some(successes), ..Self::default() }
+    }
+
+    /// Fails the operations with these numbers; the first is 0.
+    pub(crate) fn failing_within(failing: Range<u64>) -> Self {
+        Self { failing, ..Self::default() }
     }
 
     /// Fails all commits as a full store while `full` is set.
@@ -88,7 +95,7 @@ impl FaultInjector {
 
     async fn run<T>(&self, operation: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let number = self.operations.fetch_add(1, Ordering::Relaxed);
-        if self.successes.is_some_and(|successes| number >= successes) {
+        if self.successes.is_some_and(|successes| number >= successes) || self.failing.contains(&number) {
             return Err(StoreError::unavailable("an injected fault"));
         }
         self.wait().await;

@@ -63,7 +63,11 @@ impl Transfers {
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {
-        match self.store_bytes(scope, transfer, upload).await {
+        let result = self.store_bytes(scope, transfer, upload).await;
+        if let Err(Error::StorageUnavailable(_) | Error::StorageFull | Error::ServerBusy { .. }) = result {
+            self.check_stray_bytes(transfer.transfer_id).await;
+        }
+        match result {
             // If the transfer has ended during the request and lost its payload, report the end as the cause.
             Err(error @ (Error::StorageUnavailable(StoreError::NoPayload) | Error::OffsetMismatch { .. })) => {
                 let transfer = self.find(scope, transfer.transfer_id).await?;
