@@ -40,7 +40,7 @@ pub(super) fn start(
     jobs
 }
 
-/// Adds counted downloads to their transfers, and checks failed uploads, at each [`COUNT_INTERVAL`] until `stop`.
+/// Adds counted downloads, and checks failed uploads, at each [`COUNT_INTERVAL`] until `stop`.
 async fn write_counts_periodically(transfers: Transfers, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(COUNT_INTERVAL);
     loop {

@@ -13,7 +13,9 @@ use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, read};
 use crate::domain::transfer::{PayloadState, Transfer};
 
-/// Maximum number of transfers in memory; the bytes of further ones stay until `store check` finds them.
+/// Maximum number of transfers in memory.
+///
+/// The bytes of further ones stay until `store check` finds them.
 const MAX_UNCHECKED: usize = 10_000;
 
 /// Transfers with a failed upload request whose state was not read since.
@@ -27,7 +29,9 @@ impl StrayBytes {
 }
 
 impl Transfers {
-    /// Removes the bytes of a failed upload request if its transfer has ended; tries again later if that fails.
+    /// Removes the bytes of a failed upload request if its transfer has ended.
+    ///
+    /// A check that fails is repeated by [`Transfers::check_all_stray_bytes`].
     pub(super) async fn check_stray_bytes(&self, id: TransferId) {
         let is_kept = {
             let mut unchecked = self.0.stray_bytes.lock();

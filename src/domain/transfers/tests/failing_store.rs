@@ -116,7 +116,7 @@ async fn an_id_alone_gives_nothing_on_any_day() {
     assert!(matches!(limited, Err(Error::RateLimited { .. })), "{limited:?}");
 }
 
-/// Repeats an upload that began before the deletion of its transfer, with faults at each of its operations.
+/// Fails an upload that began before the deletion of its transfer, at each of its operations.
 #[tokio::test]
 async fn bytes_of_a_failed_upload_do_not_outlive_a_deletion() {
     let mut left = 0;
