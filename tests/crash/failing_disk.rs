@@ -1,15 +1,15 @@
 //! Failing disks: starts, deletions, and what errors of the disk reveal.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::faulty_disk::FaultyDisk;
 use crate::home::{ADMIN_KEY, Home, ServerProcess, contents};
 use crate::http_client::{Client, text};
-use crate::ld_preload;
 use crate::server_process::ServerBuilder;
 
 /// Errors of a failing, a full and a read-only disk: EIO, ENOSPC, EROFS.
@@ -20,44 +20,6 @@ const ADDRESS: &str = "203.0.113.77";
 
 /// Content of an upload, which repeats this text.
 const CANARY: &str = "a canary sings in the coal mine; ";
-
-/// A home whose store is on a disk that fails on demand.
-struct FailingDisk {
-    home: Home,
-    fault: PathBuf,
-}
-
-impl FailingDisk {
-    /// Returns `None` if the fault library cannot be compiled.
-    fn new(home: Home) -> Option<Self> {
-        let disk = home.path().join("disk");
-        Self::of_folder(home, &disk)
-    }
-
-    /// Lets calls on the hidden files of the home fail: configuration, keys, state of uploads, history.
-    fn of_hidden_files(home: Home) -> Option<Self> {
-        let hidden = format!("{}/.", home.path().display());
-        Self::of_folder(home, Path::new(&hidden))
-    }
-
-    /// Lets calls on paths that start with `disk` fail.
-    fn of_folder(mut home: Home, disk: &Path) -> Option<Self> {
-        let library = ld_preload::compiled("fault.c", &home.path())?;
-        let fault = home.path().join("fault");
-        home.set("LD_PRELOAD", &library);
-        home.set("SGSEND_TEST_FAULT", &fault);
-        home.set("SGSEND_TEST_DISK", disk);
-        Some(Self { home, fault })
-    }
-
-    fn fail(&self, error: u32) {
-        fs::write(&self.fault, error.to_string()).unwrap();
-    }
-
-    fn heal(&self) {
-        fs::remove_file(&self.fault).unwrap();
-    }
-}
 
 async fn token(server: &ServerProcess) -> String {
     let response = Client::of(server, "").admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
@@ -71,7 +33,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 #[test]
 fn a_new_store_on_a_failing_disk_is_not_served() {
     for error in ERRORS {
-        let Some(disk) = FailingDisk::new(Home::new()) else { return };
+        let Some(disk) = FaultyDisk::new(Home::new()) else { return };
         disk.fail(error);
         assert!(disk.home.try_to_serve().is_none(), "the server started despite error {error}");
         disk.home.output();
@@ -82,7 +44,7 @@ fn a_new_store_on_a_failing_disk_is_not_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_on_a_failing_disk_is_acknowledged_once_the_payload_is_gone() {
-    let Some(disk) = FailingDisk::new(Home::new()) else { return };
+    let Some(disk) = FaultyDisk::new(Home::new()) else { return };
     let server = disk.home.serve();
     let client = Client::of(&server, &token(&server).await);
     let payloads = disk.home.store().join("payloads");
@@ -118,7 +80,7 @@ async fn a_deletion_on_a_failing_disk_is_acknowledged_once_the_payload_is_gone()
 async fn errors_of_a_failing_disk_name_no_address_and_no_secret() {
     let mut home = Home::new().with_argument(&["--trusted-proxy", "127.0.0.1"]);
     home.set("SGSEND_LOG", Path::new("trace"));
-    let Some(disk) = FailingDisk::new(home) else { return };
+    let Some(disk) = FaultyDisk::new(home) else { return };
     let server = disk.home.serve();
     let token = token(&server).await;
     let (grant, proof) = (URL_SAFE_NO_PAD.encode([71; 32]), URL_SAFE_NO_PAD.encode([83; 32]));
@@ -171,7 +133,7 @@ async fn a_failing_home_keeps_the_configuration_and_reveals_no_secret() {
     let home = Home::new();
     let server = home.serve();
     let tokens = (token(&server).await, token(&server).await);
-    let Some(disk) = FailingDisk::of_hidden_files(home) else { return };
+    let Some(disk) = FaultyDisk::of_hidden_files(home) else { return };
     let home = &disk.home;
     fs::write(home.path().join("file.bin"), CANARY.repeat(270_000)).unwrap();
     let run = |token: &str, arguments: &[&str]| {
@@ -205,7 +167,7 @@ async fn a_failing_home_keeps_the_configuration_and_reveals_no_secret() {
 #[test]
 fn an_admin_key_that_cannot_be_stored_prevents_the_start() {
     for error in ERRORS {
-        let Some(disk) = FailingDisk::of_hidden_files(Home::new()) else { return };
+        let Some(disk) = FaultyDisk::of_hidden_files(Home::new()) else { return };
         disk.fail(error);
         let serve = || {
             let mut command = disk.home.sgsend(&[]);

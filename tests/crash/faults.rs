@@ -6,9 +6,9 @@ use std::process::Command;
 
 use bytes::Bytes;
 
+use crate::faulty_disk::FaultyDisk;
 use crate::home::{ChildProcess, Home, ServerProcess};
 use crate::http_client::{Client, HttpResponse, text};
-use crate::ld_preload;
 use crate::not_run::not_run;
 use crate::random::Random;
 use crate::reconcile::{Survived, reconcile};
@@ -166,12 +166,7 @@ async fn a_read_only_store_is_not_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
-    let mut home = Home::new();
-    let Some(library) = ld_preload::compiled("fault.c", &home.path()) else { return };
-    let fault = home.path().join("fault");
-    home.set("LD_PRELOAD", &library);
-    home.set("SGSEND_TEST_FAULT", &fault);
-    home.set("SGSEND_TEST_DISK", &home.path().join("disk"));
+    let Some(FaultyDisk { home, fault }) = FaultyDisk::new(Home::new()) else { return };
     let mut random = Random::of_this_run("failing disks");
     let server = home.serve();
     let token = token(&server).await;

@@ -12,6 +12,7 @@ mod disk;
 mod disk_rescan;
 mod failing_disk;
 mod faults;
+mod faulty_disk;
 mod journal;
 mod kills;
 mod ld_preload;

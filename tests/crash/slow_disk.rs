@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use crate::faulty_disk::FaultyDisk;
 use crate::home::{Home, ServerProcess, contents};
 use crate::http_client::{Client, text};
-use crate::ld_preload;
 
 /// Time that a sync takes.
 const SYNC: Duration = Duration::from_millis(100);
@@ -36,12 +36,7 @@ async fn change(client: &Client, path: &str, body: &str) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_and_deletions_hold_on_a_slow_disk_and_strangers_block_nobody() {
-    let mut home = Home::new();
-    let Some(library) = ld_preload::compiled("fault.c", &home.path()) else { return };
-    let fault = home.path().join("fault");
-    home.set("LD_PRELOAD", &library);
-    home.set("SGSEND_TEST_FAULT", &fault);
-    home.set("SGSEND_TEST_DISK", &home.path().join("disk"));
+    let Some(FaultyDisk { home, fault }) = FaultyDisk::new(Home::new()) else { return };
     let server = home.serve();
     let admin = Client::of(&server, "");
     let token = text(&admin.admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap().json().unwrap(), "token");
