@@ -19,7 +19,7 @@ const BUCKET_SHARE_DIVISOR: u64 = 6;
 /// Maximum connections to a bucket besides those of payload streams.
 const MAX_BUCKET_CONNECTIONS: usize = 1_024;
 
-/// What a process uses descriptors for, besides the connections of clients.
+/// Use of descriptors besides the connections of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Uses {
     /// Files: records need none beyond the reserved ones.

@@ -30,7 +30,7 @@ impl Presented {
     }
 }
 
-/// What a request is about, and what was true when it started.
+/// Subject of a request, and the facts at its start.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub(super) struct Subject {

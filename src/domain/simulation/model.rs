@@ -1,4 +1,4 @@
-//! What must be true of the shared store, learned from each write that takes effect.
+//! Expected state of the shared store, updated by each write that takes effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 

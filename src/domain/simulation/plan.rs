@@ -1,4 +1,4 @@
-//! What the seed of a schedule decides in advance: servers, store, rates of faults.
+//! Properties of a schedule that its seed decides in advance: servers, store, rates of faults.
 
 use crate::domain::audit::WriteMode;
 use crate::domain::crypto::random::seeded::SplitMix64;

@@ -35,7 +35,10 @@ impl Transfers {
     pub(super) async fn check_stray_bytes(&self, id: TransferId) {
         let is_kept = {
             let mut unchecked = self.0.stray_bytes.lock();
-            unchecked.len() < MAX_UNCHECKED && unchecked.insert(id)
+            if unchecked.len() < MAX_UNCHECKED {
+                unchecked.insert(id);
+            }
+            unchecked.contains(&id)
         };
         if let Err(error) = self.remove_stray_bytes(id).await {
             tracing::warn!(%id, is_kept, error = %chain(&error), "cannot check the bytes of a failed upload, will retry");

@@ -159,6 +159,5 @@ fn private(name: &'static str, path: &Path) -> Option<Finding> {
 /// Creates a problem with the message and hint that other commands print for this error.
 fn failed(name: &'static str, error: &anyhow::Error) -> Finding {
     let failure = Failure::of(error);
-    let hint = failure.hint.unwrap_or_else(|| "run the command again with --verbose for details".to_owned());
-    Finding::problem(name, failure.message, hint)
+    Finding::problem(name, failure.message, failure.hint.expect("each failure of an error has a hint"))
 }

@@ -8,7 +8,7 @@ use crate::client::upload::{Fingerprint, has_doubtful_size};
 /// Metadata of an entry.
 #[derive(Clone, Debug)]
 pub(super) struct Info {
-    /// What the entry is.
+    /// Kind of the entry.
     pub(super) kind: InfoKind,
     /// Size in bytes.
     pub(super) size: u64,

@@ -81,7 +81,7 @@ impl Validity {
     }
 }
 
-/// What tells one state of the two files from another.
+/// State of the two files, for noticing a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileStamps([FileStamp; 2]);
 
