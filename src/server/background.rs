@@ -40,7 +40,7 @@ pub(super) fn start(
     jobs
 }
 
-/// Adds counted downloads, and checks failed uploads, at each [`COUNT_INTERVAL`] until `stop`.
+/// Adds counted downloads at each [`COUNT_INTERVAL`] until `stop`.
 async fn write_counts_periodically(transfers: Transfers, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(COUNT_INTERVAL);
     loop {
@@ -49,7 +49,6 @@ async fn write_counts_periodically(transfers: Transfers, stop: CancellationToken
             _ = ticks.tick() => {}
         }
         transfers.flush_counts().await;
-        transfers.check_all_stray_bytes().await;
     }
 }
 

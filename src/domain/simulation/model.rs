@@ -26,10 +26,8 @@ pub(super) struct TransferModel {
     pub(super) removed: bool,
     /// Number of requests in progress that may write bytes of the payload.
     pub(super) uploads_in_progress: u32,
-    /// Whether a crash may have left bytes of an interrupted upload.
+    /// Whether a crash or a failed store operation may have left bytes of an upload.
     pub(super) upload_interrupted: bool,
-    /// Whether a server may still have to remove bytes of a failed upload.
-    pub(super) has_stray_bytes: bool,
     /// Number of grants of an unlimited transfer.
     pub(super) grants: u64,
     /// Latest time at which an issued upload URL is valid.
@@ -110,9 +108,13 @@ impl TransferModel {
             removed: false,
             uploads_in_progress: 0,
             upload_interrupted: false,
-            has_stray_bytes: false,
             grants: 0,
             url_expires_at: None,
         }
+    }
+    /// Returns whether something may write bytes of a removed payload that a later sweep removes.
+    pub(super) fn payload_may_return(&self) -> bool {
+        let uploads_may_write = self.uploads_in_progress > 0 || self.upload_interrupted;
+        self.last.upload_urls_until.is_some() || (self.last.late_uploads_until.is_some() && uploads_may_write)
     }
 }

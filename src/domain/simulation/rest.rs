@@ -17,10 +17,7 @@ impl WorldState {
         let Some(model) = self.model.transfers.get_mut(&id) else { return };
         model.deletion_acknowledged = true;
         let is_deleted = model.last.state.status() == Status::Deleted && model.last.payload == PayloadState::Removed;
-        let may_return = model.uploads_in_progress > 0
-            || model.upload_interrupted
-            || model.has_stray_bytes
-            || model.last.upload_urls_until.is_some();
+        let may_return = model.payload_may_return();
         self.check(is_deleted, || format!("the acknowledged deletion of {id} is not stored"));
         self.check(received == 0 || may_return, || format!("{received} bytes of the deleted {id} remain"));
     }
@@ -77,7 +74,7 @@ impl World {
                 TransferState::Expired { .. } | TransferState::Deleted { .. } => true,
             };
             let is_removed = model.last.payload == PayloadState::Removed;
-            let may_return = model.last.upload_urls_until.is_some();
+            let may_return = model.payload_may_return();
             let counted = model.last.downloads;
             let (grants, limited) = (model.grants, model.last.max_downloads.is_some());
             state

@@ -242,7 +242,6 @@ impl Schedule {
         let servers = self.clients.servers.take();
         for server in &servers {
             server.transfers.flush_counts().await;
-            server.transfers.check_all_stray_bytes().await;
         }
         drop(servers);
         for flusher in self.flushers.drain(..) {

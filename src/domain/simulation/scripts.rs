@@ -10,6 +10,7 @@ use super::judge::Subject;
 use super::store::at_once;
 use super::world::World;
 use crate::domain::audit::ActionName;
+use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Payloads, Records, StorageKey};
 use crate::domain::transfer::Status;
@@ -19,7 +20,7 @@ use crate::domain::wire::{CreateToken, CreateTransfer, UploadInstruction};
 /// Number of tries of a request.
 pub(super) const TRIES: usize = 3;
 
-/// Counts an upload request in progress; a drop before its end stands for a crash.
+/// Counts an upload request in progress; a drop before its regular end stands for a crash or a failed store.
 struct UploadGuard {
     world: std::sync::Arc<World>,
     id: TransferId,
@@ -154,13 +155,8 @@ impl Clients {
                 let mut guard = UploadGuard::start(&world, id);
                 let chunk = PayloadChunk { offset, length: None, body: stream::iter(body) };
                 let received = server.transfers.upload(scope, &transfer, chunk).await;
-                guard.has_ended = true;
+                guard.has_ended = !matches!(received, Err(Error::StorageUnavailable(_) | Error::ServerBusy { .. }));
                 drop(guard);
-                if server.transfers.has_stray_bytes(id)
-                    && let Some(model) = world.state().model.transfers.get_mut(&id)
-                {
-                    model.has_stray_bytes = true;
-                }
                 let received = received?.received_bytes;
                 let mut state = world.state();
                 let step = state.counts.steps;
@@ -174,7 +170,7 @@ impl Clients {
             match uploaded.await {
                 Ok((_, true)) => return,
                 Ok((received, false)) => offset = received,
-                Err(NoResponse::Rejected(crate::domain::error::Error::OffsetMismatch { received_bytes })) => {
+                Err(NoResponse::Rejected(Error::OffsetMismatch { received_bytes })) => {
                     offset = received_bytes;
                 }
                 Err(_) => match self.clone().progress(id).await {

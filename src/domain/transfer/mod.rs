@@ -3,6 +3,7 @@
 mod count;
 mod grant;
 mod parts;
+mod removal;
 mod state;
 mod terms;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use grant::{CountedDownload, GrantRecord};
 pub use parts::PartPlan;
+pub use removal::LATE_UPLOAD_PERIOD;
 pub use state::{DeletionCause, PayloadState, State, Status, UploadKind};
 pub use terms::TransferTerms;
 
@@ -65,6 +67,10 @@ pub struct Transfer {
     /// Time until which an issued upload URL may still write to the payload store. `None` without such URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_urls_until: Option<Timestamp>,
+    /// Time until which an upload request that began before the transfer's end may still write bytes; set when the
+    /// payload is removed earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_uploads_until: Option<Timestamp>,
     /// Grants of a transfer with a download limit; their number is the download count.
     pub grants: Vec<GrantRecord>,
     /// Download count of an unlimited transfer; lags behind, since counts are added in batches.
@@ -104,6 +110,7 @@ impl Transfer {
             upload: None,
             last_byte_at: None,
             upload_urls_until: None,
+            late_uploads_until: None,
             grants: Vec::new(),
             downloads: 0,
             count_marks: Vec::new(),
@@ -231,12 +238,6 @@ impl Transfer {
         Ok(!covered)
     }
 
-    /// Records that all upload URLs have expired after the removal of the payload. Its bytes no longer count as used.
-    pub fn clear_upload_urls(&mut self) {
-        self.upload_urls_until = None;
-        self.holds_quota = false;
-    }
-
     /// Marks the upload as complete; returns `false` if the transfer is already completed.
     ///
     /// # Errors
@@ -292,46 +293,6 @@ impl Transfer {
             self.state = State::Exhausted { at: now, completed_at };
         }
         Ok(CountedDownload { grant, exhausted })
-    }
-
-    /// Releases the payload for removal if no client may download the payload any more. Returns whether this call made
-    /// the release.
-    ///
-    /// A released payload is never served again.
-    pub fn release_payload(&mut self, now: Timestamp) -> bool {
-        let unreachable = match self.state {
-            State::Pending | State::Completed { .. } => false,
-            State::Exhausted { .. } => self.last_grant_expires_at().is_none_or(|last| last <= now),
-            State::Expired { .. } | State::Deleted { .. } => true,
-        };
-        let releases = unreachable && self.payload == PayloadState::Stored;
-        if releases {
-            self.payload = PayloadState::PendingRemoval;
-        }
-        releases
-    }
-
-    fn last_grant_expires_at(&self) -> Option<Timestamp> {
-        self.grants.iter().map(|grant| grant.expires_at).max()
-    }
-
-    /// Returns the time at which the sweeper should process the transfer next.
-    #[must_use]
-    pub fn next_sweep_at(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
-        if let Some(deadline) = self.deadline() {
-            return deadline;
-        }
-        match self.payload {
-            PayloadState::Stored => self.last_grant_expires_at().unwrap_or(now),
-            PayloadState::PendingRemoval => now,
-            PayloadState::Removed => self.upload_urls_until.unwrap_or_else(|| self.retained_until(retain_audit)),
-        }
-    }
-
-    /// Returns the time at which the transfer's records are removed.
-    #[must_use]
-    pub fn retained_until(&self, retain_audit: Duration) -> Timestamp {
-        self.state.ended_at().unwrap_or(self.expires_at).plus(retain_audit)
     }
 }
 

@@ -120,10 +120,7 @@ impl Transfers {
             if transfer.payload != PayloadState::PendingRemoval {
                 return Ok(Swap::Keep(transfer));
             }
-            transfer.payload = PayloadState::Removed;
-            if is_final {
-                transfer.clear_upload_urls();
-            }
+            transfer.record_removal(now);
             let event = Event::server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
             let completed_bytes = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
@@ -136,16 +133,16 @@ impl Transfers {
         .await
     }
 
-    /// Removes a payload again, after the last upload URL that may have rewritten the payload has expired.
+    /// Removes a payload again that an upload URL or a late upload request may have written anew.
     pub(super) async fn remove_late_payload(&self, transfer: &Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         self.store().remove(id).await?;
         let now = self.now();
-        self.change_after_removal(id, true, |mut transfer| {
-            if transfer.upload_urls_until.is_none_or(|until| until > now) {
+        let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);
+        self.change_after_removal(id, is_final, |mut transfer| {
+            if !transfer.record_second_removal(now) {
                 return Ok(Swap::Keep(transfer));
             }
-            transfer.clear_upload_urls();
             Ok(Swap::write(transfer.clone(), Commit::with_reserve(), transfer))
         })
         .await

@@ -15,7 +15,6 @@ mod open_uploads;
 mod overview;
 mod presigned_urls;
 mod reservations;
-mod stray_bytes;
 mod sweep;
 mod sweep_reads;
 mod unstored_grants;
@@ -74,7 +73,6 @@ struct TransfersInner {
     open_uploads: open_uploads::OpenUploads,
     unstored_grants: unstored_grants::UnstoredGrants,
     unwritten_deletions: unwritten::UnwrittenDeletions,
-    stray_bytes: stray_bytes::StrayBytes,
 }
 
 /// Settings that apply to all transfers of a service.
@@ -123,7 +121,6 @@ impl Transfers {
             open_uploads,
             unstored_grants,
             unwritten_deletions: unwritten::UnwrittenDeletions::default(),
-            stray_bytes: stray_bytes::StrayBytes::default(),
         }))
     }
 

@@ -161,11 +161,12 @@ impl Transfers {
             swept.payloads_removed += 1;
         }
         let (now, retain) = (self.now(), self.settings().retention.changes());
-        if transfer.payload == PayloadState::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
+        let is_removed = transfer.payload == PayloadState::Removed;
+        if is_removed && transfer.second_removal_at().is_some_and(|at| at <= now) {
             transfer = self.remove_late_payload(&transfer).await?;
         }
-        let urls_valid = transfer.upload_urls_until.is_some();
-        let over = transfer.payload == PayloadState::Removed && !urls_valid && transfer.retained_until(retain) <= now;
+        let may_return = transfer.second_removal_at().is_some();
+        let over = is_removed && !may_return && transfer.retained_until(retain) <= now;
         if over || transfer.forgotten {
             self.forget_reservation(&transfer).await?;
             self.subtract_from_counters(id).await?;

@@ -64,9 +64,6 @@ impl Transfers {
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {
         let result = self.store_bytes(scope, transfer, upload).await;
-        if let Err(Error::StorageUnavailable(_) | Error::StorageFull | Error::ServerBusy { .. }) = result {
-            self.check_stray_bytes(transfer.transfer_id).await;
-        }
         match result {
             // If the transfer has ended during the request and lost its payload, report the end as the cause.
             Err(error @ (Error::StorageUnavailable(StoreError::NoPayload) | Error::OffsetMismatch { .. })) => {
@@ -161,7 +158,8 @@ impl Transfers {
             }
             let now = self.now();
             if now.since(recorded_at) >= ACTIVITY_INTERVAL {
-                self.change(id, |transfer| with_recorded_bytes(transfer, now, Commit::default().into())).await?;
+                let commit = || Commit::default().into();
+                self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, commit())).await?;
                 recorded_at = now;
             }
         }
@@ -199,6 +197,8 @@ impl Transfers {
     }
 
     /// Changes a transfer after bytes were written; removes the bytes if the transfer has ended.
+    ///
+    /// If that fails, or this process crashes before, the sweeper removes them: [`Transfer::second_removal_at`].
     async fn change_after_bytes<'scope>(
         &self,
         id: TransferId,

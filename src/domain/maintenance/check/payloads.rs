@@ -46,8 +46,8 @@ impl Check<'_> {
             }
         };
         match transfer.payload {
-            // While upload URLs may be valid, the sweeper still has to remove the payload again.
-            PayloadState::Removed if transfer.upload_urls_until.is_none() => {
+            // While something may write the payload anew, the sweeper still has to remove it again.
+            PayloadState::Removed if transfer.second_removal_at().is_none() => {
                 self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
             }
             PayloadState::Stored if transfer.state != State::Pending && objects.finished && objects.unfinished => {

@@ -6,9 +6,10 @@ use super::*;
 use crate::domain::audit::RecordClass;
 use crate::domain::maintenance::check::check;
 use crate::domain::store::{Change, Condition};
+use crate::domain::transfer::LATE_UPLOAD_PERIOD;
 
 impl Fixture {
-    async fn findings(&self) -> Vec<(&'static str, String)> {
+    pub(super) async fn findings(&self) -> Vec<(&'static str, String)> {
         let report = check(&*self.store).await.unwrap();
         assert_eq!(report.finding_count, report.findings.len() as u64);
         report.findings.into_iter().map(|finding| (finding.code, finding.key)).collect()
@@ -25,7 +26,7 @@ impl Fixture {
         self.store.commit(Commit { removals: keys, ..Commit::default() }).await.unwrap();
     }
 
-    async fn used() -> Self {
+    pub(super) async fn used() -> Self {
         let fixture = Self::new();
         fixture.put(&StorageKey::header(), r#"{"v":1,"retain_audit_s":7776000}"#).await;
         fixture
@@ -135,6 +136,11 @@ async fn orphaned_payloads_are_reported() {
     // The leftover of an upload interrupted by a deletion.
     let id = pending.transfer_id;
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), id).await.unwrap();
+    write(id).await;
+    assert_eq!(fixture.findings().await, [], "bytes that the sweeper will remove are a finding");
+    fixture.clock.advance(LATE_UPLOAD_PERIOD);
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
     write(id).await;
     assert_eq!(fixture.findings().await, [("payload_left", payload(id))]);
     fixture.store.remove(id).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::AccessProof;
-use crate::domain::store::{FaultInjector, FaultyStore, MemoryStore, Payloads};
+use crate::domain::store::{FaultInjector, FaultyStore, MemoryStore};
 
 /// More store operations than any request below uses.
 const OPERATIONS: u64 = 40;
@@ -114,28 +114,4 @@ async fn an_id_alone_gives_nothing_on_any_day() {
     let scope = fixture.scope(ActionName::DownloadGrant);
     let limited = fixture.transfers.check_download(&scope, &transfer, Some(&proof), None).await;
     assert!(matches!(limited, Err(Error::RateLimited { .. })), "{limited:?}");
-}
-
-/// Fails an upload that began before the deletion of its transfer, at each of its operations.
-#[tokio::test]
-async fn bytes_of_a_failed_upload_do_not_outlive_a_deletion() {
-    let mut left = 0;
-    for first in 0..OPERATIONS {
-        let memory = MemoryStore::default();
-        let other = Fixture::with_store(Arc::new(memory.clone()));
-        let stale = other.create_transfer(None).await;
-        let id = stale.transfer_id;
-        other.transfers.delete(&other.scope(ActionName::TransferDelete), id).await.unwrap();
-
-        let store = FaultyStore::over(memory.clone()).with(FaultInjector::failing_within(first..first + 4));
-        let server = Fixture::with_store(Arc::new(store));
-        server.send(&stale, b"ab").await.expect_err("an upload to a deleted transfer succeeds");
-        left += u32::from(memory.received(id).await.unwrap() > 0);
-        for _ in 0..4 {
-            server.transfers.check_all_stray_bytes().await;
-        }
-        assert_eq!(memory.received(id).await.unwrap(), 0, "bytes are left by a fault at operation {first}");
-        assert!(!server.transfers.has_stray_bytes(id));
-    }
-    assert!(left > 0, "no upload failed after it wrote bytes");
 }

@@ -4,6 +4,7 @@ mod copy;
 mod download_records;
 mod failing_store;
 mod full_store;
+mod late_uploads;
 mod lists;
 mod presigned;
 mod quota;
