@@ -21,6 +21,8 @@ const MAX_DATABASE_GROWTH: u64 = 10_000_000;
 const REQUESTS: usize = 14_000;
 /// Number of steps in which the clock advances by a day.
 const STEPS: usize = 100;
+/// Time from the start of the clock, at noon UTC, to the next UTC day. Budgets are those of a UTC day.
+const UNTIL_MIDNIGHT: Duration = Duration::from_hours(12);
 /// A hundredth of a day, a little less so that all steps are in one UTC day.
 const STEP: Duration = Duration::from_secs(860);
 
@@ -67,6 +69,7 @@ async fn use_transfer(service: &Started, sender: &Api) -> (String, usize) {
 async fn a_day_of_requests_of_a_stranger_adds_little_and_hides_nothing_of_others() {
     let rate = RateMode::Limited("1000000/s".parse().unwrap());
     let service = Service::on_disk().with(proxied).with(|settings| settings.rate = rate).start().await;
+    service.advance_clock(UNTIL_MIDNIGHT);
     let created = service.admin().post("/tokens/create").json(r#"{"name":"a"}"#).send().await;
     let sender = from(&service.public(), "203.0.113.251").with_header("x-sgsend-token", &created.text("token"));
     let limited = sender.send_payload(b"abc", r#""max_downloads":5"#).await;
