@@ -3,8 +3,9 @@
 #
 #   packaging/deb.sh BINARY [FOLDER]    writes FOLDER/sgsend_VERSION_ARCHITECTURE.deb (default: the current folder)
 #
-# DEB_VERSION sets another version than that of Cargo.toml, DEB_COMPRESSION another compression. SOURCE_DATE_EPOCH sets the time of all files (default: the
-# last commit, without git the epoch): the same binary, version and time give the same package, byte for byte.
+# DEB_VERSION sets another version than that of Cargo.toml, DEB_ARCHITECTURE another architecture than that of this machine,
+# DEB_COMPRESSION another compression. SOURCE_DATE_EPOCH sets the time of all files (default: the last commit, without git
+# the epoch): the same binary, version and time give the same package, byte for byte.
 set -euo pipefail
 umask 022
 
@@ -12,7 +13,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then echo "usage: packaging/deb.sh BINARY [FOLDER]" >&2; exit 2; fi
 binary=$(realpath "$1") out=$(realpath "${2:-.}")
 version=${DEB_VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)}
-architecture=$(dpkg --print-architecture)
+architecture=${DEB_ARCHITECTURE:-$(dpkg --print-architecture)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
 
@@ -38,8 +39,11 @@ put 644 "$root/packaging/README.Debian" usr/share/doc/sgsend/README.Debian
 
 for script in postinst prerm postrm; do put 755 "$root/packaging/debian/$script" "DEBIAN/$script"; done
 (cd "$tree" && find etc -type f | LC_ALL=C sort | sed 's|^|/|') >"$tree/DEBIAN/conffiles"
+# A static binary needs no libraries.
+depends=passwd
+if readelf -lW "$binary" | grep -q INTERP; then depends="libc6 (>= 2.36), libgcc-s1, passwd"; fi
 size=$(du -sk --apparent-size --exclude=DEBIAN "$tree" | cut -f1)
-sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@/$size/" \
+sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@/$size/" -e "s/@DEPENDS@/$depends/" \
   "$root/packaging/debian/control.in" >"$tree/DEBIAN/control"
 (cd "$tree" && find . -type f -not -path './DEBIAN/*' -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum) \
   >"$tree/DEBIAN/md5sums"

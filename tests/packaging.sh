@@ -4,6 +4,9 @@
 #
 #   tests/packaging.sh [install]    with install, only installs the tools
 #
+# Packs SGSEND_BIN, or a debug build of this tree, as a release does: the same bytes twice, with checksums and a signature.
+# packaging/release.sh builds the real files.
+#
 # hadolint and the schemas of Kubernetes come from PyPI, promtool from the Debian package prometheus, which is unpacked but
 # not installed. Everything is in target/packaging.
 set -euo pipefail
@@ -57,4 +60,40 @@ say "== Alert rules"
 grep -o 'sgsend_[a-z_]*' examples/monitoring/alerts.yml | sort -u | sed 's/_bucket$//' | while read -r metric; do
   grep -q "\`$metric\`" docs/operations.md || fail "docs/operations.md has no metric $metric"
 done
-say "== Checked. Not run: docker, docker compose, kubectl"
+say "== Release files"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+name=sgsend-$version-x86_64-unknown-linux-gnu
+strip -o "$work/sgsend" "$(binary_to_test)"
+ssh-keygen -q -t ed25519 -N '' -C release -f "$work/key"
+export RELEASE_KEY=$work/key RELEASE_URL=https://files.example.org/sgsend/$version DEB_COMPRESSION=none
+for folder in first second; do
+  packaging/release.sh pack "$work/$folder" x86_64-unknown-linux-gnu "$work/sgsend"
+  packaging/release.sh finish "$work/$folder"
+done
+diff -r "$work/first" "$work/second"
+printf '%s\n' "$name.tar.gz" "sgsend-$version.tar.gz" sgsend.rb "sgsend_${version}_amd64.deb" SHA256SUMS SHA256SUMS.sig |
+  LC_ALL=C sort | diff - <(LC_ALL=C ls "$work/first")
+(cd "$work/first" && sha256sum --quiet --check --strict SHA256SUMS)
+echo "release $(cat "$work/key.pub")" >"$work/allowed_signers"
+# verified: whether the checksums have the signature of the release key.
+verified() {
+  ssh-keygen -q -Y verify -f "$work/allowed_signers" -I release -n sgsend-release -s "$work/first/SHA256SUMS.sig" \
+    <"$work/first/SHA256SUMS" >/dev/null 2>&1
+}
+verified || fail "the signature does not verify"
+tar -xzf "$work/first/$name.tar.gz" -C "$work"
+[ "$("$work/$name/sgsend" --version)" = "sgsend $version" ] || fail "the archive has another version"
+for file in LICENSE README.md CHANGELOG.md man/sgsend-upload.1 completions/_sgsend; do
+  cmp "$file" "$work/$name/$file"
+done
+# The formula has the checksum and the URL of the source archive, which has every file of the commit.
+grep -qF "sha256 \"$(sha256sum "$work/first/sgsend-$version.tar.gz" | cut -d' ' -f1)\"" "$work/first/sgsend.rb"
+grep -qF "url \"$RELEASE_URL/sgsend-$version.tar.gz\"" "$work/first/sgsend.rb"
+if grep -q '@[A-Z]*@' "$work/first/sgsend.rb"; then fail "the formula has a placeholder"; fi
+tar -tzf "$work/first/sgsend-$version.tar.gz" | sed -n "s|^sgsend-$version/\(.*[^/]\)$|\1|p" | LC_ALL=C sort |
+  diff - <(git ls-tree -r --name-only HEAD | LC_ALL=C sort)
+echo >>"$work/first/SHA256SUMS"
+if verified; then fail "changed checksums verify"; fi
+say "== Checked. Not run: docker, docker compose, kubectl, brew"

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Builds the files of a release from the last commit.
+#
+#   packaging/release.sh build FOLDER [TARGET...]    builds binaries for the targets (default: all below), and all files
+#   packaging/release.sh compare FOLDER [TARGET...]  builds again in another folder, and compares each file byte for byte
+#   packaging/release.sh pack FOLDER TARGET BINARY   writes archive and package of a binary
+#   packaging/release.sh finish FOLDER               writes source archive, formula, checksums and signature
+#
+# Targets: x86_64-unknown-linux-musl and aarch64-unknown-linux-musl, static binaries for any distribution, also in the
+# Debian packages.
+#
+#   RELEASE_URL    URL of the folder in which the files will be published, for the Homebrew formula
+#   RELEASE_KEY    OpenSSH key that signs the checksums; without it there is no signature
+#
+# Needs Rust with rustup, Python, ssh-keygen and the Debian tools for packages. The cross compiler comes from PyPI and
+# cargo-cyclonedx from crates.io. A build takes about 30 minutes per target on two cores.
+set -euo pipefail
+umask 022
+export LC_ALL=C
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+script=release.sh
+# shellcheck source=tests/install.sh
+. "$root/tests/install.sh"
+
+all_targets=(x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
+cache=$root/target/release-tools
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
+export SOURCE_DATE_EPOCH
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# archive FOLDER NAME FILE: packs FOLDER/NAME, with the same bytes for the same content.
+archive() {
+  tar -C "$1" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=gnu -cf - "$2" |
+    gzip -6n >"$3"
+}
+
+# install_tools: installs the cross compiler and the SBOM generator.
+install_tools() {
+  need_python
+  install_python "$root/packaging/release/requirements.txt" "$cache/python"
+  PATH=$cache/python/bin:$PATH
+  cargo install --quiet --locked --root "$cache" cargo-cyclonedx@0.5.9
+}
+
+# build_binary TARGET SOURCE BUILD: builds the binary of SOURCE in the folder BUILD.
+#
+# Paths of this machine are removed from the binary, of Rust code and of C code, so that another folder gives the same.
+build_binary() {
+  local target=$1 source=$2 build=$3 cargo_home=${CARGO_HOME:-$HOME/.cargo}
+  local flags="" path
+  for path in "$source=/sgsend" "$build=/build" "$cargo_home=/cargo"; do flags+=" --remap-path-prefix=$path"; done
+  rustup target add "$target" >/dev/null 2>&1
+  (
+    cd "$source"
+    export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$build
+    export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_RUSTFLAGS=$flags"
+    export CFLAGS="-ffile-prefix-map=$source=/sgsend -ffile-prefix-map=$build=/build -ffile-prefix-map=$cargo_home=/cargo"
+    cargo zigbuild --locked --profile dist --target "$target" --bin sgsend
+  )
+}
+
+# pack FOLDER TARGET BINARY
+pack() {
+  local folder=$1 target=$2 binary=$3 name=sgsend-$version-$2
+  mkdir -p "$folder" "$work/$name/man"
+  install -m 755 "$binary" "$work/$name/sgsend"
+  install -m 644 "$root"/man/*.1 "$work/$name/man/"
+  cp -r "$root/completions" "$root/LICENSE" "$root/README.md" "$root/CHANGELOG.md" "$work/$name/"
+  archive "$work" "$name" "$folder/$name.tar.gz"
+  rm -rf "${work:?}/$name"
+  case $target in
+    x86_64-*linux*) DEB_ARCHITECTURE=amd64 "$root/packaging/deb.sh" "$binary" "$folder" >/dev/null ;;
+    aarch64-*linux*) DEB_ARCHITECTURE=arm64 "$root/packaging/deb.sh" "$binary" "$folder" >/dev/null ;;
+  esac
+}
+
+# finish FOLDER
+finish() {
+  local folder=$1 source=sgsend-$version.tar.gz url=${RELEASE_URL:-https://example.org/releases/$version}
+  git -C "$root" archive --format=tar --prefix="sgsend-$version/" HEAD | gzip -6n >"$folder/$source"
+  sed -e "s|@HOMEPAGE@|${url%/*}|" -e "s|@URL@|$url/$source|" \
+    -e "s|@SHA256@|$(sha256sum "$folder/$source" | cut -d' ' -f1)|" \
+    "$root/packaging/brew/sgsend.rb.in" >"$folder/sgsend.rb"
+  rm -f "$folder"/SHA256SUMS*
+  (cd "$folder" && sha256sum -- *) >"$work/SHA256SUMS"
+  mv "$work/SHA256SUMS" "$folder/"
+  if [ -n "${RELEASE_KEY:-}" ]; then
+    ssh-keygen -q -Y sign -f "$RELEASE_KEY" -n sgsend-release "$folder/SHA256SUMS"
+  else
+    say "no signature: RELEASE_KEY names no key"
+  fi
+}
+
+# build FOLDER SOURCE [TARGET...]: builds everything from a copy of the last commit in SOURCE.
+build() {
+  local folder=$1 source=$2 target
+  shift 2
+  mkdir -p "$folder" "$source"
+  git -C "$root" archive HEAD | tar -x -C "$source"
+  for target; do
+    say "== Building $target"
+    build_binary "$target" "$source" "$source/target"
+    pack "$folder" "$target" "$source/target/$target/dist/sgsend"
+  done
+  say "== Components"
+  (cd "$source" && "$cache/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --target "$1" --override-filename sgsend)
+  mv "$source/sgsend.json" "$folder/sgsend-$version.cdx.json"
+  finish "$folder"
+}
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
+
+command=${1:-}
+[ $# -ge 2 ] || usage
+mkdir -p "$2"
+folder=$(realpath "$2")
+shift 2
+case $command in
+  build | compare)
+    if [ -n "$(git -C "$root" status --porcelain)" ]; then fail "the working tree has changes that are not committed"; fi
+    if [ $# = 0 ]; then set -- "${all_targets[@]}"; fi
+    install_tools
+    if [ "$command" = build ]; then
+      build "$folder" "$work/source" "$@"
+      (cd "$folder" && sha256sum -- *)
+    else
+      build "$work/again" "$work/another/source" "$@"
+      for file in "$work"/again/*; do
+        case $file in *.sig) continue ;; esac
+        cmp "$file" "$folder/$(basename "$file")"
+        say "identical: $(basename "$file")"
+      done
+    fi
+    ;;
+  pack) [ $# = 2 ] || usage; pack "$folder" "$1" "$(realpath "$2")" ;;
+  finish) [ $# = 0 ] || usage; finish "$folder" ;;
+  *) usage ;;
+esac
