@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::domain::crypto::info::ContentInfo;
 use crate::domain::id::TransferId;
 
 /// Receives progress reports of a transfer. Called often, and from any thread.
@@ -15,6 +16,9 @@ pub trait Progress: Send + Sync {
 
     /// Reports the current file of an archive. May report the same file repeatedly.
     fn at(&self, _name: &str) {}
+
+    /// Reports what the sender says about the content, before a download is counted.
+    fn described(&self, _info: &ContentInfo) {}
 
     /// Reports that the connection failed because of `cause`, and that a retry follows after `delay`.
     fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);

@@ -129,6 +129,8 @@ errors! {
     SizeMismatch = "size_mismatch", "the size of the stored payload differs from the declared size, so the transfer was deleted";
     /// The idempotency key was already used for a different request body.
     IdempotencyMismatch = "idempotency_mismatch", "this idempotency key was already used with a different request body";
+    /// The transfer is complete with another info block.
+    InfoMismatch = "info_mismatch", "this transfer is already complete with another info block";
     /// The upload is not finished yet.
     NotCompleted = "not_completed", "the upload of this transfer is not finished";
     /// The transfer's mode (presigned URLs or bytes through the service) does not use this route.

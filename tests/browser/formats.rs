@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sgsend::domain::crypto::digest::Sha256;
+use sgsend::domain::crypto::info::SealedInfo;
 use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
 use sgsend::domain::crypto::random;
 use sgsend::domain::crypto::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
@@ -18,7 +19,8 @@ const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
 /// Common prelude of all scripts in this file.
 const COMMON: &str = r#"
     const load = (name) => import(new URL(`web/format/${name}.js`, args.root));
-    const [sealed, keys, bytes, envelopes] = await Promise.all(["sealed", "key", "bytes", "envelope"].map(load));
+    const modules = ["sealed", "key", "bytes", "envelope", "padding", "info"];
+    const [sealed, keys, bytes, envelopes, padding, infos] = await Promise.all(modules.map(load));
     const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     const sha256 = async (whole) => bytes.hex(new Uint8Array(await crypto.subtle.digest("SHA-256", whole)));
     const open = async (key, payload) => {
@@ -80,7 +82,8 @@ async fn test_vectors_decrypt_and_yield_their_proofs() {
         return {
           needsPassphrase: key.needsPassphrase, key: bytes.base64url(payloadKey), text: key.toString(),
           proof: proof.toString(), digest: await proof.digest(),
-          filename: metadata.filename, content: new TextDecoder().decode(plaintext.subarray(contentStart)),
+          filename: metadata.filename,
+          content: new TextDecoder().decode(plaintext.subarray(contentStart, contentStart + metadata.size)),
         };";
     each(async |browser| {
         browser.goto(&service.page()).await;
@@ -104,6 +107,58 @@ async fn test_vectors_decrypt_and_yield_their_proofs() {
             for member in ["filename", "content"] {
                 assert!(vector[member].is_null() || found[member] == vector[member], "{link}: {found}");
             }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sizes_are_padded_as_in_the_test_vectors() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/vectors.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let sizes = vectors["padded_sizes"].as_array().unwrap();
+    let given: Vec<_> = sizes.iter().map(|pair| &pair[0]).collect();
+    let expected: Vec<_> = sizes.iter().map(|pair| &pair[1]).collect();
+    let service = Service::start();
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        let padded =
+            run(browser, &service, "return args.sizes.map(padding.paddedSize);", json!({ "sizes": given })).await;
+        assert_eq!(padded, json!(expected));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn info_blocks_of_this_crate_and_of_a_browser_are_the_same() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/vectors.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let open = r"
+        const key = await keys.LinkKey.parse(args.key).payloadKey();
+        const changed = args.block.replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A'));
+        return { info: await infos.openInfo(args.block, key), changed: (await infos.openInfo(changed, key)) ?? null };";
+    let seal = r"
+        const key = await keys.LinkKey.parse(args.key).payloadKey();
+        return infos.sealInfo(args.info, key);";
+    let service = Service::start();
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        for vector in vectors["info_blocks"].as_array().unwrap() {
+            let opened = run(browser, &service, open, vector.clone()).await;
+            assert_eq!(opened, json!({ "info": vector["info"], "changed": null }));
+        }
+        let key = LinkKey::random();
+        let given = |name: String, message: String| {
+            json!({ "key": key.to_text().as_str(), "info": { "filename": name, "size": 5, "message": message } })
+        };
+        for (name, message) in [("a", ""), ("ä😀", "\u{1}"), ("😀", "m")] {
+            let given = given(name.repeat(6_000), message.repeat(2_000));
+            let block = run(browser, &service, seal, given.clone()).await;
+            let block: SealedInfo = block.as_str().unwrap().parse().unwrap();
+            let info = block.open(&key.payload_key(None).unwrap()).unwrap();
+            let start = info.filename.strip_suffix('…').unwrap_or(&info.filename);
+            assert!(name.repeat(6_000).starts_with(start) && start.len() > 100, "{}", info.filename);
+            assert_eq!(info.message.unwrap_or_default(), message.repeat(2_000));
         }
     })
     .await;

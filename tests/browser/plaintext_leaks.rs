@@ -13,6 +13,7 @@ use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, SentRequest, 
 const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
 const PASSPHRASE: &str = "the canary's own passphrase";
+const MESSAGE: &str = "the canary sends its regards";
 
 /// Starts a service with trace logging, behind a recording proxy.
 fn service() -> (Service, RecordingProxy) {
@@ -51,15 +52,17 @@ fn keys(link: &str) -> Vec<Vec<u8>> {
     all
 }
 
-/// Returns content, file name and passphrase in the forms to search for.
-fn texts() -> [Vec<u8>; 4] {
-    [CONTENT.as_bytes(), NAME.as_bytes(), b"yellow-canary", PASSPHRASE.as_bytes()].map(<[u8]>::to_vec)
+/// Returns content, file name, message and passphrase in the forms to search for.
+fn texts() -> [Vec<u8>; 5] {
+    let texts = [CONTENT, NAME, "yellow-canary", MESSAGE, PASSPHRASE];
+    texts.map(|text| text.as_bytes().to_vec())
 }
 
 async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (String, Vec<SentRequest>) {
     browser.goto(&format!("{}/", tap.url)).await;
     browser.fill("#token", &service.token).await;
     browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
+    browser.fill("#message", MESSAGE).await;
     browser.fill("#passphrase", PASSPHRASE).await;
     browser.fill("#downloads", "3").await;
     browser.click("#send").await;
@@ -78,6 +81,7 @@ async fn receive(browser: &Browser, link: &str) -> Vec<SentRequest> {
     browser.goto(link).await;
     browser.fill("#passphrase", PASSPHRASE).await;
     browser.enter("#passphrase").await;
+    browser.wait_for_text("#file-message", MESSAGE).await;
     browser.click("#download").await;
     browser.wait_for_text("#outcome", "Download finished").await;
     let (name, content) = browser.download().await;

@@ -18,12 +18,14 @@ use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::link_arg::{KeyOptions, LinkArgument};
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_size;
+use crate::cli::output::info;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
 use crate::client::decrypt::Decrypted;
 use crate::client::download::{self, Download, DownloadError, GrantFile};
 use crate::client::unpack::UnpackedFile;
+use crate::domain::crypto::envelope::least_content_size;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::Layout;
@@ -41,7 +43,10 @@ pub(crate) struct Arguments {
     /// Resume an unfinished download, if there is one
     #[arg(long)]
     resume: bool,
-    /// Maximum content size; a larger transfer is neither downloaded nor counted
+    /// Maximum content size; a larger content is not saved
+    ///
+    /// Padding hides the exact size, so a content that is larger by up to 12 % is refused only after the download was
+    /// counted.
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_download_size: Option<ByteSize>,
     #[command(flatten)]
@@ -111,6 +116,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), parameters.status.transfer_id);
     let downloaded = Box::pin(download::run(&api, parameters, &grant_file, retry_policy, meter, interrupt)).await?;
+    if let Some(wrong) = &downloaded.wrong_info {
+        context.printer.warning(&format!("the sender announced other content than was sent: {}", info::line(wrong)));
+    }
     report(&downloaded.decrypted, Some((id, downloaded.flow)), context)
 }
 
@@ -145,11 +153,12 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     let mark = target.id.to_string()[..8].to_owned();
     let target_path = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
     let size = Layout::of_sealed(status.size_bytes).ok().map(|layout| layout.plaintext_size());
-    if let (Some(limit), Some(size)) = (arguments.max_download_size, size)
-        && size > limit.0
+    // The exact size is encrypted, so the rest is checked once the download has begun.
+    let least = size.map(least_content_size);
+    if let (Some(limit), Some(least)) = (arguments.max_download_size, least)
+        && least > limit.0
     {
-        let message = format!("the content of this transfer has {}, more than {limit}", ByteSize(size));
-        let failure = Failure::new(Exit::LimitExceeded, "download_too_large", message);
+        let failure = Failure::download_too_large(least, limit);
         return Err(failure.hint("nothing was downloaded or counted; raise --max-download-size to download it").into());
     }
     let output = resolve_target(target_path, size).await?;
@@ -158,7 +167,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
 
     let choose = output.into_choice();
-    Ok((api, grant_file, Download { status, key, choose, flow, resume: arguments.resume }))
+    let max_size = arguments.max_download_size.map(|limit| limit.0);
+    let download = Download { status, key, choose, flow, resume: arguments.resume, max_size };
+    Ok((api, grant_file, download))
 }
 
 /// Checks the output target for about `size` bytes of content before the download. Runs on a blocking thread.

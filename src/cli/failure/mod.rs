@@ -6,6 +6,7 @@ pub(super) mod usage;
 
 use std::borrow::Cow;
 
+use bytesize::ByteSize;
 use serde::Serialize;
 
 use crate::cli::failure::exit::Exit;
@@ -84,6 +85,12 @@ impl Failure {
     pub(super) const fn retryable(mut self) -> Self {
         self.retryable = true;
         self
+    }
+
+    /// Describes a content that is larger than the user accepts.
+    pub(super) fn download_too_large(size: u64, limit: ByteSize) -> Self {
+        let message = format!("the content of this transfer has {}, more than {limit}", ByteSize(size));
+        Self::new(Exit::LimitExceeded, "download_too_large", message)
     }
 
     /// Creates the failure of a command ended by a signal.

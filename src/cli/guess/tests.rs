@@ -77,7 +77,7 @@ fn mistakes_without_an_obvious_command() {
         &["store", "ls", "x"],
         &["no-such-file-and-no-command"],
         &["download", "x", "-p", "hunter2"],
-        &["upload", "x", "--nothing"],
+        &["upload", "x", "--wherever"],
         &["status", "x", "y"],
         &["download", LINK, LINK],
         &["download", LINK, "-o", "a", "b"],

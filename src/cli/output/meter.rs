@@ -10,9 +10,11 @@ use indicatif::{ProgressBar, ProgressStyle as BarStyle};
 use serde::Serialize;
 
 use super::escape;
+use super::info;
 use super::printer::Printer;
 use super::style::ProgressStyle;
 use crate::client::Progress;
+use crate::domain::crypto::info::ContentInfo;
 use crate::domain::id::TransferId;
 
 /// Minimum interval between JSON progress lines.
@@ -139,6 +141,15 @@ impl Progress for Meter {
                 None => {}
             }
         });
+    }
+
+    fn described(&self, content: &ContentInfo) {
+        if self.printer.is_interactive() {
+            self.printer.note(&info::line(content));
+            if let Some(message) = info::message(content) {
+                self.printer.note(&format!("message of the sender: {message}"));
+            }
+        }
     }
 
     fn waiting(&self, cause: &dyn Error, delay: Duration) {

@@ -1,6 +1,7 @@
 //! Output: the printer, tables, progress, and the files that commands write.
 
 pub(super) mod escape;
+pub(super) mod info;
 pub(super) mod meter;
 pub(super) mod plural;
 pub(super) mod printer;

@@ -14,7 +14,7 @@ use crate::cli::input::prompt::Prompt;
 use crate::cli::streams::require_stdout;
 use crate::client::decrypt::{ChooseOutput, Conflict, DecryptError, Output, OutputError, Target, existing_part};
 use crate::client::free_space::available;
-use crate::domain::crypto::envelope::{Archive, MAX_ENVELOPE_BYTES, Metadata};
+use crate::domain::crypto::envelope::{Archive, Metadata, least_content_size};
 use crate::domain::file_name::safe_file_name;
 
 /// Output options.
@@ -116,8 +116,8 @@ impl OutputTarget {
         let directory = directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
         check_directory(directory)?;
         if let Some(size) = size {
-            // The size of the envelope is not known yet.
-            let size = size.saturating_sub(existing_part(directory, &self.mark) + MAX_ENVELOPE_BYTES as u64);
+            // The sizes of envelope and padding are not known yet.
+            let size = least_content_size(size).saturating_sub(existing_part(directory, &self.mark));
             check_free_space(directory, size)?;
         }
         let Some(path) = file else { return Ok(()) };

@@ -38,7 +38,7 @@ pub type ChooseOutput = Box<dyn FnOnce(Option<&Metadata>) -> Result<Output, Outp
 /// Whether the plaintext starts with an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// An envelope with metadata precedes the content. All clients of this project write an envelope.
+    /// An envelope with metadata precedes the content, and padding may follow it. All clients of this project write an envelope.
     Envelope,
     /// The whole plaintext is the content.
     Raw,
@@ -128,6 +128,7 @@ impl Decryption {
         }
         let last = u32::try_from(segments - 1).expect("a layout has fewer than 2^32 segments");
         let written = layout.plaintext_range(last).end - earlier.envelope.length as u64;
+        let written = written.min(earlier.envelope.metadata.size);
         let metadata = Some(earlier.envelope.metadata.clone());
         let sink = Sink::resume(output, file, written)?;
         let (record, opener) = earlier.resume(segments, &key);

@@ -85,6 +85,14 @@ pub enum OutputError {
     /// A signal has interrupted the caller's choice of the output.
     #[error("the download was interrupted")]
     Interrupted,
+    /// The content is larger than the caller accepts.
+    #[error("the content has {size} bytes, more than the limit of {limit} bytes")]
+    TooLarge {
+        /// Content size in bytes.
+        size: u64,
+        /// Limit in bytes.
+        limit: u64,
+    },
     /// The caller has rejected the output.
     #[error("{0}")]
     Rejected(String),

@@ -170,15 +170,19 @@ impl EarlierPart {
             let plaintext = layout.plaintext_range(index);
             segment.clear();
             segment.resize(header_bytes(index), 0);
+            let whole = segment.len() + usize::try_from(plaintext.end - plaintext.start).unwrap_or_default();
             if index == 0 {
                 segment.extend_from_slice(&self.envelope_bytes);
             }
-            let start = plaintext.start.saturating_sub(envelope_length);
-            let length = plaintext.end - envelope_length - start;
+            let content = |at: u64| at.saturating_sub(envelope_length).min(self.envelope.metadata.size);
+            let (start, length) = (content(plaintext.start), content(plaintext.end) - content(plaintext.start));
             part.seek(SeekFrom::Start(start))?;
-            if (&mut *part).take(length).read_to_end(&mut segment)? as u64 != length
-                || sealer.seal(index, false, &mut segment) != *tag
-            {
+            if (&mut *part).take(length).read_to_end(&mut segment)? as u64 != length {
+                return Ok(index.into());
+            }
+            // Padding follows the content.
+            segment.resize(whole, 0);
+            if sealer.seal(index, false, &mut segment) != *tag {
                 return Ok(index.into());
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::*;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::crypto::sealed::Sealer;
+use crate::domain::crypto::sealed::{SEGMENT_SIZE, Sealer};
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -85,9 +85,63 @@ fn content_of_another_length_than_stated_is_rejected() {
     for stated in [0, 2_999_999, 3_000_001] {
         let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], stated));
         for known_size in [true, false] {
-            let (outcome, _) = open(&payload, &key, known_size, Framing::Envelope);
-            assert!(matches!(outcome, Err(DecryptError::Envelope(EnvelopeError::Size { .. }))), "{stated}");
+            let (outcome, written) = open(&payload, &key, known_size, Framing::Envelope);
+            let error = outcome.unwrap_err();
+            if stated > 3_000_000 {
+                assert!(matches!(error, DecryptError::Envelope(EnvelopeError::Size { .. })), "{error:?}");
+            } else {
+                assert!(matches!(error, DecryptError::Envelope(EnvelopeError::Padding)), "{error:?}");
+            }
+            assert!(written.len() as u64 <= stated);
         }
+    }
+}
+
+#[test]
+fn padding_of_any_length_is_removed() {
+    let key = PayloadKey::random();
+    // The last two have a whole segment of padding, and one that begins with the last segment.
+    for (size, padding) in [(0, 0), (0, 500), (3, 9), (1_000_000, 90_000), (100, 3_000_000), (1_048_456, 1_000)] {
+        let content = vec![7; size];
+        let plaintext = [enveloped(&content, size as u64), vec![0; padding]].concat();
+        for known_size in [true, false] {
+            let (outcome, written) = open(&sealed(&key, &plaintext), &key, known_size, Framing::Envelope);
+            assert_eq!(outcome.unwrap().size, size as u64);
+            assert!(written == content, "{size} bytes and {padding} of padding");
+        }
+        for at in [plaintext.len() - padding, plaintext.len() - 1].into_iter().filter(|_| padding > 0) {
+            let mut changed = plaintext.clone();
+            changed[at] = 1;
+            let (outcome, _) = open(&sealed(&key, &changed), &key, true, Framing::Envelope);
+            assert!(matches!(outcome, Err(DecryptError::Envelope(EnvelopeError::Padding))), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_download_resumes_within_its_padding() {
+    let key = PayloadKey::random();
+    let content = vec![7; 1_500_000];
+    let plaintext = [enveloped(&content, 1_500_000), vec![0; 4_000_000]].concat();
+    let payload = sealed(&key, &plaintext);
+    let layout = Layout::of_sealed(payload.len() as u64).unwrap();
+    for segments in 1..layout.segments() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n.txt");
+        let choose = || -> ChooseOutput {
+            let target = Target { path: path.clone(), conflict: Conflict::Fail, mark: "0123abcd".into() };
+            Box::new(move |_| Ok(Output::File(target)))
+        };
+        let location = PartRecordLocation { path: folder.path().join("record"), server: "http://server".into() };
+        let mut first = Decryption::of_layout(key.clone(), layout, choose()).with_record_at(layout, location.clone());
+        let cut = usize::try_from(segments).unwrap() * SEGMENT_SIZE;
+        first.feed(&payload[..cut + 1]).unwrap();
+        drop(first);
+        let (mut second, offset) = Decryption::resume(key.clone(), layout, choose(), location).unwrap();
+        assert_eq!(offset, cut as u64, "not resumed");
+        second.feed(&payload[cut..]).unwrap();
+        assert_eq!(second.finish().unwrap().size, 1_500_000);
+        assert!(std::fs::read(&path).unwrap() == content, "after {segments} segments");
     }
 }
 

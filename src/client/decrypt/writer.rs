@@ -48,21 +48,24 @@ pub(super) enum WriterState {
 }
 
 impl PlaintextWriter {
-    /// Writes the plaintext of one segment, which may be empty.
+    /// Writes the content in the plaintext of one segment, which may be empty; padding must be zero.
     pub(super) fn write(&mut self, plaintext: &[u8]) -> Result<(), DecryptError> {
         let content = match self.state {
             WriterState::Waiting(_) => &plaintext[self.begin(plaintext)?..],
             _ => plaintext,
         };
         let WriterState::Writing(sink) = &mut self.state else { return Ok(()) };
+        let missing = self.metadata.as_ref().map(|metadata| metadata.size - self.written);
+        let missing = missing.and_then(|missing| usize::try_from(missing).ok()).unwrap_or(usize::MAX);
+        let (content, padding) = content.split_at(content.len().min(missing));
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(EnvelopeError::Padding.into());
+        }
         if content.is_empty() {
             return Ok(());
         }
         let before = self.written;
         self.written += content.len() as u64;
-        if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written > metadata.size) {
-            return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
-        }
         match sink.write_all(content) {
             Err(error) if sink.part().is_some() => Err(self.disk_failed(error, before).into()),
             outcome => Ok(outcome.map_err(OutputError::Write)?),

@@ -38,6 +38,14 @@ pub enum DownloadError {
         /// Size with the download.
         reported: u64,
     },
+    /// The content is larger than the caller accepts, as the sender says. Nothing was counted.
+    #[error("the content has {size} bytes, more than the limit of {limit} bytes")]
+    TooLarge {
+        /// Content size in bytes.
+        size: u64,
+        /// Limit in bytes.
+        limit: u64,
+    },
     /// The response has another byte range than requested.
     #[error("the server sent another part of the payload than requested")]
     WrongRange,

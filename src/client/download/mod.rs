@@ -20,6 +20,8 @@ use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
 use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
+use crate::domain::crypto::envelope::Metadata;
+use crate::domain::crypto::info::ContentInfo;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
@@ -46,6 +48,9 @@ pub struct Download {
     pub flow: FlowChoice,
     /// Resumes from a partial download, if there is one.
     pub resume: bool,
+    /// Maximum content size in bytes, if the caller has one. Checked before the download is counted if the sender says
+    /// the size, and before anything is written.
+    pub max_size: Option<u64>,
 }
 
 /// Completed download.
@@ -55,6 +60,8 @@ pub struct Downloaded {
     pub decrypted: Decrypted,
     /// Data path of the payload; the last path used if the download changed paths.
     pub flow: Flow,
+    /// What the sender said about the content, if it differs from the content.
+    pub wrong_info: Option<ContentInfo>,
 }
 
 /// Checks that a transfer can be downloaded, and returns its status. Counts no download.
@@ -97,7 +104,8 @@ pub async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
-    let download = Download { choose: beginning(&progress, download.status.size_bytes, download.choose), ..download };
+    let choose = within(download.max_size, beginning(&progress, download.status.size_bytes, download.choose));
+    let download = Download { choose, ..download };
     let (started, decryption) = tokio::select! {
         biased;
         signal = interrupt.raised() => {
@@ -108,7 +116,7 @@ pub async fn run(
             started.map_err(|error| error.or_unfinished(grant_file))?
         }
     };
-    let StartedDownload { grant, proof, response, offset, retry } = started;
+    let StartedDownload { grant, proof, info, response, offset, retry } = started;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
@@ -143,10 +151,12 @@ pub async fn run(
     progress.end();
     let outcome = match (received, decrypted) {
         (Ok(flow), decrypted) => decrypted
-            .map(|decrypted| Downloaded { decrypted, flow })
+            .map(|decrypted| Downloaded { wrong_info: differing(info, decrypted.metadata.as_ref()), decrypted, flow })
             .map_err(|error| decryption_error(error, grant_file, &response)),
         // The payload was complete before the error.
-        (Err(_), Ok(decrypted)) => Ok(Downloaded { decrypted, flow: response.mode }),
+        (Err(_), Ok(decrypted)) => {
+            Ok(Downloaded { wrong_info: differing(info, decrypted.metadata.as_ref()), decrypted, flow: response.mode })
+        }
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => Err(DownloadError::Interrupted {
             signal,
             resumable: grant_file.has_partial(),
@@ -176,6 +186,20 @@ pub async fn run(
     outcome
 }
 
+/// Rejects content over `limit` before anything is written.
+fn within(limit: Option<u64>, choose: ChooseOutput) -> ChooseOutput {
+    let Some(limit) = limit else { return choose };
+    Box::new(move |metadata| match metadata {
+        Some(metadata) if metadata.size > limit => Err(OutputError::TooLarge { size: metadata.size, limit }),
+        _ => choose(metadata),
+    })
+}
+
+/// Returns `info` if the content has another name, size or kind.
+fn differing(info: Option<ContentInfo>, metadata: Option<&Metadata>) -> Option<ContentInfo> {
+    info.filter(|info| metadata.is_some_and(|metadata| !info.agrees_with(metadata)))
+}
+
 /// Begins the progress once the output is chosen, so that a question of `choose` comes first.
 fn beginning(progress: &Arc<dyn Progress>, size_bytes: u64, choose: ChooseOutput) -> ChooseOutput {
     let progress = progress.clone();
@@ -192,6 +216,7 @@ fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Opti
 struct StartedDownload {
     grant: Grant,
     proof: Option<AccessProof>,
+    info: Option<ContentInfo>,
     response: DownloadResponse,
     /// Byte of the payload at which to continue.
     offset: u64,
@@ -206,13 +231,23 @@ async fn start(
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
-    let Download { status, key, choose, resume, .. } = download;
+    let Download { status, key, choose, resume, max_size, .. } = download;
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
     let earlier = grant_file.load();
-    if let (Some(proof), None) = (&proof, &earlier) {
+    let sealed_info = match (&proof, &earlier) {
         // A wrong key must not use up a download.
-        retry.call(&**progress, || api.check_access(id, proof)).await.map_err(access_error)?;
+        (Some(proof), None) => {
+            retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?.info
+        }
+        _ => status.info.clone(),
+    };
+    let info = sealed_info.and_then(|info| info.open(&key).ok());
+    if let Some(info) = &info {
+        progress.described(info);
+        if let Some(limit) = max_size.filter(|limit| info.size > *limit) {
+            return Err(DownloadError::TooLarge { size: info.size, limit });
+        }
     }
     let mut grant = earlier.unwrap_or_else(Grant::random);
     // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
@@ -245,7 +280,7 @@ async fn start(
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
     let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &response))?;
-    Ok((StartedDownload { grant, proof, response, offset, retry }, decryption))
+    Ok((StartedDownload { grant, proof, info, response, offset, retry }, decryption))
 }
 
 /// Converts a decryption error of a counted download.

@@ -18,11 +18,13 @@ use super::response;
 use super::secret::sensitive;
 use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{
-    AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse,
-    Empty, EventAdded, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus,
+    AddEvent, ClientEventKind, CompleteUpload, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest,
+    DownloadResponse, Empty, EventAdded, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction,
+    UploadStatus,
 };
 
 /// Request header with the access proof: shows that the client has the transfer's key.
@@ -140,8 +142,8 @@ impl Api {
     }
 
     /// Completes an upload after all its bytes have arrived.
-    pub async fn complete(&self, id: TransferId) -> Result<CompletedTransfer, ClientError> {
-        let request = self.post(self.route(id, "upload/complete"), &Empty {});
+    pub async fn complete(&self, id: TransferId, info: &SealedInfo) -> Result<CompletedTransfer, ClientError> {
+        let request = self.post(self.route(id, "upload/complete"), &CompleteUpload { info: Some(info.clone()) });
         response::call(&self.transport.destination, "upload/complete", self.as_sender(request)?).await
     }
 
@@ -150,17 +152,16 @@ impl Api {
         response::call(&self.transport.destination, "status", self.get(self.route(id, "status"))).await
     }
 
+    /// Returns a transfer's status with its info block. The server must accept the access proof; counts no download.
+    pub async fn status_with_info(&self, id: TransferId, proof: &AccessProof) -> Result<TransferStatus, ClientError> {
+        let request = with_proof(self.get(self.route(id, "status")), Some(proof));
+        response::call(&self.transport.destination, "status", request).await
+    }
+
     /// Deletes a transfer. Idempotent.
     pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
         let request = self.post(self.route(id, "delete"), &Empty {});
         response::call(&self.transport.destination, "delete", self.as_sender(request)?).await
-    }
-
-    /// Checks that the server accepts this access proof. Counts no download.
-    pub async fn check_access(&self, id: TransferId, proof: &AccessProof) -> Result<(), ClientError> {
-        let request = self.bare(Method::HEAD, self.route(id, "payload/download-bytes"));
-        let request = with_proof(request, Some(proof)).timeout(self.transport.call_timeout);
-        response::send(&self.transport.destination, request).await.map(|_| ())
     }
 
     /// Starts a download under `grant`; the server counts one download per grant.

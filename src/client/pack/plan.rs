@@ -14,6 +14,7 @@ use super::roots::Roots;
 use super::spool::Spool;
 use crate::client::upload::{Fingerprint, SourceChange, SourceError, WatchedFile};
 use crate::domain::archive::{ArchivePath, SymlinkTarget};
+use crate::domain::crypto::info::ArchiveInfo;
 
 /// Size of the end-of-archive marker in bytes: two zero blocks.
 const END: u64 = 2 * BLOCK;
@@ -161,6 +162,13 @@ impl Plan {
     #[must_use]
     pub fn files(&self) -> usize {
         self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. })).count()
+    }
+
+    /// Returns number and total size of the files, for the info block.
+    #[must_use]
+    pub fn info(&self) -> ArchiveInfo {
+        let bytes = self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. })).map(Entry::size).sum();
+        ArchiveInfo { files: self.files() as u64, bytes }
     }
 
     /// Returns the entry whose headers or content include the byte at `offset`. Returns `None` in the end-of-archive

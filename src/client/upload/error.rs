@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 
 use super::{JournalError, SealError, SourceChange, SourceError};
 use crate::client::{ClientError, Origin, Signal};
+use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 
@@ -37,6 +38,9 @@ pub enum UploadError {
     /// The download limit is out of range.
     #[error("the download limit must be 1 to {MAX_DOWNLOADS}, or none")]
     Downloads,
+    /// The message is too long.
+    #[error("the message has more than {MAX_MESSAGE_CHARACTERS} characters")]
+    Message,
     /// The file does not fit the payload format.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -45,6 +45,8 @@ use super::{Api, FlowChoice, Interrupt, Origin, Progress, RetryPolicy};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::Metadata;
+use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
+use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
@@ -60,6 +62,10 @@ pub struct Upload {
     pub source: UploadSource,
     /// The name and other metadata for recipients. `size` must be the source's.
     pub metadata: Metadata,
+    /// Message to the recipients; an unfinished upload keeps its own.
+    pub message: Option<String>,
+    /// Padding of the payload; an unfinished upload keeps its own.
+    pub padding: Padding,
     /// The passphrase required in addition to the link's key.
     pub passphrase: Option<Passphrase>,
     /// Lifetime of the transfer; `None` for the server's default.
@@ -118,6 +124,9 @@ pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadEr
         let (min, max) = (Duration::from_secs(lifetimes.min), Duration::from_secs(lifetimes.max));
         return Err(UploadError::Lifetime { min, max });
     }
+    if upload.message.as_ref().is_some_and(|message| message.chars().count() > MAX_MESSAGE_CHARACTERS) {
+        return Err(UploadError::Message);
+    }
     if upload.max_downloads.is_some_and(|downloads| !(1..=MAX_DOWNLOADS).contains(&downloads)) {
         return Err(UploadError::Downloads);
     }
@@ -143,13 +152,14 @@ pub async fn run(
         }
     };
     retry.reset();
-    let UploadSession { id, page_url, link_key, segments, journal, instruction, already } = session;
+    let UploadSession { id, page_url, link_key, segments, info, journal, instruction, already } = session;
     let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
     let payload = UploadPayload {
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
+        info: Arc::new(info),
         may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let may_have_arrived = payload.may_have_arrived.clone();

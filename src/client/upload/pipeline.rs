@@ -76,6 +76,7 @@ mod tests {
     use crate::client::upload::source::UploadSource;
     use crate::domain::crypto::envelope::Metadata;
     use crate::domain::crypto::key::PayloadKey;
+    use crate::domain::crypto::padding::Padding;
 
     fn segments(content: &[u8]) -> (Arc<Segments>, std::fs::File) {
         let mut file = tempfile::tempfile().unwrap();
@@ -89,7 +90,7 @@ mod tests {
             mode: None,
         };
         let source = UploadSource::of(file.try_clone().unwrap()).unwrap();
-        (Arc::new(Segments::new(source, &metadata, &PayloadKey::random()).unwrap()), file)
+        (Arc::new(Segments::new(source, &metadata, Padding::Padme, &PayloadKey::random()).unwrap()), file)
     }
 
     async fn collect(

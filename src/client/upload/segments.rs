@@ -1,4 +1,4 @@
-//! Sealed segments of the payload to send: envelope and content.
+//! Sealed segments of the payload to send: envelope, content and padding.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use crate::client::buffers::BufferPool;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_bytes};
 
 /// Seals the segments of one payload, in any order and repeatedly.
@@ -41,23 +42,28 @@ pub enum SealError {
 
 impl Segments {
     /// Prepares a new payload of `source`, sealed with `key` under a new header.
-    pub(super) fn new(source: UploadSource, metadata: &Metadata, key: &PayloadKey) -> Result<Self, SealError> {
+    pub(super) fn new(
+        source: UploadSource,
+        metadata: &Metadata,
+        padding: Padding,
+        key: &PayloadKey,
+    ) -> Result<Self, SealError> {
         let envelope = envelope::encode(metadata)?;
-        let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
+        let layout = padded_layout(&source, &envelope, padding)?;
         Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: BufferPool::of(SEGMENT_SIZE) })
     }
 
-    /// Prepares the payload of an earlier process, with the same envelope and header.
+    /// Prepares the payload of an earlier process, with the same envelope, padding and header.
     ///
     /// Does not check that the plaintext is the same: callers must compare the tag of each segment that is sealed again
     /// with the recorded tag.
     pub(super) fn resume(
         source: UploadSource,
         envelope: Vec<u8>,
-        key: &PayloadKey,
-        header: Header,
+        padding: Padding,
+        (key, header): (&PayloadKey, Header),
     ) -> Result<Self, SealError> {
-        let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
+        let layout = padded_layout(&source, &envelope, padding)?;
         let sealer = Sealer::from_header(key, header);
         Ok(Self { source, envelope, layout, sealer, buffers: BufferPool::of(SEGMENT_SIZE) })
     }
@@ -95,10 +101,11 @@ impl Segments {
         self.source.name_at(at.saturating_sub(self.envelope.len() as u64))
     }
 
-    /// Returns the range of the content in segment `index`, without the envelope.
+    /// Returns the range of the content in segment `index`, without the envelope and the padding.
     pub(super) fn content_range(&self, index: u32) -> Range<u64> {
-        let (plaintext, before) = (self.layout.plaintext_range(index), self.envelope.len() as u64);
-        plaintext.start.saturating_sub(before)..plaintext.end.saturating_sub(before)
+        let plaintext = self.layout.plaintext_range(index);
+        let content = |at: u64| at.saturating_sub(self.envelope.len() as u64).min(self.source.size());
+        content(plaintext.start)..content(plaintext.end)
     }
 
     /// Reads and seals segment `index`, which must exist. Blocks.
@@ -112,10 +119,17 @@ impl Segments {
         let filled = buffer.len();
         buffer.resize(filled + length(&content), 0);
         self.source.read_exact_at(&mut buffer[filled..], content.start)?;
+        // Padding is all that can follow the content.
+        buffer.resize(header_bytes(index) + length(&plaintext), 0);
 
         let tag = self.sealer.seal(index, self.layout.is_last(index), &mut buffer);
         Ok(Segment { bytes: self.buffers.freeze(buffer), tag })
     }
+}
+
+/// Divides envelope, content and padding into segments.
+fn padded_layout(source: &UploadSource, envelope: &[u8], padding: Padding) -> Result<Layout, TooLarge> {
+    Layout::of_plaintext(padding.padded_size(source.size().saturating_add(envelope.len() as u64)))
 }
 
 fn clip(range: &Range<u64>, end: usize) -> Range<usize> {
@@ -136,7 +150,8 @@ mod tests {
 
     #[test]
     fn sealed_segments_can_be_opened() {
-        for size in [0, 1, 1_048_400, 1_048_520, 3_000_000] {
+        let sizes = [0, 1, 1_048_400, 1_048_520, 3_000_000, 16_777_000];
+        for (size, padding) in sizes.into_iter().flat_map(|size| [(size, Padding::Padme), (size, Padding::None)]) {
             let content: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[at as usize % 3]).collect();
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&content).unwrap();
@@ -149,7 +164,7 @@ mod tests {
                 mode: None,
             };
             let key = PayloadKey::random();
-            let segments = Segments::new(UploadSource::of(file).unwrap(), &metadata, &key).unwrap();
+            let segments = Segments::new(UploadSource::of(file).unwrap(), &metadata, padding, &key).unwrap();
             let mut stream = OpenStream::with_layout(key, segments.layout());
             let mut plaintext = Vec::new();
             for index in 0..=segments.layout().last_index() {
@@ -161,7 +176,9 @@ mod tests {
                 }
             }
             stream.finish().unwrap();
-            assert_eq!(plaintext, [segments.envelope(), &content].concat());
+            let mut expected = [segments.envelope(), &content].concat();
+            expected.resize(usize::try_from(padding.padded_size(expected.len() as u64)).unwrap(), 0);
+            assert!(plaintext == expected, "{size} bytes with {padding:?}");
         }
     }
 }

@@ -12,8 +12,10 @@ use super::segments::Segments;
 use super::state::{UploadState, state_directory};
 use super::unfinished::{Resumed, UnfinishedUpload};
 use super::{StateFileLocation, Upload, UploadError, clean_up};
+use crate::client::pack::Plan;
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::info::{ContentInfo, SealedInfo};
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random;
@@ -28,6 +30,7 @@ pub(super) struct UploadSession {
     pub page_url: String,
     pub link_key: LinkKey,
     pub segments: Segments,
+    pub info: SealedInfo,
     pub journal: Journal,
     pub instruction: UploadInstruction,
     pub already: AlreadyReceived,
@@ -75,11 +78,11 @@ impl UploadSession {
         retry: &mut RetryPolicy,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
-        let (expires, max_downloads) = (upload.expires, upload.max_downloads);
+        let (expires, max_downloads, padding) = (upload.expires, upload.max_downloads, upload.padding);
         let access_from_passphrase = upload.passphrase.is_some();
         let needs_proof = max_downloads.is_some() || access_from_passphrase;
-        let (link_key, key, segments, location) =
-            spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
+        let PreparedUpload { link_key, key, segments, info, location } =
+            spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
             size_bytes: segments.layout().sealed_size(),
             expires_in_s: expires.map(|expires| expires.as_secs()),
@@ -97,7 +100,8 @@ impl UploadSession {
             Ok(None) => Journal::new(None),
             Ok(Some((uploads, command))) => {
                 let server = api.base_url().to_string();
-                let state = UploadState::of(command, server, &created, &segments, (&link_key, &key));
+                let state =
+                    UploadState::of((command, server), &created, (&segments, padding, &info), (&link_key, &key));
                 Self::journal(uploads, state, segments.layout().segments(), progress).await
             }
             Err(unsaved) => {
@@ -106,7 +110,8 @@ impl UploadSession {
             }
         };
         let CreatedTransfer { transfer_id: id, page_url, upload: instruction, .. } = created;
-        Ok(Self { id, page_url, link_key, segments, journal, instruction, already: AlreadyReceived::default() })
+        let already = AlreadyReceived::default();
+        Ok(Self { id, page_url, link_key, segments, info, journal, instruction, already })
     }
 
     /// Creates a journal with a state file; in memory only if the file cannot be written.
@@ -147,8 +152,8 @@ impl UploadSession {
             }
         };
         let instruction = instruction(api, &resumed, status, retry, progress).await?;
-        let Resumed { id, page_url, link_key, segments, journal, .. } = resumed;
-        Ok(Self { id, page_url, link_key, segments, journal, instruction, already: already(status) })
+        let Resumed { id, page_url, link_key, segments, info, journal, .. } = resumed;
+        Ok(Self { id, page_url, link_key, segments, info, journal, instruction, already: already(status) })
     }
 }
 
@@ -183,13 +188,27 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
     }
 }
 
-/// Generates the key and prepares the segments. Blocks, because a passphrase goes through a slow key derivation.
-fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments, StateFileLocation), UploadError> {
-    let link_key = match upload.passphrase {
-        None => LinkKey::random(),
-        Some(_) => LinkKey::random_with_passphrase(),
-    };
-    let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
-    let segments = Segments::new(upload.source, &upload.metadata, &key)?;
-    Ok((link_key, key, segments, upload.state))
+/// Keys and payload of a new upload, before its transfer exists.
+struct PreparedUpload {
+    link_key: LinkKey,
+    key: PayloadKey,
+    segments: Segments,
+    info: SealedInfo,
+    location: StateFileLocation,
+}
+
+impl PreparedUpload {
+    /// Generates the key, and prepares segments and info block. Blocks, because a passphrase goes through a slow key
+    /// derivation.
+    fn of(upload: Upload) -> Result<Self, UploadError> {
+        let link_key = match upload.passphrase {
+            None => LinkKey::random(),
+            Some(_) => LinkKey::random_with_passphrase(),
+        };
+        let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
+        let archive = upload.source.plan().map(Plan::info);
+        let info = ContentInfo::of(&upload.metadata, archive, upload.message).seal(&key);
+        let segments = Segments::new(upload.source, &upload.metadata, upload.padding, &key)?;
+        Ok(Self { link_key, key, segments, info, location: upload.state })
+    }
 }

@@ -22,14 +22,16 @@ use crate::client::pack::Plan;
 use crate::client::state_files::MAX_AGE;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::Tag;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::CreatedTransfer;
 
 /// Version of the format that this version writes.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// Number of bytes at the start of a state file that contain its version and expiry time.
 const HEAD_BYTES: usize = 128;
 /// Time between the expiry of a transfer and the removal of its state. The server's clock may be slow.
@@ -41,7 +43,7 @@ const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 /// Line in front of the tags. Has no `Debug` output, since it contains the link key.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct UploadState {
-    /// Version of this format: 3.
+    /// Version of this format: 4.
     pub v: u8,
     /// Expiry time of the transfer (UTC).
     #[zeroize(skip)]
@@ -63,6 +65,12 @@ pub struct UploadState {
     pub header: String,
     /// The envelope, which precedes the content, in base64url.
     pub envelope: String,
+    /// Padding of the payload.
+    #[zeroize(skip)]
+    pub padding: Padding,
+    /// Encrypted info block.
+    #[zeroize(skip)]
+    pub info: SealedInfo,
     /// URL of the transfer's page, as the service names it.
     pub page_url: String,
     /// Address at which the service itself accepts the payload, if it does.
@@ -82,10 +90,9 @@ struct StateHead {
 impl UploadState {
     /// Creates the state of an upload by `command` to the service at `server`, for the transfer `created`.
     pub(super) fn of(
-        command: Sha256,
-        server: String,
+        (command, server): (Sha256, String),
         created: &CreatedTransfer,
-        segments: &Segments,
+        (segments, padding, info): (&Segments, Padding, &SealedInfo),
         (link_key, key): (&LinkKey, &PayloadKey),
     ) -> Self {
         Self {
@@ -98,6 +105,8 @@ impl UploadState {
             access_sha256: link_key.needs_passphrase().then(|| AccessProof::of(key).digest()),
             header: URL_SAFE_NO_PAD.encode(segments.sealer().header().as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(segments.envelope()),
+            padding,
+            info: info.clone(),
             page_url: created.page_url.clone(),
             bytes_url: address_of(&created.upload),
             entries: segments.source().plan().and_then(Plan::recorded).unwrap_or_default(),
@@ -193,6 +202,8 @@ pub(super) mod tests {
             access_sha256: None,
             header: "h".into(),
             envelope: "e".into(),
+            padding: Padding::Padme,
+            info: SealedInfo::example(),
             page_url: "https://send.example/d/x".into(),
             bytes_url: None,
             entries: String::new(),

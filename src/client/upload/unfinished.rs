@@ -18,7 +18,9 @@ use crate::client::tag_file::TagFile;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::{Header, Tag};
@@ -34,6 +36,8 @@ pub struct UnfinishedUpload {
     access_sha256: Option<Sha256>,
     header: Header,
     envelope: Vec<u8>,
+    padding: Padding,
+    info: SealedInfo,
     entries: String,
     tags: Vec<Option<Tag>>,
     file: TagFile,
@@ -107,6 +111,8 @@ impl UnfinishedUpload {
             access_sha256: state.access_sha256,
             header: Header::parse(&decode(&state.header)?).ok()?,
             envelope: decode(&state.envelope)?,
+            padding: state.padding,
+            info: state.info.clone(),
             entries: state.entries.clone(),
             tags,
             file,
@@ -161,7 +167,7 @@ impl UnfinishedUpload {
             };
             return Err(change.unwrap_or(SourceChange::Content).in_file(None).into());
         }
-        let segments = Segments::resume(source, self.envelope.clone(), &key, self.header.clone())?;
+        let segments = Segments::resume(source, self.envelope.clone(), self.padding, (&key, self.header.clone()))?;
         if segments.layout().segments() != self.tags.len() as u64 {
             return Err(SourceChange::Content.in_file(None).into());
         }
@@ -172,8 +178,8 @@ impl UnfinishedUpload {
 
     /// Resumes the upload with the `segments` that [`check`](Self::check) returned.
     pub(super) fn resume(self, segments: Segments) -> Resumed {
-        let Self { id, page_url, bytes_url, link_key, tags, file, .. } = self;
-        Resumed { id, page_url, bytes_url, link_key, segments, journal: Journal::resumed(file, tags) }
+        let Self { id, page_url, bytes_url, link_key, info, tags, file, .. } = self;
+        Resumed { id, page_url, bytes_url, link_key, segments, info, journal: Journal::resumed(file, tags) }
     }
 }
 
@@ -184,5 +190,6 @@ pub(super) struct Resumed {
     pub bytes_url: Option<String>,
     pub link_key: LinkKey,
     pub segments: Segments,
+    pub info: SealedInfo,
     pub journal: Journal,
 }

@@ -1,9 +1,11 @@
 //! The envelope: file metadata in front of the content. It is sealed with the content and so hidden from servers.
 //!
 //! Plaintext format: `SGMETA\0` · length of the metadata in bytes as a big-endian `u32` · metadata as UTF-8 JSON ·
-//! content.
+//! content · padding of zero bytes.
 
 use serde::{Deserialize, Serialize};
+
+use super::padding::least_unpadded_size;
 
 /// Magic bytes at the start of every envelope.
 const MAGIC: &[u8; 7] = b"SGMETA\0";
@@ -83,7 +85,7 @@ pub enum EnvelopeError {
     /// The metadata is not valid JSON, or a member is missing or has the wrong type.
     #[error("the envelope's metadata is invalid")]
     Metadata(#[source] serde_json::Error),
-    /// The content's size differs from the size in the metadata.
+    /// The payload ends before the end of its content.
     #[error("the payload contains {actual} bytes of content, but its envelope states {stated} bytes")]
     Size {
         /// Actual content size in bytes.
@@ -91,6 +93,15 @@ pub enum EnvelopeError {
         /// Content size stated in the metadata, in bytes.
         stated: u64,
     },
+    /// Bytes other than zero follow the content.
+    #[error("the payload has other data after its content")]
+    Padding,
+}
+
+/// Returns the least content size in bytes of a padded plaintext of `plaintext` bytes from a client of this project.
+#[must_use]
+pub const fn least_content_size(plaintext: u64) -> u64 {
+    least_unpadded_size(plaintext).saturating_sub(MAX_ENVELOPE_BYTES as u64)
 }
 
 /// Encodes `metadata` as an envelope; the content follows it in the plaintext.
@@ -124,11 +135,13 @@ pub fn decode(prefix: &[u8]) -> Result<Option<Envelope>, EnvelopeError> {
 }
 
 impl Envelope {
-    /// Checks a plaintext's total size in bytes, envelope included, against the size in the metadata.
+    /// Checks that a plaintext of this total size in bytes, envelope included, has room for the content.
+    ///
+    /// Any further bytes are padding.
     pub fn check_plaintext_size(&self, plaintext_size: u64) -> Result<(), EnvelopeError> {
         let actual = plaintext_size.saturating_sub(self.length as u64);
         let stated = self.metadata.size;
-        if actual == stated { Ok(()) } else { Err(EnvelopeError::Size { actual, stated }) }
+        if actual >= stated { Ok(()) } else { Err(EnvelopeError::Size { actual, stated }) }
     }
 }
 
@@ -225,10 +238,12 @@ mod tests {
     }
 
     #[test]
-    fn content_is_as_long_as_stated() {
+    fn content_is_at_least_as_long_as_stated() {
         let envelope = Envelope { metadata: metadata("a"), length: 40 };
-        assert!(envelope.check_plaintext_size(45).is_ok());
-        for size in [0, 39, 44, 46, u64::MAX] {
+        for size in [45, 46, u64::MAX] {
+            assert!(envelope.check_plaintext_size(size).is_ok());
+        }
+        for size in [0, 39, 44] {
             assert!(
                 matches!(envelope.check_plaintext_size(size), Err(EnvelopeError::Size { stated: 5, .. })),
                 "{size}"

@@ -3,8 +3,10 @@
 pub mod digest;
 pub mod envelope;
 pub(crate) mod hkdf;
+pub mod info;
 pub mod key;
 pub mod key_proof;
+pub mod padding;
 pub mod passphrase;
 pub mod proof;
 pub mod random;

@@ -1,6 +1,7 @@
 //! Maximum content size of transfers.
 
 use crate::domain::crypto::envelope::MAX_ENVELOPE_BYTES;
+use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::sealed::sealed_size;
 
 /// Default limit of the content size: 100 MiB.
@@ -30,10 +31,12 @@ impl Limits {
         self.max_content_bytes
     }
 
-    /// Returns the maximum encrypted size of a transfer in bytes: maximum content and envelope, sealed.
+    /// Returns the maximum encrypted size of a transfer in bytes.
+    ///
+    /// That of the largest content with the largest envelope, padded and sealed.
     #[must_use]
     pub const fn max_payload_bytes(self) -> u64 {
-        sealed_size(self.max_content_bytes + MAX_ENVELOPE_BYTES as u64)
+        sealed_size(Padding::Padme.padded_size(self.max_content_bytes + MAX_ENVELOPE_BYTES as u64))
     }
 }
 
@@ -49,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_default_payload_limit_is_the_documented_one() {
-        assert_eq!(Limits::default().max_payload_bytes(), 104_924_803);
+        assert_eq!(Limits::default().max_payload_bytes(), 106_956_440);
     }
 
     #[test]

@@ -222,7 +222,7 @@ impl Clients {
                 server.tokens.authenticate(scope, &text).await?;
                 world.state().check_allowed(subject, false, server.number);
                 let transfer = server.transfers.find(scope, id).await?;
-                server.transfers.complete(scope, transfer).await?;
+                server.transfers.complete(scope, transfer, None).await?;
                 let mut state = world.state();
                 let step = state.counts.steps;
                 if let Some(model) = state.model.transfers.get_mut(&id) {

@@ -25,6 +25,7 @@ use super::token::ReservationMark;
 use super::version::V1;
 use super::wire::Flow;
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::info::SealedInfo;
 
 /// Time without upload activity after which a pending transfer expires.
 const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);
@@ -78,6 +79,9 @@ pub struct Transfer {
     /// Marks of the latest writes to `downloads`, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub count_marks: Vec<u32>,
+    /// Encrypted info block, as the sender gave it with the completion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<SealedInfo>,
     /// State of the payload.
     pub payload: PayloadState,
     /// Whether the payload's bytes count against the quota of the token.
@@ -114,6 +118,7 @@ impl Transfer {
             grants: Vec::new(),
             downloads: 0,
             count_marks: Vec::new(),
+            info: None,
             payload: PayloadState::Stored,
             holds_quota: false,
             reservation: None,
@@ -238,16 +243,18 @@ impl Transfer {
         Ok(!covered)
     }
 
-    /// Marks the upload as complete; returns `false` if the transfer is already completed.
+    /// Marks the upload as complete, with an info block; returns `false` if the transfer is already completed.
     ///
     /// # Errors
-    /// As [`Transfer::check_pending`].
-    pub fn complete(&mut self, now: Timestamp) -> Result<bool, Error> {
+    /// [`Error::InfoMismatch`] if the transfer is completed with another info block; as [`Transfer::check_pending`].
+    pub fn complete(&mut self, now: Timestamp, info: Option<&SealedInfo>) -> Result<bool, Error> {
         match self.state_at(now) {
+            State::Completed { .. } | State::Exhausted { .. } if self.info.as_ref() != info => Err(Error::InfoMismatch),
             State::Completed { .. } | State::Exhausted { .. } => Ok(false),
             _ => {
                 self.check_pending(now)?;
                 self.state = State::Completed { at: now };
+                self.info = info.cloned();
                 Ok(true)
             }
         }

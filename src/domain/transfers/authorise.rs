@@ -2,6 +2,7 @@
 
 use super::Transfers;
 use crate::domain::audit::RequestScope;
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
@@ -67,6 +68,24 @@ impl Transfers {
                 Ok(DownloadPermission::Uncounted)
             }
         }
+    }
+
+    /// Returns the info block of a transfer that can be downloaded, to a client with the access proof if one is required.
+    ///
+    /// # Errors
+    /// [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.
+    pub fn info(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+    ) -> Result<Option<SealedInfo>, Error> {
+        let is_secret = transfer.access_sha256.is_some() && proof.is_none();
+        if is_secret || transfer.check_downloadable(self.now(), false).is_err() {
+            return Ok(None);
+        }
+        self.check_proof(scope, transfer, proof)?;
+        Ok(transfer.info.clone())
     }
 
     /// Checks the access proof, if the transfer requires a proof.

@@ -2,6 +2,7 @@
 
 use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::error::Error;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, Swap};
@@ -11,9 +12,14 @@ impl Transfers {
     /// Completes a transfer if the stored payload has exactly the declared size; idempotent.
     ///
     /// # Errors
-    /// [`Error::UploadIncomplete`], which changes nothing; [`Error::SizeMismatch`] if the stored payload is larger than
+    /// [`Error::UploadIncomplete`], which changes nothing; [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored payload is larger than
     /// declared, which also deletes the transfer; errors of [`Transfer::check_pending`] if the transfer has ended.
-    pub async fn complete(&self, scope: &RequestScope, transfer: Transfer) -> Result<Transfer, Error> {
+    pub async fn complete(
+        &self,
+        scope: &RequestScope,
+        transfer: Transfer,
+        info: Option<&SealedInfo>,
+    ) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         if transfer.check_pending(self.now()).is_ok() {
             let size_bytes = transfer.size_bytes;
@@ -30,7 +36,7 @@ impl Transfers {
         }
         let now = self.now();
         self.change(id, |mut transfer| {
-            if !transfer.complete(now)? {
+            if !transfer.complete(now, info)? {
                 return Ok(Swap::Keep(transfer));
             }
             let counter_delta = CounterDelta {

@@ -24,7 +24,7 @@ pub use key_proof::{KeyProof, ProveKey};
 pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};
-pub use status::{CompletedTransfer, Empty, Flow, Mode, TransferStatus};
+pub use status::{CompleteUpload, CompletedTransfer, Empty, Flow, Mode, TransferStatus};
 pub use token::{CreateToken, CreatedToken, TokenItem};
 pub use transparency::Transparency;
 pub use upload::{Received, UploadStatus};

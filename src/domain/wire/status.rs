@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Transparency;
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{Status, Transfer};
@@ -61,6 +62,10 @@ pub struct TransferStatus {
     pub access_proof: bool,
     /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
+    /// Encrypted name, size and message, for clients with the payload key. Only in responses of `status` for a ready
+    /// transfer, and with the access proof if the transfer requires one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<SealedInfo>,
 }
 
 impl TransferStatus {
@@ -80,6 +85,7 @@ impl TransferStatus {
             downloads_remaining: transfer.downloads_remaining(),
             access_proof: transfer.access_sha256.is_some(),
             mode,
+            info: None,
         }
     }
 }
@@ -92,6 +98,15 @@ pub struct CompletedTransfer {
     pub status: TransferStatus,
     /// Data stored about the sender.
     pub transparency: Transparency,
+}
+
+/// Body of `POST …/upload/complete`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompleteUpload {
+    /// Encrypted name, size and message; given to recipients before they download.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<SealedInfo>,
 }
 
 /// A JSON object without members.

@@ -32,6 +32,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::UploadInProgress
         | ErrorCode::SizeMismatch
         | ErrorCode::IdempotencyMismatch
+        | ErrorCode::InfoMismatch
         | ErrorCode::NotCompleted
         | ErrorCode::WrongMode => StatusCode::CONFLICT,
         ErrorCode::TransferExpired

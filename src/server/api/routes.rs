@@ -116,9 +116,14 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/upload/complete",
         ActionName::UploadComplete,
-        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress]],
+        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress, InfoMismatch]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/status", ActionName::TransferStatus, &[ANY_TRANSFER]),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/status",
+        ActionName::TransferStatus,
+        &[ANY_TRANSFER, &[InvalidRequest, AccessInvalid]],
+    ),
     public(
         "POST",
         "/transfers/id/{transfer_id}/download/create-presign-url",

@@ -39,6 +39,8 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/format/envelope.js"),
     asset!("scripts/format/file-name.js"),
     asset!("scripts/format/key.js"),
+    asset!("scripts/format/info.js"),
+    asset!("scripts/format/padding.js"),
     asset!("scripts/format/sealed.js"),
     asset!("scripts/format/tar.js"),
     asset!("scripts/receive/browser-errors.js"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::download;
-use crate::support::{Service, chromium, png};
+use crate::support::{Service, chromium, each, png};
 
 #[tokio::test]
 async fn unavailable_transfers_report_the_reason() {
@@ -128,6 +128,23 @@ async fn stored_visitor_data_is_shown_after_a_download() {
         browser.click("#transparency summary").await;
         let printed = browser.wait_for_text("#transparency", "Not stored").await;
         assert!(printed.contains("file name"), "{printed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn name_size_and_message_are_shown_before_a_download_is_counted() {
+    let service = Service::start();
+    each(async |browser| {
+        for options in [&["--downloads", "1"][..], &[]] {
+            let sent = [&["--message", "<b>see</b>\npage 3"], options].concat();
+            let link = service.upload("report.txt", &[7; 5_000], &sent);
+            browser.goto(&link).await;
+            browser.wait_for_text("#file-name", "report.txt").await;
+            browser.wait_for_text("#file-facts", "4.88 KiB").await;
+            browser.wait_for_text("#file-message", "<b>see</b>\npage 3").await;
+            assert_eq!(service.downloads(&link).await, 0);
+        }
     })
     .await;
 }

@@ -3,6 +3,7 @@
 mod browser_security;
 mod downloads;
 mod errors;
+mod info;
 mod key_proofs;
 mod lifecycle;
 mod metrics;

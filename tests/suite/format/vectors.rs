@@ -5,6 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::crypto::envelope;
+use sgsend::domain::crypto::info::SealedInfo;
+use sgsend::domain::crypto::key::LinkKey;
+use sgsend::domain::crypto::padding::Padding;
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenStream, Sealer};
@@ -16,6 +19,8 @@ use super::{open_all, open_pieces, part, payload_key};
 struct Vectors {
     vectors: Vec<Payload>,
     links: Vec<SharedLink>,
+    padded_sizes: Vec<(u64, u64)>,
+    info_blocks: Vec<InfoBlock>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +46,13 @@ struct SharedLink {
     mode: Option<u32>,
     access_proof: String,
     access_sha256: String,
+}
+
+#[derive(Deserialize)]
+struct InfoBlock {
+    key: String,
+    block: SealedInfo,
+    info: serde_json::Value,
 }
 
 fn file(name: &str) -> Vec<u8> {
@@ -85,6 +97,22 @@ fn payloads_are_sealed_again_to_the_same_bytes() {
 }
 
 #[test]
+fn info_blocks_open() {
+    for vector in vectors().info_blocks {
+        let key = vector.key.parse::<LinkKey>().unwrap().payload_key(None).unwrap();
+        let info = vector.block.open(&key).unwrap();
+        assert_eq!(serde_json::to_value(&info).unwrap(), vector.info);
+    }
+}
+
+#[test]
+fn sizes_are_padded_as_documented() {
+    for (size, padded) in vectors().padded_sizes {
+        assert_eq!(Padding::Padme.padded_size(size), padded, "{size}");
+    }
+}
+
+#[test]
 fn links_are_read_and_open_their_payloads() {
     for vector in vectors().links {
         let link: Link = vector.link.parse().unwrap();
@@ -110,7 +138,12 @@ fn links_are_read_and_open_their_payloads() {
         assert_eq!(envelope.metadata.mode, vector.mode, "{}", vector.sealed);
         if let (Some(filename), Some(content)) = (vector.filename, vector.content) {
             assert_eq!(envelope.metadata.filename, filename);
-            assert_eq!(&plaintext[envelope.length..], content.as_bytes());
+            let (found, padding) = plaintext[envelope.length..].split_at(content.len());
+            assert_eq!(found, content.as_bytes());
+            assert_eq!(envelope.metadata.size, content.len() as u64);
+            assert!(padding.iter().all(|byte| *byte == 0));
+            let is_padded = vector.sealed == "padded.sealed";
+            assert_eq!(padding.len(), if is_padded { 9 } else { 0 }, "{}", vector.sealed);
         }
     }
 }

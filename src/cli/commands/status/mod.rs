@@ -15,7 +15,11 @@ use crate::cli::context::Context;
 use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_duration;
-use crate::cli::output::{records, time};
+use crate::cli::output::{info, records, time};
+use crate::client::Api;
+use crate::domain::crypto::info::ContentInfo;
+use crate::domain::crypto::key::LinkKey;
+use crate::domain::crypto::proof::AccessProof;
 use crate::domain::transfer::Status;
 use crate::domain::wire::TransferStatus;
 
@@ -55,6 +59,9 @@ enum WatchCondition {
 struct Output<'a> {
     #[serde(flatten)]
     status: &'a TransferStatus,
+    /// Name, size and message, decrypted with the key of the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a ContentInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<&'a [Value]>,
 }
@@ -72,7 +79,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         }
         ended?;
     }
-    let status = context.first_call(|| api.status(target.id)).await?;
+    let mut status = context.first_call(|| api.status(target.id)).await?;
+    let content = content_info(&mut status, target.key, &api, context).await;
     history::record_end(target.id, status.status, Some(api.base_url()));
     let events = if arguments.events {
         let page = |after: Option<String>| {
@@ -85,14 +93,37 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Output { status: &status, events: events.as_deref() })?;
+        printer.json_of(&Output { status: &status, content: content.as_ref(), events: events.as_deref() })?;
         return Ok(());
     }
-    printer.result(&describe(&status))?;
+    printer.result(&describe(&status, content.as_ref()))?;
     if let Some(events) = events.filter(|events| !events.is_empty()) {
         printer.result(&records::timeline(&events))?;
     }
     Ok(())
+}
+
+/// Decrypts what the sender says about the content, if the link has a key that needs no passphrase. The encrypted form is
+/// taken out of `status`.
+async fn content_info(
+    status: &mut TransferStatus,
+    key: Option<LinkKey>,
+    api: &Api,
+    context: &Context,
+) -> Option<ContentInfo> {
+    let open = status.info.take();
+    let key = key.filter(|key| !key.needs_passphrase())?.payload_key(None).ok()?;
+    if !status.access_proof || status.status != Status::Completed {
+        return open?.open(&key).ok();
+    }
+    let proof = AccessProof::of(&key);
+    match context.first_call(|| api.status_with_info(status.transfer_id, &proof)).await {
+        Ok(TransferStatus { info, .. }) => info?.open(&key).ok(),
+        Err(error) => {
+            context.printer.warning(&format!("the name of the content is not shown: {error}"));
+            None
+        }
+    }
 }
 
 /// Returns the state's name for users; the API's names are in the JSON output.
@@ -107,13 +138,15 @@ pub(crate) const fn state_text(status: Status) -> &'static str {
 }
 
 /// Formats the state of a transfer, one line per member.
-pub(crate) fn describe(status: &TransferStatus) -> String {
+pub(crate) fn describe(status: &TransferStatus, content: Option<&ContentInfo>) -> String {
     let downloads = match status.max_downloads {
         None => format!("{}, no download limit", status.download_count),
         Some(limit) => format!("{} of {limit}", status.download_count),
     };
     let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), time::with_distance);
-    [
+    let shown = content.map(|content| ("content", info::line(content)));
+    let message = content.and_then(info::message).map(|message| ("message", message));
+    let lines = [
         ("transfer", status.transfer_id.to_string()),
         ("status", state_text(status.status).to_owned()),
         ("size", format!("{} encrypted", ByteSize(status.size_bytes))),
@@ -122,7 +155,7 @@ pub(crate) fn describe(status: &TransferStatus) -> String {
         ("expires", time::with_distance(status.expires_at)),
         ("downloads", downloads),
         ("needs key", if status.access_proof { "to download" } else { "only to decrypt" }.to_owned()),
-    ]
-    .map(|(name, value)| format!("{name:<10} {value}"))
-    .join("\n")
+    ];
+    let lines = lines.into_iter().chain(shown).chain(message);
+    lines.map(|(name, value)| format!("{name:<10} {value}")).collect::<Vec<_>>().join("\n")
 }

@@ -104,7 +104,8 @@ fn never_downloaded(status: Status) -> Failure {
 fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Output { status, events })?;
+        let status = &TransferStatus { info: None, ..status.clone() };
+        printer.json_of(&Output { status, content: None, events })?;
         return Ok(());
     }
     for event in events.into_iter().flatten() {

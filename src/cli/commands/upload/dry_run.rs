@@ -44,7 +44,8 @@ struct Total {
 /// Returns the encrypted size of `upload` in bytes.
 pub(crate) fn sealed_size(upload: &Upload) -> Result<u64, UploadError> {
     let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
-    let layout = Layout::of_plaintext(upload.source.size().saturating_add(envelope.len() as u64));
+    let plaintext = upload.source.size().saturating_add(envelope.len() as u64);
+    let layout = Layout::of_plaintext(upload.padding.padded_size(plaintext));
     Ok(layout.map_err(|error| UploadError::from(SealError::from(error)))?.sealed_size())
 }
 

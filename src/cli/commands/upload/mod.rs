@@ -57,6 +57,15 @@ pub(crate) struct Arguments {
     /// File with the passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Message to the recipients, who see it before they download; encrypted
+    #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    message: Option<String>,
+    /// Show the exact size of the content to the server
+    ///
+    /// Without this option, up to 12 % of zeros after a small content, and 3 % after one of a gibibyte, hide its exact
+    /// size.
+    #[arg(long)]
+    no_padding: bool,
     /// Print the link without its key on the first line and the key on the second
     #[arg(long)]
     separate_key: bool,

@@ -18,6 +18,7 @@ use crate::client::pack::SkippedEntry;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
+use crate::domain::crypto::padding::Padding;
 
 impl Arguments {
     /// Returns a digest of server, paths and options, by which `--resume` finds an unfinished upload.
@@ -42,7 +43,7 @@ impl Arguments {
             self.name.as_deref(),
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
-            has_passphrase,
+            (has_passphrase, self.no_padding, &self.message),
             format!("{:?}", self.flow.choice()),
         );
         Ok(Sha256::of(&serde_json::to_vec(&terms)?))
@@ -106,6 +107,8 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
     let upload = Upload {
         source,
         metadata,
+        message: arguments.message,
+        padding: if arguments.no_padding { Padding::None } else { Padding::Padme },
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,

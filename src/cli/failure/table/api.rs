@@ -163,6 +163,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         | ErrorCode::OffsetMismatch
         | ErrorCode::SizeMismatch
         | ErrorCode::IdempotencyMismatch
+        | ErrorCode::InfoMismatch
         | ErrorCode::WrongMode => (Exit::Other, None),
         ErrorCode::RangeNotSatisfiable => (Exit::WrongKey, None),
         ErrorCode::PayloadTooLarge => (Exit::LimitExceeded, Some("upload fewer or smaller files")),

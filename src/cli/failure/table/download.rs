@@ -43,6 +43,8 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
         DownloadError::SizeChanged { .. } => Failure::new(Exit::Network, "unknown_answer", message)
             .hint("the server contradicts itself; report the error to the operator of the server"),
+        DownloadError::TooLarge { size, limit } => Failure::download_too_large(*size, ByteSize(*limit))
+            .hint("nothing was downloaded or counted; raise --max-download-size to download it"),
         DownloadError::WrongRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
         DownloadError::Decrypt(error) => of_decrypt(error),
         DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
@@ -75,6 +77,7 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
         OutputError::Exists(_) => "run the same command with --rename or --overwrite",
         OutputError::DirectoryExists(_) => "run the same command with --rename or --no-extract",
         OutputError::Rejected(_) => "run the same command with another -o",
+        OutputError::TooLarge { .. } => "to save it, run the same command with a larger --max-download-size",
         OutputError::Disk { source, .. } if is_full(source) => {
             "free disk space and run the same command, or choose another disk with -o"
         }
@@ -141,6 +144,7 @@ fn of_output(error: &OutputError) -> Failure {
             failure.hint("check the disk, or choose another directory with -o")
         }
         OutputError::Interrupted => Failure::interrupted(Signal::Interrupt),
+        OutputError::TooLarge { size, limit } => Failure::download_too_large(*size, ByteSize(*limit)),
         OutputError::Rejected(_) => Failure::new(Exit::LocalFile, "file_refused", message)
             .hint("name a file with -o, or print to the terminal with -o -"),
     }

@@ -25,6 +25,7 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
             Failure::new(Exit::LimitExceeded, "payload_too_large", message).hint("upload fewer or smaller files")
         }
         UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
+        UploadError::Message => Failure::usage(message).hint("shorten the message, or send it as a file"),
         UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or omit it"),
         UploadError::Seal(_) => Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name"),
         UploadError::Source(SourceError::Changed { .. } | SourceError::Read(_) | SourceError::ReadIn { .. }) => {

@@ -60,3 +60,22 @@ async fn a_low_disk_takes_only_what_exactness_needs() {
     assert_eq!(found.download_count(), 2);
     assert_eq!(ample.transfers.overview(&ample.tokens).await.unwrap().downloads, 4);
 }
+
+#[tokio::test]
+async fn a_written_commit_sets_the_audit_state_of_its_scope() {
+    let fixture = Fixture::new();
+    let transfer = fixture.completed_transfer(Some(1)).await;
+    let scope = fixture.scope(ActionName::DownloadGrant);
+    let commit = scope.transfer_commit(transfer.transfer_id, START, ChangeResult::Done, &[], Commit::default());
+    drop(commit);
+    assert_eq!(scope.audit_state(), AuditState::Missing, "a dropped commit counts as written");
+    let grant = Grant::random();
+    fixture.transfers.count_download(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    assert_eq!(scope.audit_state(), AuditState::Complete);
+    let second = fixture.scope(ActionName::DownloadGrant);
+    fixture.transfers.count_download(&second, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    assert_eq!(second.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
+    let deleting = fixture.scope(ActionName::TransferDelete);
+    fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
+    assert_eq!(deleting.audit_state(), AuditState::Action);
+}

@@ -124,7 +124,7 @@ impl Fixture {
     async fn completed_transfer(&self, max_downloads: Option<u32>) -> Transfer {
         let transfer = self.create_transfer(max_downloads).await;
         self.send(&transfer, b"abc").await.unwrap();
-        self.transfers.complete(&self.scope(ActionName::UploadComplete), transfer).await.unwrap()
+        self.transfers.complete(&self.scope(ActionName::UploadComplete), transfer, None).await.unwrap()
     }
 
     async fn events(&self, id: TransferId) -> Vec<EventKind> {
@@ -227,7 +227,7 @@ async fn a_payload_larger_than_declared_deletes_the_transfer() {
     for _ in 0..2 {
         let scope = fixture.scope(ActionName::UploadComplete);
         let found = fixture.transfers.find(&scope, id).await.unwrap();
-        let error = fixture.transfers.complete(&scope, found).await.unwrap_err();
+        let error = fixture.transfers.complete(&scope, found, None).await.unwrap_err();
         assert!(matches!(error, Error::SizeMismatch));
     }
     assert_eq!(fixture.store.received(id).await.unwrap(), 0);
@@ -240,7 +240,8 @@ async fn completing_a_deleted_transfer_reports_the_deletion() {
     let transfer = fixture.create_transfer(None).await;
     fixture.send(&transfer, b"abc").await.unwrap();
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
-    let error = fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer).await.unwrap_err();
+    let error =
+        fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
 }
 
@@ -328,23 +329,4 @@ async fn an_unreadable_transfer_does_not_block_others() {
         schedule.iter().any(|entry| entry.ends_with(&broken.to_string())),
         "the unreadable transfer is not scheduled again: {schedule:?}"
     );
-}
-
-#[tokio::test]
-async fn a_written_commit_sets_the_audit_state_of_its_scope() {
-    let fixture = Fixture::new();
-    let transfer = fixture.completed_transfer(Some(1)).await;
-    let scope = fixture.scope(ActionName::DownloadGrant);
-    let commit = scope.transfer_commit(transfer.transfer_id, START, ChangeResult::Done, &[], Commit::default());
-    drop(commit);
-    assert_eq!(scope.audit_state(), AuditState::Missing, "a dropped commit counts as written");
-    let grant = Grant::random();
-    fixture.transfers.count_download(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
-    assert_eq!(scope.audit_state(), AuditState::Complete);
-    let second = fixture.scope(ActionName::DownloadGrant);
-    fixture.transfers.count_download(&second, &transfer, &grant, ChangeResult::Done).await.unwrap();
-    assert_eq!(second.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
-    let deleting = fixture.scope(ActionName::TransferDelete);
-    fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
-    assert_eq!(deleting.audit_state(), AuditState::Action);
 }

@@ -4,18 +4,18 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
-use crate::domain::wire::{CompletedTransfer, Empty, TransferStatus, Transparency};
+use crate::domain::wire::{CompleteUpload, CompletedTransfer, TransferStatus, Transparency};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Json, OwnedTransfer, Scope};
 use crate::server::state::AppState;
 
 /// Completes an upload after all its bytes have arrived.
 ///
-/// Idempotent: a repeated call returns the same response.
+/// Idempotent: a repeated call with the same info block returns the same response.
 #[utoipa::path(
     post, operation_id = "complete_upload", path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
-    request_body = Empty,
+    request_body = CompleteUpload,
     responses((status = 200, body = CompletedTransfer)),
     security(("sender_token" = []))
 )]
@@ -23,9 +23,9 @@ pub(super) async fn complete(
     State(app): State<AppState>,
     scope: Scope,
     OwnedTransfer(transfer): OwnedTransfer,
-    Json(Empty {}): Json<Empty>,
+    Json(CompleteUpload { info }): Json<CompleteUpload>,
 ) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
-    let transfer = app.transfers.complete(&scope, transfer).await?;
+    let transfer = app.transfers.complete(&scope, transfer, info.as_ref()).await?;
     let flow = transfer.upload_flow();
     Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),

@@ -107,6 +107,8 @@ export interface TransferStatus {
   max_downloads: number | null;
   downloads_remaining: number | null;
   access_proof: boolean;
+  /** Encrypted info block of a ready transfer. */
+  info?: string;
 }
 
 export interface CompletedTransfer extends TransferStatus {

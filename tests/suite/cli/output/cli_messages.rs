@@ -131,7 +131,7 @@ fn an_exceeded_quota_is_reported_with_the_remainder() {
     let limited = |more: &[&str]| home.run_at(&serving, &[&["token", "create", "x"], more].concat()).text();
     let small = limited(&["--max-total-bytes", "2MiB"]);
     let finished = home.run_at(&serving, &["upload", &file, "--token", &small]);
-    finished.expect_failure(7, "large.bin needs 3.0 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
+    finished.expect_failure(7, "large.bin needs 3.1 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
     let once = limited(&["--max-transfers", "1"]);
     home.run_at(&serving, &["upload", &file, "--token", &once]).text();
     home.run_at(&serving, &["upload", &file, "--token", &once])

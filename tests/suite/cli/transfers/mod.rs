@@ -5,6 +5,7 @@ mod disk_full;
 mod download_count;
 mod generated_files;
 mod hostile_server;
+mod info;
 mod modes;
 mod network;
 mod odd_homes;

@@ -48,7 +48,8 @@ fn content_name_and_key_never_leak() {
     let passphrase = sender.file("passphrase", b"the canary's own passphrase");
     let mut links = Vec::new();
     for extra in [&["--verbose"][..], &["-d", "3", "--passphrase-file", &passphrase]] {
-        let mut upload = sender.sgsend(&["upload", &file, "--server", &proxy.url]);
+        let message = "the canary sends its regards";
+        let mut upload = sender.sgsend(&["upload", &file, "--server", &proxy.url, "--message", message]);
         let finished = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
         assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
         let link = String::from_utf8(finished.stdout).unwrap().trim().to_owned();
@@ -70,6 +71,7 @@ fn content_name_and_key_never_leak() {
 
     let mut canaries = vec![content.as_bytes().to_vec(), name.as_bytes().to_vec(), b"yellow-canary".to_vec()];
     canaries.push(b"the canary's own passphrase".to_vec());
+    canaries.push(b"the canary sends its regards".to_vec());
     for link in &links {
         let fragment = link.split_once('#').unwrap().1;
         canaries.push(fragment.as_bytes().to_vec());

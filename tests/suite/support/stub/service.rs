@@ -262,6 +262,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         downloads_remaining: None,
         access_proof: state.max_downloads.is_some(),
         mode,
+        info: None,
     }
 }
 

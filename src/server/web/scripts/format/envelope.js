@@ -47,8 +47,8 @@ export function readEnvelope(first, plaintextBytes) {
   const contentStart = PREFIX_BYTES + length;
   if (length > MAX_METADATA_BYTES || contentStart > first.length) throw new Damaged("the envelope is too large");
   const metadata = parse(first.subarray(PREFIX_BYTES, contentStart));
-  if (plaintextBytes - contentStart !== metadata.size) {
-    throw new Damaged("the content has another length than its envelope says");
+  if (plaintextBytes - contentStart < metadata.size) {
+    throw new Damaged("the content is shorter than its envelope says");
   }
   return { metadata, contentStart };
 }
@@ -64,7 +64,7 @@ function parse(json) {
   } catch (cause) {
     throw new Damaged("the envelope cannot be read", { cause });
   }
-  if (typeof metadata?.filename !== "string" || !Number.isSafeInteger(metadata.size)) {
+  if (typeof metadata?.filename !== "string" || !Number.isSafeInteger(metadata.size) || metadata.size < 0) {
     throw new Damaged("the envelope lacks a name or a size");
   }
   const { content_type: type } = metadata;

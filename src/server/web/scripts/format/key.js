@@ -118,11 +118,13 @@ async function stretch(passphrase, salt) {
 }
 
 /**
+ * Derives `length` bytes with HKDF-SHA256, without a salt.
+ *
  * @param {Bytes} bytes
  * @param {string} info
  * @param {number} length
  */
-async function hkdf(bytes, info, length) {
+export async function hkdf(bytes, info, length) {
   const material = await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveBits"]);
   const derivation = { name: "HKDF", hash: "SHA-256", salt: NO_SALT, info: utf8(info) };
   return new Uint8Array(await crypto.subtle.deriveBits(derivation, material, length * 8));

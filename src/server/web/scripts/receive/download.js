@@ -28,6 +28,7 @@ export class Download {
   /** @type {Bytes | undefined} */
   #first;
   #contentStart = 0;
+  #contentBytes = 0;
 
   /**
    * Creates a download; a transfer with access protection needs `proof`.
@@ -67,6 +68,7 @@ export class Download {
     }
     const { metadata, contentStart } = readEnvelope(this.#first, this.#layout.plaintextBytes);
     this.#contentStart = contentStart;
+    this.#contentBytes = metadata.size;
     return metadata;
   }
 
@@ -76,6 +78,23 @@ export class Download {
    * @param {RetryOptions} options
    */
   async *content(options) {
+    let missing = this.#contentBytes;
+    for await (const piece of this.#plaintext(options)) {
+      const content = piece.subarray(0, missing);
+      if (piece.subarray(content.length).some((byte) => byte !== 0)) {
+        throw new Damaged("other data follows the content");
+      }
+      missing -= content.length;
+      if (content.length > 0) yield content;
+    }
+  }
+
+  /**
+   * Yields the authenticated plaintext behind the envelope: content and padding.
+   *
+   * @param {RetryOptions} options
+   */
+  async *#plaintext(options) {
     const cipher = this.#cipher;
     if (!this.#first || !cipher) throw new Error("the metadata must be read first");
     yield this.#first.subarray(this.#contentStart);

@@ -1,13 +1,14 @@
 // Download page of a link: shows the transfer, and downloads and decrypts it on request.
 
-import { ApiError, call, request, withRetries } from "../api.js";
+import { ApiError, call, withRetries } from "../api.js";
 import { safeName } from "../format/file-name.js";
+import { agrees, openInfo } from "../format/info.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { Layout } from "../format/sealed.js";
 import { showIfSupported } from "../ui/browser-support.js";
 import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
 import { codeMessage, errorMessage } from "../ui/error-messages.js";
-import { size, time } from "../ui/format.js";
+import { count, size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { Download } from "./download.js";
 import { preview, previewable } from "./preview.js";
@@ -16,6 +17,7 @@ import { newFile } from "./save.js";
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { Metadata } from "../format/envelope.js" */
+/** @import { Info } from "../format/info.js" */
 /** @import { TransferStatus } from "../wire.d.ts" */
 /** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress }} Context */
 
@@ -29,6 +31,8 @@ let transfer;
 let linkKey;
 /** @type {Download | undefined} */
 let download;
+/** @type {Info | undefined} */
+let info;
 let stopping = new AbortController();
 
 /** Returns the key in the address and removes it from there, so that it is not left visible to others. */
@@ -86,8 +90,12 @@ async function useKey(key) {
  */
 async function unlock(payloadKey) {
   const proof = transfer.access_proof ? await AccessProof.of(payloadKey) : undefined;
+  /** @type {Record<string, string>} */
+  const headers = proof ? { "x-sgsend-access": `${proof}` } : {};
   try {
-    if (proof) await withRetries(() => checkProof(proof));
+    // The service checks the proof, and counts no download.
+    if (proof) transfer = await withRetries(() => call(`${path}/status`, { headers }));
+    if (transfer.status !== "completed") return open();
   } catch (error) {
     if (error instanceof ApiError && error.status === 410) return open();
     if (linkKey.needsPassphrase) {
@@ -102,26 +110,11 @@ async function unlock(payloadKey) {
   }
   showMessage("");
   download = new Download(transfer, payloadKey, proof);
+  info = transfer.info === undefined ? undefined : await openInfo(transfer.info, payloadKey);
+  if (info) showFile(info);
   show("actions", "actions-hint");
   byId("download").focus();
-  /** @type {Record<string, string>} */
-  const headers = proof ? { "x-sgsend-access": `${proof}` } : {};
   await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
-}
-
-/**
- * Checks the access proof only.
- *
- * @param {AccessProof} proof
- */
-async function checkProof(proof) {
-  try {
-    await request(`${path}/payload/download-bytes`, { method: "HEAD", headers: { "x-sgsend-access": `${proof}` } });
-  } catch (error) {
-    // A response to HEAD has no body with an error code.
-    const isDenied = error instanceof ApiError && error.status === 403;
-    throw isDenied ? new ApiError(403, { code: "access_invalid" }) : error;
-  }
 }
 
 /**
@@ -142,7 +135,10 @@ async function runDownload(work) {
   const options = { signal, waiting: () => progress.wait("The connection broke. Retrying …") };
   try {
     const metadata = await current.metadata(options);
-    showFile(metadata);
+    showFile({ ...metadata, message: info?.message });
+    if (info && !agrees(info, metadata)) {
+      showError("The sender announced other content than was sent: the name and the size above are those of the content.");
+    }
     await work(current, metadata, { options, progress });
   } catch (error) {
     if (signal.aborted) {
@@ -182,11 +178,14 @@ async function refresh() {
   showState();
 }
 
-/** @param {Metadata} metadata */
-function showFile({ filename, size: bytes, content_type: type, archive }) {
+/** @param {Metadata & { message?: string } | Info} metadata */
+function showFile({ filename, size: bytes, content_type: type, archive, message }) {
   const name = safeName(filename);
-  byId("file-name").textContent = archive === "tar" ? `${name}.tar` : name;
-  const facts = [size(bytes), archive === "tar" ? "several files in one archive; sgsend download unpacks it" : type];
+  byId("file-name").textContent = archive ? `${name}.tar` : name;
+  const inside = typeof archive === "object" ? count(archive.files, "file") : "several files";
+  const facts = [size(bytes), archive ? `${inside} in one archive; sgsend download unpacks it` : type];
+  byId("file-message").textContent = message ?? "";
+  byId("file-message").hidden = !message;
   byId("file-facts").textContent = facts.filter(Boolean).join(", ");
   show("file");
 }

@@ -1,6 +1,7 @@
 // Upload page: encrypts and uploads the selected content, and follows the transfer's status.
 
 import { at, call, root, withRetries } from "../api.js";
+import { characters, MAX_MESSAGE_CHARACTERS } from "../format/info.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { showIfSupported } from "../ui/browser-support.js";
 import { copy } from "../ui/clipboard.js";
@@ -111,6 +112,10 @@ async function send() {
   await Promise.all([prepared, reading]);
   const selected = limits && content(limits.max_content_bytes);
   if (!selected) return;
+  if (characters(typedById("message", HTMLTextAreaElement).value.trim()) > MAX_MESSAGE_CHARACTERS) {
+    showError(`The message has more than ${MAX_MESSAGE_CHARACTERS} characters: send it as a text.`);
+    return;
+  }
   const token = field("token").value.trim();
   storeToken(field("keep-token").checked ? token : undefined);
   stopping = new AbortController();
@@ -124,7 +129,9 @@ async function send() {
   let completed;
   try {
     const payloadKey = await linkKey.payloadKey(field("passphrase").value);
-    const payload = await Payload.of(selected, payloadKey);
+    const message = typedById("message", HTMLTextAreaElement).value.trim();
+    const info = { ...selected.info, ...(message && { message }) };
+    const payload = await Payload.of({ ...selected, info }, payloadKey);
     const shown = new Progress("Sending", payload.size);
     progress = shown;
     const waiting = () => shown.wait("The connection broke. Retrying …");

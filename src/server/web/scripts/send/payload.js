@@ -1,6 +1,8 @@
 // Encrypts a payload segment by segment during the upload; it never exists as a whole.
 
 import { envelopeHead } from "../format/envelope.js";
+import { sealInfo } from "../format/info.js";
+import { paddedSize } from "../format/padding.js";
 import { Cipher, Layout, SEGMENT_BYTES, TAG_BYTES } from "../format/sealed.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
@@ -29,15 +31,19 @@ export class Payload {
    * @param {Content} selected
    * @param {Bytes} payloadKey
    */
-  static async of({ content, metadata }, payloadKey) {
-    return new Payload(new Blob([envelopeHead(metadata), content]), await Cipher.toSeal(payloadKey));
+  static async of({ content, metadata, info }, payloadKey) {
+    const plaintext = new Blob([envelopeHead(metadata), content]);
+    const sealedInfo = await sealInfo(info, payloadKey);
+    return new Payload(padded(plaintext), await Cipher.toSeal(payloadKey), sealedInfo);
   }
 
   /**
    * @param {Blob} plaintext
    * @param {Cipher} cipher
+   * @param {string} info encrypted info block, which the completion carries: each time the same
    */
-  constructor(plaintext, cipher) {
+  constructor(plaintext, cipher, info) {
+    this.info = info;
     this.#plaintext = plaintext;
     this.#cipher = cipher;
     this.#layout = new Layout(plaintext.size);
@@ -91,4 +97,16 @@ export class Payload {
       throw new Changed({ cause });
     }
   }
+}
+
+/**
+ * Pads a plaintext with zero bytes. The blocks of zeros share their memory.
+ *
+ * @param {Blob} plaintext
+ */
+function padded(plaintext) {
+  const missing = paddedSize(plaintext.size) - plaintext.size;
+  const block = new Blob([new Uint8Array(SEGMENT_BYTES)]);
+  const blocks = Array.from({ length: Math.ceil(missing / SEGMENT_BYTES) }, () => block);
+  return new Blob([plaintext, new Blob(blocks).slice(0, missing)]);
 }

@@ -7,7 +7,8 @@ import { tarOf } from "../format/tar.js";
 /** @import { Entry } from "../format/tar.js" */
 /** @import { Metadata } from "../format/envelope.js" */
 /** @typedef {{ name: string, isFolder: boolean, files: number, bytes: number }} Top */
-/** @typedef {{ content: Blob, metadata: Metadata }} Content */
+/** @import { Info } from "../format/info.js" */
+/** @typedef {{ content: Blob, metadata: Metadata, info: Info }} Content */
 
 /** Selected files and folders by path. */
 export class Selection {
@@ -125,7 +126,9 @@ export class Selection {
     const inside = only ? only.name.length + 1 : 0;
     const filename = only ? only.name : `sgsend-${hex(random(4))}`;
     const below = Array.from(this.#entries, ([path, file]) => ({ path: path.slice(inside), file }));
-    return withMetadata(tarOf(withFolders(below.filter(({ path }) => path !== ""))), { filename, archive: "tar" });
+    const archive = withMetadata(tarOf(withFolders(below.filter(({ path }) => path !== ""))), { filename, archive: "tar" });
+    const [files, bytes] = tops.reduce(([files, bytes], top) => [files + top.files, bytes + top.bytes], [0, 0]);
+    return { ...archive, info: { ...archive.info, archive: { files, bytes } } };
   }
 
   /** @param {FileSystemEntry} entry */
@@ -169,7 +172,9 @@ export function textContent(text) {
  * @returns {Content}
  */
 function withMetadata(content, metadata) {
-  return { content, metadata: { ...metadata, size: content.size } };
+  const { filename, content_type, modified_ms } = metadata;
+  const info = { filename, size: content.size, content_type, modified_ms };
+  return { content, metadata: { ...metadata, size: content.size }, info };
 }
 
 /**

@@ -70,7 +70,8 @@ export class Upload {
       await this.#deliver(payload, round > 1, options);
       try {
         /** @type {() => Promise<CompletedTransfer>} */
-        const complete = () => call(`${this.path}/upload/complete`, { json: {}, headers: this.credentials });
+        const complete = () =>
+          call(`${this.path}/upload/complete`, { json: { info: payload.info }, headers: this.credentials });
         return await withRetries(complete, options);
       } catch (error) {
         // After a crash the server may have fewer bytes than it acknowledged.

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Checks tests/format/example.py, an implementation written from docs/format.md alone, against the test vectors and
+# against sgsend, in both directions.
+#
+#   tests/format.sh [install | vectors]    install: only installs its package; vectors: writes padded.sealed again
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+script=format.sh
+# shellcheck source=tests/install.sh
+. "$root/tests/install.sh"
+
+need_python
+install_python "$root/tests/format/requirements.txt" "$root/target/format/python"
+python=$root/target/format/python/bin/python
+if [ "${1:-}" = install ]; then exit; fi
+example() { "$python" "$root/tests/format/example.py" "$@"; }
+work=$(mktemp -d)
+trap 'stop_services; rm -rf "$work"' EXIT
+
+# The file, key, salt and nonce prefix of padded.sealed.
+padded_vector() {
+  printf 'padding %.0s' {1..117} >"$work/padded.txt"
+  example seal "$work/padded.txt" "$1" "$(printf '%064x' 305419896)" "$(printf 'ab%.0s' {1..32})" 01020304050607
+}
+if [ "${1:-}" = vectors ]; then padded_vector "$root/tests/vectors/padded.sealed"; exit; fi
+
+say "== Test vectors"
+padded_vector "$work/padded.sealed" >/dev/null
+cmp "$work/padded.sealed" "$root/tests/vectors/padded.sealed"
+"$python" - "$root/tests" "$work" <<'PYTHON'
+import hashlib, json, subprocess, sys
+
+tests, work = sys.argv[1:]
+vectors = json.load(open(f"{tests}/vectors/vectors.json"))
+
+def example(*arguments, given=None):
+    command = [sys.executable, f"{tests}/format/example.py", *arguments]
+    return subprocess.run(command, input=given, check=True, capture_output=True, text=True).stdout
+
+for vector in vectors["links"]:
+    key, passphrase = vector["link"].split("#")[1], [vector["passphrase"]] if "passphrase" in vector else []
+    metadata = json.loads(example("open", key, f"{tests}/vectors/{vector['sealed']}", f"{work}/content", *passphrase))
+    content = open(f"{work}/content", "rb").read()
+    assert metadata["size"] == len(content), vector["sealed"]
+    assert metadata.get("mode") == vector.get("mode"), vector["sealed"]
+    for name, actual in (("filename", metadata["filename"]), ("content", content.decode(errors="replace"))):
+        assert vector.get(name, actual) == actual, vector["sealed"]
+    assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
+for vector in vectors["info_blocks"]:
+    assert json.loads(example("info", vector["key"], vector["block"])) == vector["info"]
+sizes = vectors["padded_sizes"]
+given = "".join(f"{size}\n" for size, _ in sizes)
+assert [int(line) for line in example("sizes", given=given).split()] == [padded for _, padded in sizes]
+PYTHON
+
+say "== Transfers of sgsend"
+sgsend=$(binary_to_test)
+use_temporary_home "$work/home"
+start_services "$sgsend" "file:$work/store" "$work/log"
+export SGSEND_SERVER=$public SGSEND_ADMIN_SERVER=$admin
+"$sgsend" --quiet token create example --login >/dev/null
+head -c 3000001 /dev/urandom >"$work/large.bin"
+printf 'gr%b\n' '\xc3\xbc\xc3\x9fe' >"$work/small.txt"
+printf 'a pass phrase\n' >"$work/passphrase"
+for options in "" "--no-padding" "--passphrase-file $work/passphrase --downloads 2"; do
+  for file in large.bin small.txt; do
+    # shellcheck disable=SC2086 # options are words
+    link=$("$sgsend" upload $options --message "for you: $file" "$work/$file")
+    id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
+    passphrase=() proof=()
+    case $options in
+      *passphrase*)
+        passphrase=("a pass phrase")
+        proof=(-H "x-sgsend-access: $(example proof "$key" "${passphrase[@]}" | cut -d' ' -f1)")
+        if curl -sf -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"; then
+          fail "a download without its proof succeeds"
+        fi
+        ;;
+    esac
+    curl -sf ${proof[@]+"${proof[@]}"} -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
+    example open "$key" "$work/payload" "$work/content" ${passphrase[@]+"${passphrase[@]}"} >"$work/metadata"
+    cmp "$work/$file" "$work/content"
+    grep -qF "\"filename\": \"$file\"" "$work/metadata"
+    block=$(curl -sf ${proof[@]+"${proof[@]}"} "$public/transfers/id/$id/status" | sed -n 's/.*"info":"\([^"]*\)".*/\1/p')
+    example info "$key" "$block" ${passphrase[@]+"${passphrase[@]}"} >"$work/info"
+    grep -qF "\"filename\": \"$file\", \"size\": $(stat -c %s "$work/$file")," "$work/info"
+    grep -qF "\"message\": \"for you: $file\"" "$work/info"
+    if [ ${#proof[@]} -gt 0 ] && curl -sf "$public/transfers/id/$id/status" | grep -q '"info"'; then
+      fail "the info block of a protected transfer is given out without its proof"
+    fi
+    size=$(stat -c %s "$work/payload")
+    case "$options $file" in
+      "--no-padding large.bin") [ "$size" -lt 3000300 ] || fail "a payload without padding has $size bytes" ;;
+      *large.bin) [ "$size" = $((3014656 + 40 + 3 * 16)) ] || fail "a padded payload has $size bytes" ;;
+    esac
+  done
+done
+
+say "== Payloads of the example"
+for file in large.bin small.txt; do
+  key=$(example seal "$work/$file" "$work/payload")
+  printf %s "$key" >"$work/key"
+  "$sgsend" open "$work/payload" --key-file "$work/key" -o "$work/opened" --overwrite >/dev/null
+  cmp "$work/$file" "$work/opened"
+done
+say "== The format is that of its documentation"

@@ -1,0 +1,170 @@
+"""Reads and writes the sealed format of docs/format.md, with the standard library and one package for AES-GCM.
+
+Written from that page alone, so that it shows the page to be complete. For reading and for tests, not for use: everything
+is in memory, and nothing is compared in constant time.
+
+    example.py open KEY PAYLOAD OUTPUT [PASSPHRASE]     prints the metadata, and writes the content
+    example.py seal FILE PAYLOAD [KEY SALT PREFIX]      prints a new key; the last three, in hex, are for test vectors
+    example.py proof KEY [PASSPHRASE]                   prints the access proof and its digest
+    example.py info KEY BLOCK [PASSPHRASE]              prints the content of an info block
+    example.py sizes                                    reads plaintext sizes, prints padded sizes
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import sys
+import unicodedata
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+SEGMENT = 1_048_576
+HEADER = 40
+TAG = 16
+MAGIC = b"SGMETA\0"
+
+
+def hkdf(key, salt, info, length):
+    extracted = hmac.digest(salt or bytes(32), key, "sha256")
+    block, output = b"", b""
+    for counter in range(1, 256):
+        block = hmac.digest(extracted, block + info + bytes([counter]), "sha256")
+        output += block
+        if len(output) >= length:
+            return output[:length]
+    raise ValueError("too long")
+
+
+def payload_key(text, passphrase=None):
+    """Derives the payload key from the text behind the # of a link."""
+    version, _, encoded = text.partition(".")
+    if version not in ("v1", "v1p") or len(encoded) != 43 or (passphrase is not None) != (version == "v1p"):
+        raise ValueError("not the key of a link, or a passphrase is missing or superfluous")
+    key = base64.urlsafe_b64decode(encoded + "=")
+    if base64.urlsafe_b64encode(key).rstrip(b"=").decode() != encoded:
+        raise ValueError("not canonical base64url")
+    if version == "v1":
+        return key
+    if not passphrase:
+        raise ValueError("an empty passphrase")
+    secret = unicodedata.normalize("NFC", passphrase).encode()
+    salt = hkdf(key, b"", b"sgsend/v1/passphrase-salt", 16)
+    stretched = hashlib.pbkdf2_hmac("sha256", secret, salt, 600_000, 32)
+    return hkdf(key + stretched, b"", b"sgsend/v1/passphrase", 32)
+
+
+def access_proof(key):
+    return hkdf(key, b"", b"sgsend/v1/access", 32)
+
+
+def unseal_info(block, key):
+    """Returns the content of an info block in its text form."""
+    sealed = base64.urlsafe_b64decode(block + "=" * (-len(block) % 4))
+    if (len(sealed) - 28) % 1024 or not 1024 <= len(sealed) - 28 <= 16_384:
+        raise ValueError("no info block has this length")
+    label = b"sgsend/v1/info"
+    return json.loads(AESGCM(hkdf(key, b"", label, 32)).decrypt(sealed[:12], sealed[12:], label).decode())
+
+
+def seal_info(info, key, nonce):
+    encoded = json.dumps(info, ensure_ascii=False, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 1024)
+    label = b"sgsend/v1/info"
+    sealed = nonce + AESGCM(hkdf(key, b"", label, 32)).encrypt(nonce, encoded, label)
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def padded(size):
+    """Returns the size to which a plaintext of `size` bytes is padded."""
+    exponent = size.bit_length() - 1
+    if exponent < 1:
+        return size
+    step = 1 << (exponent - exponent.bit_length())
+    return -(-size // step) * step
+
+
+def nonce(header, index, is_last):
+    return header[33:] + index.to_bytes(4, "big") + bytes([is_last])
+
+
+def segments(key, header):
+    return AESGCM(hkdf(key, header[1:33], b"sgsend/v1", 32))
+
+
+def seal(plaintext, key, header):
+    cipher, sealed, at, index = segments(key, header), [header], 0, 0
+    while True:
+        space = SEGMENT - TAG - (HEADER if index == 0 else 0)
+        is_last = at + space >= len(plaintext)
+        sealed.append(cipher.encrypt(nonce(header, index, is_last), plaintext[at : at + space], None))
+        if is_last:
+            return b"".join(sealed)
+        at, index = at + space, index + 1
+
+
+def unseal(payload, key):
+    header = payload[:HEADER]
+    if len(header) < HEADER or header[0] != HEADER:
+        raise ValueError("not a sealed payload")
+    cipher, plaintext = segments(key, header), []
+    count = -(-len(payload) // SEGMENT)
+    for index in range(count):
+        start = index * SEGMENT if index else HEADER
+        segment = payload[start : (index + 1) * SEGMENT]
+        plaintext.append(cipher.decrypt(nonce(header, index, index == count - 1), segment, None))
+    return b"".join(plaintext)
+
+
+def envelope(metadata):
+    encoded = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()
+    return MAGIC + len(encoded).to_bytes(4, "big") + encoded
+
+
+def split(plaintext):
+    """Returns the metadata and the content of a plaintext."""
+    length = int.from_bytes(plaintext[7:11], "big")
+    if plaintext[:7] != MAGIC or length > 65_536 or len(plaintext) < 11 + length:
+        raise ValueError("no envelope")
+    metadata = json.loads(plaintext[11 : 11 + length].decode())
+    rest = plaintext[11 + length :]
+    content, padding = rest[: metadata["size"]], rest[metadata["size"] :]
+    if len(content) < metadata["size"] or any(padding):
+        raise ValueError("the content is cut, or something follows it")
+    return metadata, content
+
+
+def main(command, *arguments):
+    if command == "open":
+        text, payload, output, *passphrase = arguments
+        with open(payload, "rb") as file:
+            metadata, content = split(unseal(file.read(), payload_key(text, *passphrase)))
+        with open(output, "wb") as file:
+            file.write(content)
+        print(json.dumps(metadata))
+    elif command == "seal":
+        source, payload, *fixed = arguments
+        key, salt, prefix = map(bytes.fromhex, fixed) if fixed else (os.urandom(32), os.urandom(32), os.urandom(7))
+        with open(source, "rb") as file:
+            content = file.read()
+        plaintext = envelope({"filename": os.path.basename(source), "size": len(content)}) + content
+        plaintext += bytes(padded(len(plaintext)) - len(plaintext))
+        with open(payload, "wb") as file:
+            file.write(seal(plaintext, key, bytes([HEADER]) + salt + prefix))
+        print("v1." + base64.urlsafe_b64encode(key).rstrip(b"=").decode())
+    elif command == "proof":
+        proof = access_proof(payload_key(*arguments))
+        print(proof.hex(), hashlib.sha256(proof).hexdigest())
+    elif command == "info":
+        text, block, *passphrase = arguments
+        print(json.dumps(unseal_info(block, payload_key(text, *passphrase))))
+    elif command == "sizes":
+        for line in sys.stdin:
+            print(padded(int(line)))
+    else:
+        raise ValueError(command)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
