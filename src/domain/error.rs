@@ -178,12 +178,15 @@ errors! {
     StorageUnavailable(#[source] StoreError) = "storage_unavailable", "the storage is unavailable";
     /// The store has no free space.
     StorageFull = "storage_full", "the storage is full";
+    /// A newer version of this program has upgraded the store; this server only reads.
+    StorageUpgraded = "storage_upgraded", "the storage was upgraded by a newer version of sgsend than this server's";
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::StorageFull,
+            StoreError::NewerLayout { .. } => Self::StorageUpgraded,
             StoreError::Busy => Self::ServerBusy { retry_after: STORE_BUSY },
             StoreError::WriterBusy => Self::UploadInProgress,
             StoreError::OffsetMismatch { received_bytes } => Self::OffsetMismatch { received_bytes },

@@ -12,7 +12,7 @@ use super::state::App;
 use crate::domain::clock::ClockState;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
-use crate::domain::store::Store;
+use crate::domain::store::{Store, check_layout};
 use crate::domain::transfers::Transfers;
 
 /// Interval for adding counted downloads to their transfers.
@@ -79,6 +79,10 @@ async fn sweep_unless_jumped(app: &App) -> bool {
             clock = %app.now().minute(), noticed_at = %noticed_at.minute(),
             "the clock has jumped, so nothing is removed; correct it, or run `sgsend sweep --accept-clock`"
         );
+        return false;
+    }
+    if let Err(error) = check_layout(&*app.store).await {
+        tracing::error!(error = %chain(&error), "nothing is swept");
         return false;
     }
     match app.transfers.sweep().await {

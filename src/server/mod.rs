@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use api::error_status::status_of;
 pub use api::routes::{ROUTES, Route};
+pub use maintenance::backup::BackupStoreError;
 pub use maintenance::copy::CopyStoreError;
 pub use metrics_key::{MetricsKey, WeakMetricsKey};
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
@@ -39,14 +40,14 @@ pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
 pub use settings::{RateMode, Settings, TlsFiles};
-pub use store::{FolderState, InvalidStorageLocation, StorageLocation};
+pub use store::{BackupError, BackupReport, FolderState, InvalidStorageLocation, StorageLocation};
 
 use crate::domain::address::{AddressPolicy, is_loopback};
 use crate::domain::audit::{AuditLog, AuditSettings, Flusher, ServiceName};
 use crate::domain::clock::{Clock, ClockGuard};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
-use crate::domain::store::{StoreHeader, open_header};
+use crate::domain::store::{LayoutGuard, Store, StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use fd_limit::{Possible, Uses};
@@ -102,6 +103,7 @@ impl Server {
         let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let header =
             open_header(&*store, settings.retention).await.map_err(|error| StartError::Storage(error.into()))?;
+        let store: Arc<dyn Store> = Arc::new(LayoutGuard::over(store));
         let retention = header.retention();
         if retention != settings.retention {
             let days = |period: Duration| period.as_secs() / (24 * 60 * 60);

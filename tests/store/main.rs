@@ -34,6 +34,8 @@ macro_rules! conformance {
                 header {
                     the_first_header_is_kept
                     racing_processes_agree_on_the_header
+                    an_older_header_is_upgraded_once
+                    a_newer_store_is_rejected_and_stays_unchanged
                 }
                 records {
                     an_object_is_created_once

@@ -81,11 +81,16 @@ impl Service {
     }
 
     /// Starts both services.
-    pub(crate) async fn start(mut self) -> Started {
+    pub(crate) async fn start(self) -> Started {
+        self.start_at(START).await
+    }
+
+    /// Starts both services at this time.
+    pub(crate) async fn start_at(mut self, now: Timestamp) -> Started {
         if bucket::is_there() && self.settings.storage == StorageLocation::Memory {
             self.settings.storage = StorageLocation::S3(bucket::fresh().await);
         }
-        let clock = Arc::new(ManualClock::at(START));
+        let clock = Arc::new(ManualClock::at(now));
         start(self.settings, self.folder, clock).await
     }
 }

@@ -21,6 +21,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("doctor", include_str!("examples/doctor.txt")),
     ("sweep", include_str!("examples/sweep.txt")),
     ("store", include_str!("examples/store.txt")),
+    ("store-backup", include_str!("examples/store-backup.txt")),
     ("store-copy", include_str!("examples/store-copy.txt")),
     ("store-check", include_str!("examples/store-check.txt")),
     ("serve", include_str!("examples/serve.txt")),

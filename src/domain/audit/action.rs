@@ -71,6 +71,9 @@ pub enum ActionName {
     /// End an admin session.
     #[serde(rename = "session.end")]
     SessionEnd,
+    /// Repair an object of the store, with `sgsend store check --repair`.
+    #[serde(rename = "store.repair")]
+    StoreRepair,
     /// A request that matches no route.
     #[serde(rename = "route.none")]
     RouteNone,
@@ -101,6 +104,7 @@ impl ActionName {
             | Self::TokenRevoke
             | Self::SessionCreate
             | Self::SessionEnd
+            | Self::StoreRepair
             | Self::RouteNone => false,
         }
     }
@@ -139,4 +143,31 @@ pub struct Action {
     /// Number of requests that this record covers, for an upload in pieces; absent for a single request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pieces: Option<u32>,
+    /// What was repaired, for [`ActionName::StoreRepair`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<RepairedObject>,
+}
+
+/// Object that was repaired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepairedObject {
+    /// Code of the finding.
+    pub finding: String,
+    /// Key of the object.
+    pub object: String,
+}
+
+impl Action {
+    /// Creates the record of an action of one request.
+    #[must_use]
+    pub const fn new(
+        id: RecordId,
+        request_id: RecordId,
+        at: Timestamp,
+        action: ActionName,
+        outcome: Outcome,
+        code: Option<ErrorCode>,
+    ) -> Self {
+        Self { v: V1, id, request_id, at, action, outcome, code, pieces: None, repaired: None }
+    }
 }

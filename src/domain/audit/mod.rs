@@ -15,9 +15,10 @@ mod scope;
 pub(super) mod user_agent;
 mod writer;
 
-pub use action::{Action, ActionName, Outcome};
+pub use action::{Action, ActionName, Outcome, RepairedObject};
 pub use client::{ClientSummary, IpMode};
 pub use commit::RecordedCommit;
+pub(crate) use commit::with_service_keys;
 pub use event::{Event, EventKind, Skipped, Source};
 pub use log::{AuditLog, AuditSettings, Flusher, ResponseInfo, WriteMode};
 pub(crate) use read_schedule::removal_entry;

@@ -106,16 +106,7 @@ mod tests {
                 token_id: None,
                 client,
             },
-            action: Action {
-                v: V1,
-                id: ids.next(at),
-                request_id,
-                at,
-                action: ActionName::PayloadUpload,
-                outcome: Outcome::Done,
-                code: None,
-                pieces: None,
-            },
+            action: Action::new(ids.next(at), request_id, at, ActionName::PayloadUpload, Outcome::Done, None),
         }
     }
 

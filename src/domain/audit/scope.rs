@@ -237,16 +237,7 @@ impl RequestScope {
 
     /// Builds the action record.
     pub(super) fn action_record(&self, now: Timestamp, outcome: Outcome, code: Option<ErrorCode>) -> Action {
-        Action {
-            v: V1,
-            id: self.next_id(now),
-            request_id: self.request.request_id,
-            at: now,
-            action: self.request.action,
-            outcome,
-            code,
-            pieces: None,
-        }
+        Action::new(self.next_id(now), self.request.request_id, now, self.request.action, outcome, code)
     }
 
     /// Builds the records of a successful piece of an upload; `None` without its HTTP status.

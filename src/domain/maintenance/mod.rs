@@ -1,6 +1,7 @@
-//! Store maintenance that needs no backend: integrity check, copy, and the findings of `doctor`.
+//! Store maintenance that needs no backend: check, repair, copy, and the findings of `doctor`.
 
 pub mod check;
 mod clock_skew;
 pub mod copy;
 pub mod finding;
+pub mod repair;

@@ -1,5 +1,7 @@
 //! Errors of a store.
 
+use super::LayoutVersion;
+
 /// Reason for the failure of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -36,6 +38,15 @@ pub enum StoreError {
     /// The backend lacks the required guarantees.
     #[error("{0}")]
     Unusable(String),
+    /// A newer version of this program has created or upgraded the store.
+    #[error(
+        "the storage has format version {found}, and this version of sgsend supports versions up to {}",
+        LayoutVersion::CURRENT
+    )]
+    NewerLayout {
+        /// Version of the store.
+        found: LayoutVersion,
+    },
     /// The store is an incomplete copy of another store.
     #[error("the storage is an incomplete copy of {of}")]
     IncompleteCopy {

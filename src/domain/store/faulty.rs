@@ -23,6 +23,7 @@ pub(crate) struct FaultyStore {
     injector: Arc<FaultInjector>,
     presigner: Option<Arc<dyn Presigner>>,
     space: SpaceReading,
+    counter_delay: Duration,
 }
 
 impl FaultyStore {
@@ -44,6 +45,11 @@ impl FaultyStore {
     /// Reports this free space.
     pub(crate) fn with_space(self, space: SpaceReading) -> Self {
         Self { space, ..self }
+    }
+
+    /// Claims to write counters up to this time after their commits.
+    pub(crate) fn with_counter_delay(self, counter_delay: Duration) -> Self {
+        Self { counter_delay, ..self }
     }
 
     /// Offers presigned requests.
@@ -166,6 +172,10 @@ impl Payloads for FaultyStore {
 impl Store for FaultyStore {
     fn space(&self) -> SpaceReading {
         self.space
+    }
+
+    fn counter_delay(&self) -> Duration {
+        self.counter_delay
     }
 
     fn presigner(&self) -> Option<&dyn Presigner> {

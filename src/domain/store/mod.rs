@@ -10,6 +10,8 @@ mod error;
 mod faulty;
 mod incomplete_copy;
 mod key;
+mod layout;
+mod layout_guard;
 mod memory;
 mod opening;
 mod payloads;
@@ -19,6 +21,7 @@ mod schedule_entry;
 mod typed;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -29,8 +32,11 @@ pub use error::StoreError;
 pub(crate) use faulty::{FaultInjector, FaultyStore};
 pub(crate) use incomplete_copy::IncompleteCopyMarker;
 pub use key::{Prefix, StorageKey};
+pub use layout::LayoutVersion;
+pub use layout_guard::LAYOUT_CHECK_INTERVAL;
+pub(crate) use layout_guard::LayoutGuard;
 pub use memory::MemoryStore;
-pub use opening::{StoreHeader, open_header};
+pub use opening::{StoreHeader, check_layout, open_header, upgrade_layout};
 pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::{Listed, Records};
@@ -49,6 +55,18 @@ pub trait Store: Records + Payloads + fmt::Debug {
     /// [`StoreError::Unusable`] for a backend without these guarantees, which must not be used.
     async fn check_guarantees(&self, _key: &StorageKey) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// Ends the writes that the backend does by itself.
+    ///
+    /// Such writes complete the write of another server.
+    fn stop_writing(&self) {}
+
+    /// Returns the time after which every server has written the counter changes that it buffers now.
+    ///
+    /// 0 if none buffers.
+    fn counter_delay(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Writes counter changes buffered from commits, in backends without transactions.

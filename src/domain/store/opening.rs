@@ -1,20 +1,23 @@
-//! Store header, and the checks before a store is used.
+//! Store header, the checks before a store is used, and the upgrade of older stores.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IncompleteCopyMarker, StorageKey, Store, StoreError, Swap, create, from_json, swap};
+use super::{IncompleteCopyMarker, LayoutVersion, StorageKey, Store, StoreError, Swap, create, from_json, swap};
 use crate::domain::audit::Retention;
+use crate::domain::crypto::random;
 use crate::domain::store::Commit;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::version::V1;
 
 /// `store.json`: header of a store, with its format version and store-wide settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreHeader {
-    /// Version of the layout; other versions are rejected.
-    pub v: V1,
+    /// Version of the layout; newer versions are rejected, older ones upgraded.
+    pub v: LayoutVersion,
+    /// Random name of the store, which its copies and backups share; absent in layout 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_id: Option<String>,
     /// Retention of audit records after the end of a transfer, in seconds.
     pub retain_audit_s: u64,
     /// Retention of audit records of reads after they were written, in seconds; absent for the default.
@@ -29,8 +32,10 @@ impl StoreHeader {
     /// Parses the header of a store.
     ///
     /// # Errors
-    /// [`StoreError::IncompleteCopy`] for an incomplete copy; [`StoreError::Corrupt`] for an unknown version or format.
+    /// [`StoreError::NewerLayout`] for a newer version; [`StoreError::IncompleteCopy`] for an incomplete copy;
+    /// [`StoreError::Corrupt`] for an unknown format.
     pub fn parse(stored: &[u8]) -> Result<Self, StoreError> {
+        LayoutVersion::check_stored(stored)?;
         match IncompleteCopyMarker::read(stored) {
             Some(copy) => Err(StoreError::IncompleteCopy { of: copy.source().to_owned() }),
             None => from_json(StorageKey::header().as_str(), stored),
@@ -58,6 +63,18 @@ impl StoreHeader {
         .await
     }
 
+    /// Returns the header of the current layout for a store with this header.
+    fn upgraded(self) -> Self {
+        let reads = self.retention().reads().as_secs();
+        Self {
+            v: LayoutVersion::CURRENT,
+            store_id: self.store_id.or_else(|| Some(random::name())),
+            // Layout 1 had no retention of reads at first; the default of that time must not change with the default.
+            retain_reads_s: Some(reads),
+            ..self
+        }
+    }
+
     /// Returns the retention of audit records.
     #[must_use]
     pub fn retention(&self) -> Retention {
@@ -65,15 +82,50 @@ impl StoreHeader {
     }
 }
 
-/// Opens a store, and checks the backend's guarantees. Reads the store's header, or creates a header with `retention`.
+/// Opens a store, checks the backend's guarantees, and upgrades an older layout.
+///
+/// Reads the store's header, or creates a header with `retention`.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::IncompleteCopy`] for an incomplete copy,
-/// [`StoreError::Unusable`] for a backend without the guarantees of [`Records`](super::Records).
+/// [`StoreError::NewerLayout`] for a newer layout, [`StoreError::IncompleteCopy`] for an incomplete copy,
+/// [`StoreError::Corrupt`] for an unknown header, [`StoreError::Unusable`] for a backend without the guarantees of
+/// [`Records`](super::Records).
 pub async fn open_header(store: &dyn Store, retention: Retention) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retention).await?;
     store.check_guarantees(&StorageKey::header()).await?;
-    Ok(header)
+    if header.v == LayoutVersion::CURRENT { Ok(header) } else { upgrade_layout(store).await }
+}
+
+/// Upgrades the layout of a store in place, unless it is current. Concurrent upgrades agree on the result.
+///
+/// The header decides: servers of the older version that look at it stop writing. Layout 2 reads all records of layout 1
+/// as they are, so that the header is all there is to rewrite.
+///
+/// # Errors
+/// As [`open_header`]; [`StoreError::Unusable`] without a header.
+pub async fn upgrade_layout(store: &dyn Store) -> Result<StoreHeader, StoreError> {
+    let missing = || StoreError::Unusable("the store has no header".to_owned());
+    let upgrade = |found: StoreHeader| {
+        found.v.check_supported()?;
+        if found.v == LayoutVersion::CURRENT {
+            return Ok(Swap::Keep(found));
+        }
+        let from = found.v;
+        let header = found.upgraded();
+        tracing::info!(from = from.number(), to = header.v.number(), "upgrading the layout of the storage");
+        Ok::<_, StoreError>(Swap::write(header.clone(), Commit::with_reserve(), header))
+    };
+    check_layout(store).await?;
+    swap(store, &StorageKey::header(), missing, upgrade).await
+}
+
+/// Checks that the layout of `store` is not newer than this program.
+///
+/// # Errors
+/// [`StoreError::NewerLayout`]; the errors of reading the header.
+pub async fn check_layout(store: &dyn Store) -> Result<(), StoreError> {
+    let header = store.get(&StorageKey::header()).await?;
+    header.map_or(Ok(()), |header| LayoutVersion::check_stored(&header.value))
 }
 
 async fn read_header(store: &dyn Store, retention: Retention) -> Result<StoreHeader, StoreError> {
@@ -82,7 +134,8 @@ async fn read_header(store: &dyn Store, retention: Retention) -> Result<StoreHea
             return Ok(found);
         }
         let header = StoreHeader {
-            v: V1,
+            v: LayoutVersion::CURRENT,
+            store_id: Some(random::name()),
             retain_audit_s: retention.changes().as_secs(),
             retain_reads_s: Some(retention.reads().as_secs()),
             clock_accepted_at: None,

@@ -126,6 +126,11 @@ impl Quota {
         self.max_total_bytes.map(|_| self.bytes_held)
     }
 
+    /// Sets the bytes in use, for a repair.
+    pub(in crate::domain) const fn set_bytes_held(&mut self, bytes: u64) {
+        self.bytes_held = bytes;
+    }
+
     /// Reserves one transfer of `bytes` encrypted bytes. Idempotent while the transfer's reservation has an entry.
     ///
     /// # Errors

@@ -56,6 +56,9 @@ pub struct Transfer {
     /// SHA-256 of the access proof required for downloads; `None` if no proof is required.
     pub access_sha256: Option<Sha256>,
     /// Whether the access proof depends on a passphrase, so that wrong proofs are limited.
+    ///
+    /// Absent in the first stores of layout 1, which limited them all.
+    #[serde(default = "terms::limited")]
     pub access_from_passphrase: bool,
     /// Key of the idempotency record under `creates/`, removed together with the transfer.
     pub created_under: Option<String>,
@@ -183,7 +186,9 @@ impl Transfer {
             State::Completed { .. } | State::Exhausted { .. } => Err(Error::TransferNotPending),
             State::Expired { .. } => Err(Error::TransferExpired),
             State::Deleted { cause: DeletionCause::SizeMismatch, .. } => Err(Error::SizeMismatch),
-            State::Deleted { cause: DeletionCause::Requested, .. } => Err(Error::TransferDeleted),
+            State::Deleted { cause: DeletionCause::Requested | DeletionCause::PayloadLost, .. } => {
+                Err(Error::TransferDeleted)
+            }
         }
     }
 

@@ -63,7 +63,7 @@ pub enum State {
         /// Time of completion.
         completed_at: Timestamp,
     },
-    /// Deleted on request, or because of a payload size mismatch.
+    /// Deleted on request, or because the payload has a wrong size or is lost.
     Deleted {
         /// Time of deletion.
         at: Timestamp,
@@ -74,14 +74,17 @@ pub enum State {
     },
 }
 
-/// Reason for deleting a transfer.
+/// Reason for deleting a transfer. The aliases are the words of the first stores of layout 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeletionCause {
     /// A request of the sender or an admin.
+    #[serde(alias = "asked")]
     Requested,
     /// The size of the stored payload differs from the declared size.
     SizeMismatch,
+    /// A repair of the store found no complete payload.
+    PayloadLost,
 }
 
 impl State {
@@ -118,14 +121,16 @@ impl State {
     }
 }
 
-/// Storage state of a payload.
+/// Storage state of a payload. The aliases are the words of the first stores of layout 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PayloadState {
     /// Stored, or being uploaded.
     #[default]
+    #[serde(alias = "kept")]
     Stored,
     /// No longer downloadable; its removal is pending.
+    #[serde(alias = "released")]
     PendingRemoval,
     /// Removed.
     Removed,

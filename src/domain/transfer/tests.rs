@@ -150,3 +150,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_words_of_the_first_stores_are_read() {
+    let first = r#"{"v":1,"transfer_id":"97c3519481d25754e797fddeb8c60f54","token_id":"19156ad376f0bcad","size_bytes":151,
+        "created_at":1,"expires_at":9,"max_downloads":null,"access_sha256":null,"created_under":null,
+        "state":{"status":"deleted","at":5,"completed_at":3,"cause":"asked"},"upload":"bytes","last_byte_at":2,"grants":[],
+        "downloads":0,"payload":"released"}"#;
+    let transfer: Transfer = serde_json::from_str(first).unwrap();
+    assert!(matches!(transfer.state, State::Deleted { cause: DeletionCause::Requested, .. }));
+    assert_eq!((transfer.payload, transfer.access_from_passphrase), (PayloadState::PendingRemoval, true));
+    let kept: Transfer = serde_json::from_str(&first.replace("released", "kept")).unwrap();
+    assert_eq!(kept.payload, PayloadState::Stored);
+}

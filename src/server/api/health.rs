@@ -8,7 +8,7 @@ use super::error::ApiError;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::ClockState;
 use crate::domain::limits::free_space::FreeSpaceLevel;
-use crate::domain::store::{StorageKey, StoreError};
+use crate::domain::store::{LayoutVersion, StorageKey, StoreError};
 use crate::domain::wire::{Health, Readiness};
 use crate::server::net::connection_info::Peer;
 use crate::server::state::{App, AppState};
@@ -43,13 +43,14 @@ fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
     }
 }
 
-/// Checks that the store responds, still has its header and can be written.
+/// Checks that the store responds, still has its header, was not upgraded and can be written.
 ///
 /// With a full storage, downloads and deletions may still work, but uploads and other changes do not.
 #[utoipa::path(get, operation_id = "get_readiness", path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, ApiError> {
     let header = app.store.get(&StorageKey::header()).await?;
-    header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
+    let header = header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
+    LayoutVersion::check_stored(&header.value)?;
     if app.transfers.free_space_level() == FreeSpaceLevel::Full {
         // There may be space by now.
         app.store.measure_space().await;

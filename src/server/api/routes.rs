@@ -25,12 +25,12 @@ pub struct Route {
 }
 
 /// Error codes of every audited route.
-const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, ServerBusy, StorageFull];
+const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, ServerBusy, StorageFull, StorageUpgraded];
 /// Error codes of every route without audit records.
 const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, ServerBusy];
 
 /// Errors of a service that is not ready, with status 503.
-const NOT_READY: &[ErrorCode] = &[StorageFull];
+const NOT_READY: &[ErrorCode] = &[StorageFull, StorageUpgraded];
 /// Errors of an id in the path.
 const ID: &[ErrorCode] = &[InvalidId];
 /// Errors of a list.

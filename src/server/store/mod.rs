@@ -13,7 +13,8 @@ mod s3_location;
 #[cfg(not(feature = "s3"))]
 mod s3_stub;
 
-pub use file::{Durability, FileStore, FolderError, FolderState};
+pub use file::{BackupError, BackupReport, Durability, FileStore, FolderError, FolderState};
+pub(super) use file::{BackupJob, back_up};
 pub use location::{InvalidStorageLocation, StorageLocation};
 #[cfg(feature = "s3")]
 pub use s3::S3Store;

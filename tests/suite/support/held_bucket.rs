@@ -68,6 +68,17 @@ impl HeldBucket {
         format!("s3://bucket/store?endpoint={}&path_style=1&region=us-east-1", self.endpoint)
     }
 
+    /// Writes an object, as another client of the bucket would.
+    pub(crate) async fn put(&self, key: &str, body: &'static str) {
+        let put = reqwest::Client::builder().no_proxy().build().unwrap().put(format!("{}/bucket/{key}", self.endpoint));
+        assert_eq!(put.body(body).send().await.unwrap().status(), 200);
+    }
+
+    /// Returns the keys of all objects.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.shared.objects().by_key.keys().cloned().collect()
+    }
+
     /// Lets requests wait for their responses from now on, or responds to all of them.
     pub(crate) fn hold(&self, is_held: bool) {
         self.shared.is_held.send_replace(is_held);

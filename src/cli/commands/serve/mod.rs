@@ -23,7 +23,7 @@ pub(crate) use arguments::Arguments;
 
 use self::arguments::CommonArguments;
 use self::log::LogFormat;
-use super::store::location::{check_not_foreign, unusable_folder};
+use super::store::location::{check_not_foreign, newer_layout, unusable_folder};
 use crate::cli::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -182,6 +182,9 @@ pub(crate) fn start_failure(error: &StartError, is_remote: bool) -> Failure {
 /// A folder that cannot be accessed is a local file error, and a bucket that cannot be accessed a network error. Content
 /// that cannot be read and backends that cannot be used have exit status 1.
 fn storage_failure(source: &(dyn StdError + 'static), message: String, is_remote: bool) -> Failure {
+    if let Some(newer) = newer_layout(source) {
+        return newer;
+    }
     let source = source.downcast_ref::<StoreError>();
     if let Some(StoreError::IncompleteCopy { .. }) = source {
         return Failure::new(Exit::Other, "unfinished_copy", message)

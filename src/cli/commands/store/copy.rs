@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use super::location::{check_holds_store, storage};
+use super::location::{check_holds_store, newer_layout, storage};
 use crate::cli::commands::serve::start_failure;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -130,6 +130,9 @@ fn check_supported(storage: &StorageLocation) -> Result<(), Failure> {
 
 /// Converts an error of opening or copying the storages to a failure.
 fn copy_store_failure(error: &CopyStoreError, is_remote: bool) -> Failure {
+    if let Some(newer) = newer_layout(error) {
+        return newer;
+    }
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, chain(error)).hint(hint);
     match error {
         CopyStoreError::OverlappingLocations(_) => Failure::usage(chain(error)).hint("use a new folder or prefix"),

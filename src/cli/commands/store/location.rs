@@ -1,9 +1,11 @@
 //! Storage arguments: parsing, and checks before a storage is opened.
 
+use std::error::Error as StdError;
 use std::path::Path;
 
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::domain::store::StoreError;
 use crate::server::{FolderState, StorageLocation};
 
 /// Parses a storage URL.
@@ -43,6 +45,19 @@ pub(crate) fn check_not_foreign(storage: &StorageLocation) -> Result<(), Failure
         }
         Err(error) => Err(unusable(folder, &error)),
     }
+}
+
+/// Returns the failure of every command for a storage of a newer version; `None` for other errors.
+pub(crate) fn newer_layout(error: &(dyn StdError + 'static)) -> Option<Failure> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(newer @ StoreError::NewerLayout { .. }) = error.downcast_ref() {
+            let hint = "update sgsend: a newer version has created or upgraded the storage, and nothing was changed";
+            return Some(Failure::new(Exit::Other, "storage_newer", newer.to_string()).hint(hint));
+        }
+        cause = error.source();
+    }
+    None
 }
 
 fn unusable(folder: &Path, error: &std::io::Error) -> Failure {

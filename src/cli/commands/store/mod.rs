@@ -1,5 +1,6 @@
-//! `sgsend store`: copies a storage, or checks its integrity.
+//! `sgsend store`: backs up, copies, checks and repairs a storage.
 
+mod backup;
 mod check;
 mod copy;
 pub(crate) mod location;
@@ -22,8 +23,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum StoreCommand {
+    Backup(backup::Arguments),
     Copy(copy::Arguments),
-    /// Check the integrity of a storage without changing it; stop its services first for reliable results
     Check(check::Arguments),
 }
 
@@ -32,6 +33,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     log::start(LogFormat::Text, &context.printer)?;
     let mut interrupt = context.interrupt.clone();
     match arguments.command {
+        StoreCommand::Backup(arguments) => backup::run(arguments, context).await,
         StoreCommand::Copy(arguments) => copy::run(arguments, context).await,
         StoreCommand::Check(arguments) => tokio::select! {
             outcome = Box::pin(check::run(arguments, context)) => outcome,

@@ -176,6 +176,8 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         | ErrorCode::Internal
         | ErrorCode::StorageUnavailable
         | ErrorCode::ServerBusy => (Exit::Network, Some("retry later")),
-        ErrorCode::StorageFull => (Exit::Network, Some("report the error to the operator of the server")),
+        ErrorCode::StorageFull | ErrorCode::StorageUpgraded => {
+            (Exit::Network, Some("report the error to the operator of the server"))
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Keeps in memory up to two ids per scheduled transfer, one quota summary per token, and the findings up to a limit.
 
+mod counters;
 mod payloads;
 mod quotas;
 mod transfers;
@@ -14,12 +15,14 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::audit::Record;
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::stats::{DayStats, StatusSums};
+use crate::domain::maintenance::repair::Repair;
+use crate::domain::stats::StatusSums;
 use crate::domain::store::{
     Prefix, ScheduleEntry, ScheduledWork, StorageKey, Store, StoreError, StoreHeader, from_json,
 };
 use crate::domain::token::Token;
 use crate::domain::transfers::IdempotencyRecord;
+use counters::LatestDay;
 use quotas::Account;
 
 /// Number of objects per list request.
@@ -38,8 +41,19 @@ pub struct StoreFinding {
     pub key: String,
     /// Description of the inconsistency.
     pub problem: String,
-    /// Suggested fix.
+    /// Suggested fix, for a finding that a repair cannot mend or should not.
     pub advice: &'static str,
+    /// What mends the finding; serialised as its description, or as `null`.
+    #[serde(rename = "repair")]
+    pub(crate) remedy: Option<Repair>,
+}
+
+impl StoreFinding {
+    /// Returns what a repair does about the finding; `None` if the finding cannot be repaired.
+    #[must_use]
+    pub fn repair(&self) -> Option<&'static str> {
+        self.remedy.as_ref().map(Repair::description)
+    }
 }
 
 /// Report of an integrity check.
@@ -66,11 +80,16 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
         tokens: BTreeMap::new(),
         sums: StatusSums::default(),
         bytes_stored: 0,
+        latest_day: None,
+        downloadable: 0,
+        lost: 0,
     };
     check.header().await?;
+    check.note_latest_day().await?;
     check.tokens().await?;
     check.schedule().await?;
     check.transfers().await?;
+    check.keep_transfers_without_any_payload();
     check.payloads().await?;
     check.quotas().await?;
     check.creates().await?;
@@ -88,6 +107,12 @@ struct Check<'a> {
     tokens: BTreeMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,
+    /// Counters of the latest day, as they were before the transfers were counted.
+    latest_day: Option<LatestDay>,
+    /// Number of transfers that can be downloaded.
+    downloadable: u64,
+    /// Number of these without a complete payload.
+    lost: u64,
 }
 
 /// Paged reader of the objects under a prefix, in key order.
@@ -114,21 +139,43 @@ impl Pages<'_> {
 impl<'a> Check<'a> {
     /// Adds a finding to the report.
     fn find(&mut self, code: &'static str, key: &StorageKey, problem: impl Into<String>, advice: &'static str) {
+        self.find_repairable(code, key, problem, advice, None);
+    }
+
+    /// Adds a finding, with what mends it.
+    fn find_repairable(
+        &mut self,
+        code: &'static str,
+        key: &StorageKey,
+        problem: impl Into<String>,
+        advice: &'static str,
+        remedy: impl Into<Option<Repair>>,
+    ) {
         self.report.finding_count += 1;
         if self.report.findings.len() < MAX_FINDINGS {
-            let (key, problem) = (key.to_string(), problem.into());
-            self.report.findings.push(StoreFinding { code, key, problem, advice });
+            let (key, problem, remedy) = (key.to_string(), problem.into(), remedy.into());
+            self.report.findings.push(StoreFinding { code, key, problem, advice, remedy });
         }
     }
 
     /// Parses the object at `key`; reports a finding and returns `None` if the object is unreadable.
     fn parse<T: DeserializeOwned>(&mut self, key: &StorageKey, value: &[u8]) -> Option<T> {
+        self.parse_repairable(key, value, None)
+    }
+
+    /// As [`parse`](Self::parse); `remedy` mends an unreadable object.
+    fn parse_repairable<T: DeserializeOwned>(
+        &mut self,
+        key: &StorageKey,
+        value: &[u8],
+        remedy: Option<Repair>,
+    ) -> Option<T> {
         self.report.object_count += 1;
         match from_json(key.as_str(), value) {
             Ok(value) => Some(value),
             Err(StoreError::Corrupt { source, .. }) => {
                 let advice = "restore this object from a backup, or remove it if no backup exists";
-                self.find("unreadable", key, format!("the object is unreadable: {source}"), advice);
+                self.find_repairable("unreadable", key, format!("the object is unreadable: {source}"), advice, remedy);
                 None
             }
             Err(_) => None,
@@ -168,7 +215,8 @@ impl<'a> Check<'a> {
             for (key, value) in &page {
                 let Some(token) = self.parse::<Token>(key, value) else { continue };
                 self.name_is(key, &token.token_id.to_string());
-                self.tokens.insert(token.token_id, Account::of(token.quota.as_ref()));
+                let account = self.account(&token).await?;
+                self.tokens.insert(token.token_id, account);
             }
         }
         Ok(())
@@ -186,7 +234,11 @@ impl<'a> Check<'a> {
                     Some(ScheduleEntry { work: ScheduledWork::Reads, transfer_id, .. }) => {
                         self.scheduled_reads.insert(transfer_id);
                     }
-                    None => self.find("unreadable", key, "the key is not a valid schedule entry", "remove this object"),
+                    None => {
+                        let remedy = Repair::RemoveEntry(key.clone());
+                        let problem = "the key is not a valid schedule entry";
+                        self.find_repairable("unreadable", key, problem, "remove this object", remedy);
+                    }
                 }
             }
             after = match keys.last() {
@@ -214,35 +266,6 @@ impl<'a> Check<'a> {
                 if let Some(record) = self.parse::<Record>(key, value) {
                     self.name_is(key, &record.id().to_string());
                 }
-            }
-        }
-        Ok(())
-    }
-
-    async fn stats(&mut self) -> Result<(), StoreError> {
-        let (mut pages, mut latest) = (self.pages(StorageKey::all_stats()), None);
-        while let Some(page) = pages.next().await? {
-            for (key, value) in &page {
-                if let Some(stats) = self.parse::<DayStats>(key, value) {
-                    self.name_is(key, stats.day.as_str());
-                    latest = Some((key.clone(), stats));
-                }
-            }
-        }
-        let advice = "stop the services and check again; a remaining difference only affects `sgsend stats`";
-        if let Some((key, stats)) = latest {
-            if stats.transfers != self.sums {
-                let problem = format!(
-                    "the counters say {:?}, the store has {:?}",
-                    stats.transfers.non_negative(),
-                    self.sums.non_negative()
-                );
-                self.find("counters", &key, problem, advice);
-            }
-            if stats.bytes_stored != self.bytes_stored {
-                let problem =
-                    format!("the counters say {} bytes, the store has {}", stats.bytes_stored, self.bytes_stored);
-                self.find("counters", &key, problem, advice);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{CONCURRENCY, Check, PAGE_SIZE};
+use crate::domain::maintenance::repair::Repair;
 use crate::domain::store::{PayloadObjects, StorageKey, StoreError};
 use crate::domain::transfer::{PayloadState, State, Transfer};
 
@@ -42,13 +43,15 @@ impl Check<'_> {
             Owner::Transfer(transfer) => transfer,
             Owner::Unreadable => return,
             Owner::None => {
-                return self.find("stray_payload", &key, format!("{description} exists without a transfer"), REMOVE);
+                let problem = format!("{description} exists without a transfer");
+                return self.find_repairable("stray_payload", &key, problem, REMOVE, Repair::RemovePayload(objects.id));
             }
         };
         match transfer.payload {
             // While something may write the payload anew, the sweeper still has to remove it again.
             PayloadState::Removed if transfer.second_removal_at().is_none() => {
-                self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
+                let problem = format!("{description} exists, but is recorded as removed");
+                self.find_repairable("payload_left", &key, problem, REMOVE, Repair::RemovePayload(objects.id));
             }
             PayloadState::Stored if transfer.state != State::Pending && objects.finished && objects.unfinished => {
                 let advice =

@@ -2,8 +2,9 @@
 
 use super::Check;
 use crate::domain::id::TransferId;
-use crate::domain::store::{StorageKey, StoreError, read};
-use crate::domain::token::{Quota, QuotaEntry, QuotaStep};
+use crate::domain::maintenance::repair::Repair;
+use crate::domain::store::{StorageKey, StoreError, Version, read};
+use crate::domain::token::{Quota, QuotaEntry, QuotaStep, Token};
 use crate::domain::transfer::Transfer;
 
 /// Quota use of one token, as recorded in the token and as computed from the transfers.
@@ -11,6 +12,10 @@ use crate::domain::transfer::Transfer;
 pub(super) struct Account {
     /// Bytes in use according to the token's quota; `None` without a byte limit.
     recorded: Option<u64>,
+    /// Version of the token before the transfers were summed; `None` without a byte limit.
+    version: Option<Version>,
+    /// What the entries below added and subtracted before the transfers were summed.
+    before: EntrySums,
     /// Quota entries possibly not yet recorded in their transfers, after a crash. There are few entries, since the next
     /// transfer of the token completes the entries of earlier transfers.
     pending: Vec<(QuotaEntry, u64)>,
@@ -18,39 +23,63 @@ pub(super) struct Account {
     pub(super) actual: u64,
 }
 
-impl Account {
-    pub(super) fn of(quota: Option<&Quota>) -> Self {
-        let recorded = quota.and_then(Quota::bytes_held);
-        let pending = quota.filter(|_| recorded.is_some()).map(|quota| quota.pending_entries().collect());
-        Self { recorded, pending: pending.unwrap_or_default(), actual: 0 }
-    }
+/// Bytes of quota entries that their transfers do not show.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct EntrySums {
+    /// Reserved, without a transfer that uses the reservation.
+    reserved: u64,
+    /// Released, with a transfer that still counts them.
+    released: u64,
 }
 
 impl Check<'_> {
+    /// Reads the quota of a token, with the token's version.
+    pub(super) async fn account(&self, token: &Token) -> Result<Account, StoreError> {
+        if token.quota.as_ref().and_then(Quota::bytes_held).is_none() {
+            return Ok(Account::default());
+        }
+        let Some(found) = read::<Token>(self.store, &StorageKey::token(token.token_id)).await? else {
+            return Ok(Account::default());
+        };
+        let Some(quota) = &found.value.quota else { return Ok(Account::default()) };
+        let (recorded, pending) = (quota.bytes_held(), quota.pending_entries().collect::<Vec<_>>());
+        let before = self.sums_of(&pending).await?;
+        Ok(Account { recorded, version: Some(found.version), before, pending, actual: 0 })
+    }
+
+    async fn sums_of(&self, entries: &[(QuotaEntry, u64)]) -> Result<EntrySums, StoreError> {
+        let mut sums = EntrySums::default();
+        for (entry, bytes) in entries {
+            let transfer = self.read_transfer(entry.transfer_id).await?;
+            match (entry.step, transfer) {
+                (QuotaStep::Reserved, Some(transfer)) if transfer.reservation == entry.mark => {}
+                (QuotaStep::Reserved, _) => sums.reserved += bytes,
+                (QuotaStep::Released, Some(transfer)) if transfer.holds_quota => sums.released += bytes,
+                (QuotaStep::Released, _) => {}
+            }
+        }
+        Ok(sums)
+    }
+
     /// Reports tokens whose recorded quota use differs from their transfers.
     ///
     /// Reservations and releases recorded only in the token so far are expected, and therefore taken into account.
     pub(super) async fn quotas(&mut self) -> Result<(), StoreError> {
         for (id, account) in std::mem::take(&mut self.tokens) {
             let Some(recorded) = account.recorded else { continue };
-            let (mut reserved, mut released) = (0, 0);
-            for (entry, bytes) in account.pending {
-                let transfer = self.read_transfer(entry.transfer_id).await?;
-                match (entry.step, transfer) {
-                    (QuotaStep::Reserved, Some(transfer)) if transfer.reservation == entry.mark => {}
-                    (QuotaStep::Reserved, _) => reserved += bytes,
-                    (QuotaStep::Released, Some(transfer)) if transfer.holds_quota => released += bytes,
-                    (QuotaStep::Released, _) => {}
-                }
-            }
-            let (recorded, actual) = (recorded.saturating_add(released), account.actual.saturating_add(reserved));
+            let sums = self.sums_of(&account.pending).await?;
+            let (recorded, actual) =
+                (recorded.saturating_add(sums.released), account.actual.saturating_add(sums.reserved));
+            // An entry whose transfer has changed meanwhile may have been counted twice, or not at all.
+            let version = account.version.filter(|_| sums == account.before);
+            let remedy = version.map(|version| Repair::SetQuota(id, version, actual.saturating_sub(sums.released)));
             let problem = format!("the quota records {recorded} bytes in use, but the transfers use {actual} bytes");
             let key = StorageKey::token(id);
             if recorded < actual {
-                self.find("quota", &key, problem, "revoke this token and create a new one");
+                self.find_repairable("quota", &key, problem, "revoke this token and create a new one", remedy);
             } else if recorded > actual {
                 let advice = "create a new token and revoke this one: its quota is exceeded too early";
-                self.find("quota_high", &key, problem, advice);
+                self.find_repairable("quota_high", &key, problem, advice, remedy);
             }
         }
         Ok(())

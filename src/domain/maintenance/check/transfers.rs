@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{CONCURRENCY, Check, PAGE_SIZE};
+use super::{CONCURRENCY, Check, PAGE_SIZE, StoreFinding};
 use crate::domain::audit::Record;
 use crate::domain::id::TransferId;
+use crate::domain::maintenance::repair::Repair;
 use crate::domain::store::{StorageKey, StoreError};
 use crate::domain::transfer::{GrantRecord, PayloadState, Transfer};
 
@@ -32,7 +33,8 @@ impl Check<'_> {
                         // Reported once per transfer.
                         if key.read_record().is_some() && self.scheduled_reads.insert(id) {
                             let advice = "no action needed: they are removed with the transfer";
-                            self.find("not_due", &key, "records of reads are missing from the schedule", advice);
+                            let problem = "records of reads are missing from the schedule";
+                            self.find_repairable("not_due", &key, problem, advice, Repair::ScheduleReads(id));
                         }
                         if let Some(record) = self.parse::<Record>(&key, &value) {
                             self.name_is(&key, &record.id().to_string());
@@ -63,12 +65,8 @@ impl Check<'_> {
     async fn transfer(&mut self, id: TransferId) -> Result<(), StoreError> {
         let key = StorageKey::transfer(id);
         let Some(found) = self.store.get(&key).await? else {
-            self.find(
-                "no_transfer",
-                &key,
-                "the transfer is missing, but has other records",
-                "remove its remaining records",
-            );
+            let (problem, advice) = ("the transfer is missing, but has other records", "remove its remaining records");
+            self.find_repairable("no_transfer", &key, problem, advice, Repair::RemoveOrphans(id));
             return Ok(());
         };
         let Some(transfer) = self.parse::<Transfer>(&key, &found.value) else { return Ok(()) };
@@ -85,7 +83,8 @@ impl Check<'_> {
         }
         if !self.scheduled.contains(&id) {
             let advice = "run `sgsend delete` when the transfer is no longer needed: it is never deleted by a sweep";
-            self.find("not_due", &key, "the transfer is missing from the schedule", advice);
+            let problem = "the transfer is missing from the schedule";
+            self.find_repairable("not_due", &key, problem, advice, Repair::Schedule(id));
         }
         self.payload(&transfer, &key).await
     }
@@ -106,13 +105,31 @@ impl Check<'_> {
             return Ok(());
         }
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+        self.downloadable += 1;
         let received = self.store.received(id).await?;
         let advice = "delete the transfer and upload it again, or restore the payload from a backup";
-        if received != size {
-            self.find("payload", key, format!("its payload has {received} bytes, not {size}"), advice);
+        let problem = if received != size {
+            format!("its payload has {received} bytes, not {size}")
         } else if let Err(StoreError::NoPayload) = self.store.read(id, 0..size).await.map(drop) {
-            self.find("payload", key, "its payload is not finished", advice);
-        }
+            "its payload is not finished".to_owned()
+        } else {
+            return Ok(());
+        };
+        self.lost += 1;
+        self.find_repairable("payload", key, problem, advice, Repair::DeleteLost(id));
         Ok(())
+    }
+
+    /// Rules out the repair of lost payloads if no transfer has its payload: a disk may not be mounted.
+    pub(super) fn keep_transfers_without_any_payload(&mut self) {
+        if self.lost < 2 || self.lost < self.downloadable {
+            return;
+        }
+        let is_lost = |finding: &&mut StoreFinding| matches!(finding.remedy, Some(Repair::DeleteLost(_)));
+        for finding in self.report.findings.iter_mut().filter(is_lost) {
+            finding.remedy = None;
+            finding.advice = "no transfer has its payload: check that the folder of the payloads is mounted and readable; \
+                              if all are lost, delete the transfers as an admin";
+        }
     }
 }

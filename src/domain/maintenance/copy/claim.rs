@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::CopyError;
 use crate::domain::store::{
-    Change, Commit, Condition, IncompleteCopyMarker, StorageKey, Store, StoreError, Version, to_json,
+    Change, Commit, Condition, IncompleteCopyMarker, LayoutVersion, StorageKey, Store, StoreError, Version, to_json,
 };
 
 /// Claim of this run on the destination.
@@ -22,6 +22,9 @@ impl Claim {
     /// destination at the same time.
     pub(super) async fn of(to: &dyn Store, of: &str) -> Result<Self, CopyError> {
         let found = to.get(&StorageKey::header()).await.map_err(CopyError::To)?;
+        if let Some(found) = &found {
+            LayoutVersion::check_stored(&found.value).map_err(CopyError::To)?;
+        }
         let (condition, resumed) = match found {
             None if is_empty(to).await.map_err(CopyError::To)? => (Condition::Absent, false),
             None => return Err(CopyError::NotEmpty),

@@ -15,14 +15,14 @@ impl Fixture {
         report.findings.into_iter().map(|finding| (finding.code, finding.key)).collect()
     }
 
-    async fn put(&self, key: &StorageKey, value: impl Into<Bytes>) {
+    pub(super) async fn put(&self, key: &StorageKey, value: impl Into<Bytes>) {
         let found = self.store.get(key).await.unwrap();
         let condition = found.map_or(Condition::Absent, |found| Condition::Is(found.version));
         let change = Change { key: key.clone(), condition, value: value.into() };
         self.store.commit(Commit { change: Some(change), ..Commit::default() }).await.unwrap();
     }
 
-    async fn remove(&self, keys: Vec<StorageKey>) {
+    pub(super) async fn remove(&self, keys: Vec<StorageKey>) {
         self.store.commit(Commit { removals: keys, ..Commit::default() }).await.unwrap();
     }
 

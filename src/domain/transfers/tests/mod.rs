@@ -9,6 +9,7 @@ mod lists;
 mod presigned;
 mod quota;
 mod read_retention;
+mod repair;
 mod slow_store;
 mod sweep_order;
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::Durability;
 use super::folder::sync_directory;
-use crate::domain::store::StoreError;
+use crate::domain::store::{LayoutVersion, StorageKey, StoreError};
 
 /// Maximum wait for the write lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,6 +74,38 @@ pub(super) fn open_writer(path: &Path, durability: Durability) -> rusqlite::Resu
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
     Ok(connection)
+}
+
+/// Checks that the layout of the database at `path` is not newer than this program; changes nothing.
+///
+/// The layout is noted in the header object and, for transactions, as `user_version`. A database that cannot be read now
+/// is accepted: opening it fails with the cause, and each transaction checks the layout again.
+pub(super) fn check_layout(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let Ok(connection) = open_reader(path) else { return Ok(()) };
+    if let Ok(version) = layout(&connection) {
+        version.check_supported()?;
+    }
+    let header =
+        connection.query_row("SELECT value FROM object WHERE key = ?1", [StorageKey::header().as_str()], |row| {
+            row.get::<_, Vec<u8>>(0)
+        });
+    header.map_or(Ok(()), |header| LayoutVersion::check_stored(&header))
+}
+
+/// Returns the layout version noted in the database; 0 for a database of layout 1 or without a header.
+pub(super) fn layout(connection: &Connection) -> rusqlite::Result<LayoutVersion> {
+    connection.prepare_cached("PRAGMA user_version")?.query_row([], |row| row.get(0)).map(LayoutVersion::new)
+}
+
+/// Notes the layout version of a header that is being written.
+pub(super) fn note_layout(connection: &Connection, header: &[u8]) -> rusqlite::Result<()> {
+    match LayoutVersion::read(header) {
+        Some(version) => connection.pragma_update(None, "user_version", version.number()),
+        None => Ok(()),
+    }
 }
 
 /// Makes the contents of the write-ahead log durable.

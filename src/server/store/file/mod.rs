@@ -6,6 +6,7 @@
 //! - `reserve` holds disk space for deletions on a full disk.
 //! - `last-boot` holds the boot ID that tells a power loss from a killed process.
 
+mod backup;
 mod ballast;
 mod commit_queue;
 mod connection;
@@ -30,6 +31,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use backup::{BackupError, BackupReport};
+pub(in crate::server) use backup::{BackupJob, run as back_up};
 pub use folder_state::FolderState;
 pub use open_error::FolderError;
 pub(super) use storage::FolderStorage;
@@ -72,8 +75,11 @@ impl FileStore {
     /// Opens the store in `directory`, and creates the directory if it does not exist.
     ///
     /// # Errors
-    /// [`FolderError`] if the directory, the payload directory or the database cannot be created or opened.
+    /// [`FolderError`] if the directory, the payload directory or the database cannot be created or opened, or if the
+    /// layout is newer than this program; a newer store stays unchanged.
     pub fn open(directory: &Path, durability: Durability) -> Result<Self, FolderError> {
+        let records = directory.join("records.sqlite");
+        connection::check_layout(&records).map_err(|source| FolderError::Layout { path: records.clone(), source })?;
         make_directory(directory, durability)
             .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let payloads = directory.join("payloads");
@@ -81,7 +87,6 @@ impl FileStore {
             .map_err(|source| FolderError::Directory { path: payloads.clone(), source })?;
         recovery::truncate_unsynced(directory, &payloads, durability)
             .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
-        let records = directory.join("records.sqlite");
         connection::create_file(&records)
             .map_err(|source| FolderError::Directory { path: directory.to_owned(), source })?;
         let disk = Arc::new(DiskSpace::open(directory));

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::domain::store::StoreError;
+
 /// Error of opening a `file:` store.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -14,6 +16,15 @@ pub enum FolderError {
         /// Cause of the failure.
         #[source]
         source: io::Error,
+    },
+    /// A newer version of this program has created or upgraded the store.
+    #[error("cannot use the records in {path}")]
+    Layout {
+        /// Path of the database.
+        path: PathBuf,
+        /// The versions.
+        #[source]
+        source: StoreError,
     },
     /// The database of records cannot be opened.
     #[error("cannot open the records in {path}")]

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::connection::{layout, note_layout};
 use super::records::{PrefixRange, bytes};
 use crate::domain::stats::DayStats;
-use crate::domain::store::{Commit, Condition, StorageKey, StoreError, Version, to_json};
+use crate::domain::store::{Commit, Condition, LayoutVersion, StorageKey, StoreError, Version, to_json};
 
 /// Outcome of one commit in a transaction that succeeds.
 pub(super) type CommitOutcome = Result<Option<Version>, StoreError>;
@@ -18,6 +19,11 @@ pub(super) fn write_all<'a>(
     commits: impl Iterator<Item = &'a Commit>,
 ) -> rusqlite::Result<Vec<CommitOutcome>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // In the transaction, so that nothing is written after another process has upgraded the store.
+    let found = layout(&transaction)?;
+    if found > LayoutVersion::CURRENT {
+        return Ok(commits.map(|_| Err(StoreError::NewerLayout { found })).collect());
+    }
     let mut done: i64 = transaction.prepare_cached("SELECT done FROM commits")?.query_row([], |row| row.get("done"))?;
     let mut outcomes = Vec::with_capacity(commits.size_hint().0);
     for commit in commits {
@@ -73,6 +79,9 @@ fn write(
     }
     if let Some(change) = &commit.change {
         put(&change.key, &change.value)?;
+        if change.key == StorageKey::header() {
+            note_layout(connection, &change.value)?;
+        }
     }
     for (key, value) in &commit.records {
         connection

@@ -15,7 +15,7 @@ use crate::domain::store::{
 };
 use crate::domain::version::V1;
 
-/// Contents of `transfers/{transfer_id}/upload.json`.
+/// Contents of `transfers/{transfer_id}/upload.json`. The aliases are the names of the first stores of layout 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UploadManifest {
     v: V1,
@@ -23,13 +23,13 @@ pub(super) struct UploadManifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) presigned: Option<String>,
     /// Bytes that were uploaded through the service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "poured", skip_serializing_if = "Option::is_none")]
     pub(super) service_upload: Option<ServiceUpload>,
     /// Encrypted size in bytes, once the payload is complete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "whole", skip_serializing_if = "Option::is_none")]
     pub(super) complete_size: Option<u64>,
     /// Lease of the current writer or finisher.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "holder", skip_serializing_if = "Option::is_none")]
     pub(super) lease: Option<Lease>,
 }
 
@@ -114,5 +114,20 @@ impl S3Store {
     /// Lists the parts that clients have sent by presigned URLs.
     pub(super) async fn presigned_parts(&self, id: TransferId, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
         self.bucket().parts(&StorageKey::payload(id), upload).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_the_first_stores_are_read() {
+        let first = r#"{"v":1,"poured":{"parts":[{"number":1,"etag":"e","size":5}],"next":2},"whole":5,
+            "holder":{"until":7,"finishes":false}}"#;
+        let manifest: UploadManifest = serde_json::from_str(first).unwrap();
+        let today = serde_json::to_value(&manifest).unwrap();
+        assert_eq!((today["complete_size"].as_u64(), manifest.lease.is_some()), (Some(5), true));
+        assert_eq!(manifest.service_upload.map(|upload| upload.next), Some(2));
     }
 }

@@ -30,6 +30,7 @@ mod writer;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,6 +58,8 @@ const OUTBOX_DELAY: Duration = Duration::from_secs(10);
 ///
 /// Each takes a connection, and so a file descriptor. Further reads wait in the order of their arrival, so concurrent lists progress alike.
 const LIST_READS: usize = 32;
+/// Time after which every server has added its counters to the bucket: they do so once a minute.
+const COUNTER_DELAY: Duration = Duration::from_secs(75);
 /// Maximum wait of a further upload for a permit.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -76,6 +79,8 @@ struct S3StoreInner {
     /// Time after which a reader writes the outbox records of an object.
     outbox_delay: Duration,
     space_probes: ProbeInterval,
+    /// Whether reads no longer write the outbox records of other servers.
+    reads_only: AtomicBool,
 }
 
 impl S3Store {
@@ -105,6 +110,7 @@ impl S3Store {
             list_reads: Semaphore::new(LIST_READS),
             outbox_delay,
             space_probes: ProbeInterval::default(),
+            reads_only: AtomicBool::new(false),
         }))
     }
 
@@ -133,6 +139,14 @@ impl Store for S3Store {
         probe::check_conditional_writes(self.bucket(), key).await
     }
 
+    fn stop_writing(&self) {
+        self.0.reads_only.store(true, Ordering::Relaxed);
+    }
+
+    fn counter_delay(&self) -> Duration {
+        COUNTER_DELAY
+    }
+
     async fn flush(&self) -> Result<(), StoreError> {
         self.write_counters().await
     }
@@ -142,7 +156,7 @@ impl Store for S3Store {
     }
 
     async fn measure_space(&self) {
-        if !self.bucket().is_full() || !self.0.space_probes.is_due() {
+        if self.0.reads_only.load(Ordering::Relaxed) || !self.bucket().is_full() || !self.0.space_probes.is_due() {
             return;
         }
         if let Err(error) = probe::try_write(self.bucket(), &StorageKey::header()).await {

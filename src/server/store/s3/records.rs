@@ -4,6 +4,7 @@
 //! object carries the further records in its outbox, so a crash in between loses none: the next writer of the object
 //! stores them first, and a reader stores them after [`OUTBOX_DELAY`](super::OUTBOX_DELAY).
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,6 +33,7 @@ impl Records for S3Store {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         let Some(found) = self.bucket().get(key).await? else { return Ok(None) };
         if let Some(log) = &found.version.log
+            && !self.0.reads_only.load(Ordering::Relaxed)
             && SystemClock.now().since(log.at) >= self.0.outbox_delay
             && let Err(error) = self.write_outbox(log).await
         {

@@ -1,4 +1,6 @@
 //! `sgsend store`
 
+mod backup;
 mod check;
 mod copy;
+mod repair;

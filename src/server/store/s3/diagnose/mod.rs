@@ -11,14 +11,14 @@ mod settings;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use bytes::Bytes;
 
-use super::actions::DELETE;
+use super::actions::{DELETE, GET};
 use super::bucket::Bucket;
 use super::error::{S3Error, request_error};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::maintenance::finding::{Finding, Verdict};
-use crate::domain::store::{StorageKey, StoreError};
+use crate::domain::store::{StorageKey, StoreError, StoreHeader};
 use crate::server::store::S3Location;
 
 /// Content of every scratch object.
@@ -57,6 +57,7 @@ pub(super) async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> V
     let objects = objects::objects(&scratch).await;
     let is_writable = objects.first().is_some_and(|written| written.verdict == Verdict::Ok);
     findings.extend(objects);
+    findings.push(header(&scratch.bucket).await);
     if is_writable {
         findings.extend(objects::multipart_uploads(&scratch).await);
         findings.extend(objects::conditional_writes(&scratch).await);
@@ -110,6 +111,26 @@ impl Scratch {
                 "use a server with strong consistency: a deleted object must be unreadable immediately",
             ),
             Err(error) => problem(NAME, DELETE, &error),
+        }
+    }
+}
+
+/// Checks that the header of the store, if there is one, has a supported version.
+async fn header(bucket: &Bucket) -> Finding {
+    const NAME: &str = "store";
+    let found = match bucket.get(&StorageKey::header()).await {
+        Ok(Some(found)) => StoreHeader::parse(&found.content),
+        Ok(None) => return Finding::ok(NAME, "no store yet; `sgsend serve` creates it when it first starts"),
+        Err(error) => return problem(NAME, GET, &error),
+    };
+    match found {
+        Ok(header) => Finding::ok(NAME, format!("format version {}", header.v)),
+        Err(error @ StoreError::IncompleteCopy { .. }) => {
+            Finding::problem(NAME, error.to_string(), "run `sgsend store copy` until it finishes")
+        }
+        Err(error) => {
+            let hint = "use the version of sgsend that created the store, or restore the store from a backup";
+            Finding::problem(NAME, describe_error(&error), hint)
         }
     }
 }

@@ -21,6 +21,7 @@ const MESSAGES = {
   quota_exceeded:
     "This sender token cannot be used for more. Delete what is no longer needed, or ask for another token.",
   storage_full: "The server has no room left. Tell whoever runs it.",
+  storage_upgraded: "The server is being updated. Try again later.",
 };
 
 /**
