@@ -7,6 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::limits::LimitName;
 use super::store::StoreError;
 
 /// Delay before a client should repeat a request for which the store had no connection.
@@ -157,11 +158,15 @@ errors! {
     } = "range_not_satisfiable", "the range is outside the payload of {size_bytes} bytes";
     /// The client exceeds a rate limit.
     RateLimited {
+        /// The exceeded limit.
+        limit: LimitName,
         /// Delay before the client should retry.
         retry_after: Duration,
     } = "rate_limited", "too many requests";
     /// All payload streams of this server, or all its connections to the store, are in use.
     ServerBusy {
+        /// The exceeded limit.
+        limit: LimitName,
         /// Delay before the client should retry.
         retry_after: Duration,
     } = "server_busy", "this server has as many requests in progress as it can";
@@ -180,6 +185,27 @@ errors! {
     StorageFull = "storage_full", "the storage is full";
     /// A newer version of this program has upgraded the store; this server only reads.
     StorageUpgraded = "storage_upgraded", "the storage was upgraded by a newer version of sgsend than this server's";
+    /// A readiness check could not read records.
+    RecordsNotReadable = "records_not_readable", "records cannot be read from the storage";
+    /// A readiness check could not write records.
+    RecordsNotWritable = "records_not_writable", "records cannot be written to the storage";
+    /// A readiness check could not read back a payload.
+    PayloadsNotReadable = "payloads_not_readable", "payloads cannot be read from the storage";
+    /// A readiness check could not write a payload.
+    PayloadsNotWritable = "payloads_not_writable", "payloads cannot be written to the storage";
+}
+
+impl Error {
+    /// Returns the limit that rejected the request, if a limit did.
+    #[must_use]
+    pub const fn limit(&self) -> Option<LimitName> {
+        match self {
+            Self::RateLimited { limit, .. } | Self::ServerBusy { limit, .. } => Some(*limit),
+            Self::QuotaExceeded { .. } => Some(LimitName::Quota),
+            Self::EventLimitReached => Some(LimitName::Events),
+            _ => None,
+        }
+    }
 }
 
 impl From<StoreError> for Error {
@@ -187,7 +213,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Full => Self::StorageFull,
             StoreError::NewerLayout { .. } => Self::StorageUpgraded,
-            StoreError::Busy => Self::ServerBusy { retry_after: STORE_BUSY },
+            StoreError::Busy => Self::ServerBusy { limit: LimitName::StoreConnections, retry_after: STORE_BUSY },
             StoreError::WriterBusy => Self::UploadInProgress,
             StoreError::OffsetMismatch { received_bytes } => Self::OffsetMismatch { received_bytes },
             StoreError::Corrupt { .. } | StoreError::Unusable(_) | StoreError::IncompleteCopy { .. } => {

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::metrics::SweepOutcome;
 use super::net::tls::Tls;
 use super::state::App;
 use crate::domain::clock::ClockState;
@@ -79,6 +80,7 @@ async fn sweep_unless_jumped(app: &App) -> bool {
             clock = %app.now().minute(), noticed_at = %noticed_at.minute(),
             "the clock has jumped, so nothing is removed; correct it, or run `sgsend sweep --accept-clock`"
         );
+        app.metrics.sweeps.count(SweepOutcome::Skipped);
         return false;
     }
     if let Err(error) = check_layout(&*app.store).await {
@@ -86,8 +88,14 @@ async fn sweep_unless_jumped(app: &App) -> bool {
         return false;
     }
     match app.transfers.sweep().await {
-        Ok(swept) => tracing::debug!(?swept, "swept"),
-        Err(error) => tracing::error!(error = %chain(&error), "sweep failed"),
+        Ok(swept) => {
+            tracing::debug!(?swept, "swept");
+            app.metrics.sweeps.count(SweepOutcome::Done(swept, app.now()));
+        }
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "sweep failed");
+            app.metrics.sweeps.count(SweepOutcome::Failed);
+        }
     }
     true
 }

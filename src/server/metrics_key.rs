@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
 use super::admin_key::strong;
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::limits::failed_attempts::Attempt;
 
 /// Key that opens `/metrics` and nothing else.
 ///
@@ -37,6 +40,21 @@ impl MetricsKey {
     #[must_use]
     pub fn matches(&self, candidate: &str) -> bool {
         Sha256::of(self.0.as_bytes()).is_of(candidate.as_bytes())
+    }
+}
+
+/// Checks the `Authorization: Bearer` header, as Prometheus sends it.
+///
+/// Without a configured key, no header opens anything.
+pub(super) fn bearer_attempt(headers: &HeaderMap, key: Option<&MetricsKey>) -> Attempt {
+    let Some(key) = key else { return Attempt::Missing };
+    let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let bearer =
+        header.and_then(|header| header.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match bearer {
+        None => Attempt::Missing,
+        Some((_, candidate)) if key.matches(candidate.trim()) => Attempt::Correct,
+        Some(_) => Attempt::Wrong,
     }
 }
 

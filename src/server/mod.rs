@@ -14,8 +14,10 @@ mod metrics;
 mod metrics_key;
 mod middleware;
 mod net;
+mod readiness;
 mod router;
 mod settings;
+mod shared_run;
 mod state;
 pub mod store;
 mod web;
@@ -33,6 +35,7 @@ pub use api::error_status::status_of;
 pub use api::routes::{ROUTES, Route};
 pub use maintenance::backup::BackupStoreError;
 pub use maintenance::copy::CopyStoreError;
+pub use metrics::DroppedLines;
 pub use metrics_key::{MetricsKey, WeakMetricsKey};
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddressResolver;
@@ -51,7 +54,7 @@ use crate::domain::store::{LayoutGuard, Store, StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use fd_limit::{Possible, Uses};
-use metrics::Metrics;
+use metrics::{Metrics, ProcessInfo, TotalsCache};
 use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
 use net::list_limit::list_limit;
@@ -60,7 +63,9 @@ use net::payload_limit::payload_limit;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use net::tls::Tls;
+use readiness::ReadinessProbe;
 use state::{App, AppState};
+use store::metered::MeteredStore;
 
 /// Timeout for writing the last audit records at shutdown.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +94,7 @@ pub struct Server {
     settings: Settings,
     tls: Option<Arc<Tls>>,
     reload: Arc<Notify>,
+    metrics_listener: Option<TcpListener>,
     possible: Possible,
 }
 
@@ -100,7 +106,13 @@ impl Server {
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let possible = Possible::in_this_process(if settings.storage.is_remote() { Uses::Bucket } else { Uses::Files });
         let tls = settings.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
+        let metrics = Metrics::new(&ProcessInfo {
+            storage: settings.storage.kind(),
+            started_at: clock.now(),
+            dropped_lines: &settings.dropped_lines,
+        });
         let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
+        let store: Arc<dyn Store> = Arc::new(MeteredStore::over(store, metrics.store.clone()));
         let header =
             open_header(&*store, settings.retention).await.map_err(|error| StartError::Storage(error.into()))?;
         let store: Arc<dyn Store> = Arc::new(LayoutGuard::over(store));
@@ -139,7 +151,9 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics_key: settings.metrics_key.clone(),
-            metrics: Metrics::default(),
+            metrics,
+            store_totals: TotalsCache::default(),
+            readiness: ReadinessProbe::default(),
             proof_limit: RateLimiter::new(RateLimit::default()),
             admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
@@ -147,7 +161,15 @@ impl Server {
             payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
             list_limit: list_limit(),
         };
-        Ok(Self { app: Arc::new(app), flusher, settings, tls, reload: Arc::default(), possible })
+        Ok(Self {
+            app: Arc::new(app),
+            flusher,
+            settings,
+            tls,
+            reload: Arc::default(),
+            metrics_listener: None,
+            possible,
+        })
     }
 
     /// Sets the notification at which the server loads the files of its TLS certificate again.
@@ -158,6 +180,14 @@ impl Server {
         Self { reload, ..self }
     }
 
+    /// Serves the metrics on a listener of their own, by plain HTTP.
+    ///
+    /// Asks for the metrics key if one is configured.
+    #[must_use]
+    pub fn metrics_on(self, listener: Option<TcpListener>) -> Self {
+        Self { metrics_listener: listener, ..self }
+    }
+
     /// Serves each service on its listener until `stop`.
     ///
     /// After `stop`, waits for in-flight requests, and writes buffered counters and audit records.
@@ -166,7 +196,7 @@ impl Server {
     /// [`StartError::NoAdminKey`] if an admin service is requested without an admin key; [`StartError::Listener`] if a
     /// listener is not usable.
     pub async fn run(
-        self,
+        mut self,
         listeners: Vec<(ServiceName, TcpListener)>,
         stop: CancellationToken,
     ) -> Result<(), StartError> {
@@ -184,13 +214,17 @@ impl Server {
             let is_proxied = !self.settings.client_address.proxies.is_empty();
             let is_reachable = !is_loopback(address.ip()) || is_published || is_proxied;
             let limiter = self.settings.rate.limit(is_reachable).map(RateLimiter::new).map(Arc::new);
+            self.app.metrics.requests.add_service(service);
             let connection_limit =
-                ConnectionLimit::new(AppState(self.app.clone()), timeouts.max_connections, limiter.is_some());
+                ConnectionLimit::new(AppState(self.app.clone()), service, timeouts.max_connections, limiter.is_some());
             let router = router::router(&self.app, service, &self.settings, limiter);
             let tls = self.tls.as_ref().filter(|_| self.settings.is_encrypted(service, address));
             let tls = tls.map(|tls| tls.acceptor());
             let listener = Listener { socket, router, tls, timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
+        }
+        if let Some(socket) = self.metrics_listener.take() {
+            listening.spawn(metrics::listen(&self.app, socket, self.settings.timeouts).serve(stop.clone()));
         }
         let mut background = background::start(&self.app, self.tls.clone(), self.reload.clone(), &stop);
         while listening.join_next().await.is_some() {}

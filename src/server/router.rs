@@ -40,6 +40,7 @@ pub(super) fn router(
         limiter,
         cors,
         tls_at_proxy: https && service == ServiceName::Public,
+        log_ids: settings.log_ids,
     };
     handlers
         .merge(api::openapi::routes(&document, service, settings))

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
+use super::metrics::DroppedLines;
 use super::metrics_key::MetricsKey;
 use super::store::{Durability, StorageLocation};
 use crate::domain::address::is_loopback;
@@ -61,6 +62,10 @@ pub struct Settings {
     pub admin_key: Option<AdminKey>,
     /// Read-only key for the metrics of both services, if configured.
     pub metrics_key: Option<MetricsKey>,
+    /// Whether access lines name transfers, tokens, and clients in the form of `ip_mode`.
+    pub log_ids: bool,
+    /// Counter of the log lines that this process could not write, for the metrics.
+    pub dropped_lines: DroppedLines,
 }
 
 impl Settings {
@@ -87,6 +92,8 @@ impl Settings {
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,
             metrics_key: None,
+            log_ids: false,
+            dropped_lines: DroppedLines::default(),
         }
     }
 

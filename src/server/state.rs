@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, TotalsCache};
 use super::metrics_key::MetricsKey;
+use super::readiness::ReadinessProbe;
 use super::web::Policy;
 use crate::domain::address::{AddressPolicy, NetworkKey};
 use crate::domain::audit::AuditLog;
@@ -42,6 +43,8 @@ pub(super) struct App {
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics_key: Option<MetricsKey>,
     pub(super) metrics: Metrics,
+    pub(super) store_totals: TotalsCache,
+    pub(super) readiness: ReadinessProbe,
     /// Rate of proofs of the admin key, also where requests are not limited.
     pub(super) proof_limit: RateLimiter,
     pub(super) admin_key_attempts: FailedAttempts<NetworkKey>,

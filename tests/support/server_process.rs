@@ -58,6 +58,9 @@ pub(crate) struct ServerProcess {
     process: ChildProcess,
     pub(crate) public: String,
     pub(crate) admin: String,
+    /// URL of the metrics, with `--metrics-listen`.
+    #[allow(dead_code, reason = "not every test binary reads metrics")]
+    pub(crate) metrics: String,
     admin_key: Option<&'static str>,
     log: JoinHandle<String>,
 }
@@ -138,14 +141,17 @@ impl ServerBuilder {
     /// # Errors
     /// The log of a server that ends before.
     pub(crate) fn try_start(self) -> Result<ServerProcess, String> {
-        let (listeners, admin_key) = (if self.service == "all" { 2 } else { 1 }, self.admin_key);
+        let metrics = self.arguments.iter().any(|argument| argument == "--metrics-listen");
+        let listeners = if self.service == "all" { 2 } else { 1 } + usize::from(metrics);
+        let admin_key = self.admin_key;
         let mut process = self.spawn();
         let log = match process.0.stderr.take() {
             Some(stderr) => std::thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default()),
             None => std::thread::spawn(String::new),
         };
         let stdout = process.0.stdout.take().expect("a piped stdout");
-        let mut started = ServerProcess { process, public: String::new(), admin: String::new(), admin_key, log };
+        let (public, admin, metrics) = Default::default();
+        let mut started = ServerProcess { process, public, admin, metrics, admin_key, log };
         let mut listening = 0;
         let mut error = String::new();
         for text in BufReader::new(stdout).lines().take(listeners).map_while(Result::ok) {
@@ -156,10 +162,11 @@ impl ServerBuilder {
                 break;
             }
             let url = line["url"].as_str().expect("the URL of a listener").to_owned();
-            if line["service"] == "public" {
-                started.public = url;
-            } else {
-                started.admin = url;
+            match line["service"].as_str() {
+                Some("public") => started.public = url,
+                Some("admin") => started.admin = url,
+                Some("metrics") => started.metrics = url,
+                _ => panic!("an unknown listener: {text}"),
             }
             listening += 1;
         }

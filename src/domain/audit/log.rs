@@ -243,7 +243,7 @@ impl AuditLog {
 /// Selects the priority of the records of a request.
 fn priority(scope: &RequestScope, outcome: Outcome) -> Priority {
     let action = scope.request().action;
-    let is_done = outcome == Outcome::Done && scope.has_token() && !action.is_read();
+    let is_done = outcome == Outcome::Done && scope.token_id().is_some() && !action.is_read();
     match scope.audit_state() {
         _ if scope.is_admin() => Priority::Privileged,
         AuditState::Missing if !is_done => Priority::Ordinary,

@@ -144,9 +144,10 @@ impl RequestScope {
         self.progress().admin = true;
     }
 
-    /// Returns whether the request was authenticated by a sender token.
-    pub(super) fn has_token(&self) -> bool {
-        self.progress().token_id.is_some()
+    /// Returns the token used for the request.
+    #[must_use]
+    pub fn token_id(&self) -> Option<TokenId> {
+        self.progress().token_id
     }
 
     /// Returns whether the request was authenticated by an admin.

@@ -38,6 +38,11 @@ impl<K: Copy + Eq + Hash> Concurrency<K> {
         Some(Permit { key, counts: self.counts.clone() })
     }
 
+    /// Returns the number of permits of all keys.
+    pub(crate) fn total(&self) -> usize {
+        lock(&self.counts).values().sum()
+    }
+
     /// Returns the number of keys with a permit.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

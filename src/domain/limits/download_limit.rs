@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::LimitName;
 use super::table::TablePolicy;
 use super::window::WindowPolicy;
 
@@ -11,5 +12,8 @@ pub const MAX_DOWNLOADS: u32 = 1_000;
 
 /// New downloads of an unlimited transfer from one network: 1 000 per hour. Each download leaves records for months.
 /// The table has 65 536 pairs of transfer and network.
-pub(crate) const NEW_DOWNLOADS: WindowPolicy =
-    WindowPolicy { max: 1_000, table: TablePolicy::new(Duration::from_hours(1), NonZeroUsize::new(65_536).unwrap()) };
+pub(crate) const NEW_DOWNLOADS: WindowPolicy = WindowPolicy {
+    limit: LimitName::NewDownloads,
+    max: 1_000,
+    table: TablePolicy::new(Duration::from_hours(1), NonZeroUsize::new(65_536).unwrap()),
+};

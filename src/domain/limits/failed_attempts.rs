@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::LimitName;
 use super::network_table::OfNetwork;
 use super::table::TablePolicy;
 use super::window::{Window, WindowPolicy};
@@ -14,11 +15,11 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Wrong access proofs per transfer and network: 10 per hour.
 pub(crate) const WRONG_PROOFS: WindowPolicy =
-    WindowPolicy { max: 10, table: TablePolicy::new(Duration::from_hours(1), CAPACITY) };
+    WindowPolicy { limit: LimitName::WrongProofs, max: 10, table: TablePolicy::new(Duration::from_hours(1), CAPACITY) };
 
 /// Wrong admin keys per network: 10 per minute.
 pub(crate) const WRONG_ADMIN_KEYS: WindowPolicy =
-    WindowPolicy { max: 10, table: TablePolicy::new(Duration::from_mins(1), CAPACITY) };
+    WindowPolicy { limit: LimitName::WrongKeys, max: 10, table: TablePolicy::new(Duration::from_mins(1), CAPACITY) };
 
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,7 @@ mod tests {
     use crate::domain::address::NetworkKey;
     use crate::domain::id::TransferId;
 
-    const TEN_A_MINUTE: WindowPolicy =
-        WindowPolicy { max: 10, table: TablePolicy::new(Duration::from_mins(1), CAPACITY) };
+    const TEN_A_MINUTE: WindowPolicy = WRONG_ADMIN_KEYS;
     const ONCE_A_MINUTE: WindowPolicy = WindowPolicy { max: 1, ..TEN_A_MINUTE };
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
     const ONE: NetworkKey = NetworkKey::of_test(1);
@@ -76,7 +76,7 @@ mod tests {
             guess(&attempts, ONE, NOW).unwrap();
         }
         let error = attempts.check(ONE, NOW, || panic!("`verify` was called at the limit")).unwrap_err();
-        assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(20)));
+        assert!(matches!(error, Error::RateLimited { retry_after, .. } if retry_after == Duration::from_secs(20)));
         guess(&attempts, OTHER, NOW).unwrap();
         guess(&attempts, ONE, NOW.plus(Duration::from_secs(20))).unwrap();
     }

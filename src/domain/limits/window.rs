@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use super::LimitName;
 use super::network_table::OfNetwork;
 use super::table::{Table, TablePolicy};
 use crate::domain::error::Error;
@@ -10,6 +11,8 @@ use crate::domain::timestamp::Timestamp;
 /// Policy of a [`Window`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WindowPolicy {
+    /// Name in metrics.
+    pub(crate) limit: LimitName,
     /// Maximum count per key and window.
     pub(crate) max: u32,
     /// Window and capacity.
@@ -19,6 +22,7 @@ pub(crate) struct WindowPolicy {
 /// Counts per key in consecutive time windows, within this process.
 #[derive(Debug)]
 pub(crate) struct Window<K> {
+    limit: LimitName,
     max: u32,
     counts: Mutex<Table<K, u32>>,
 }
@@ -26,7 +30,7 @@ pub(crate) struct Window<K> {
 impl<K: OfNetwork> Window<K> {
     /// Creates a limit without counts.
     pub(crate) fn new(policy: WindowPolicy) -> Self {
-        Self { max: policy.max, counts: Mutex::new(Table::new(policy.table)) }
+        Self { limit: policy.limit, max: policy.max, counts: Mutex::new(Table::new(policy.table)) }
     }
 
     /// Counts one use of `key`, unless `key` has reached the limit.
@@ -52,7 +56,7 @@ impl<K: OfNetwork> Window<K> {
     ) -> Result<A, Error> {
         let mut table = self.counts.lock().expect("`action` does not panic");
         if table.get_mut(&key, now).is_some_and(|count| *count >= self.max) {
-            return Err(Error::RateLimited { retry_after: table.policy().remaining(now) });
+            return Err(Error::RateLimited { limit: self.limit, retry_after: table.policy().remaining(now) });
         }
         let outcome = action();
         if counts(&outcome) {
@@ -79,7 +83,7 @@ mod tests {
         let allowed = (0..1_005).filter(|_| downloads.try_count((id, one), now).is_ok()).count();
         assert_eq!(allowed, 1_000);
         let error = downloads.try_count((id, one), now).unwrap_err();
-        assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(1)));
+        assert!(matches!(error, Error::RateLimited { retry_after, .. } if retry_after == Duration::from_secs(1)));
         downloads.try_count((id, other), now).unwrap();
         downloads.try_count((TransferId::random(), one), now).unwrap();
         let next_hour = now.plus(Duration::from_secs(1));

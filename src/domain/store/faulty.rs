@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Commit, MemoryStore, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner, Records,
-    StorageKey, Store, StoreError, Version, Versioned,
+    Commit, MemoryStore, PayloadObjects, PayloadProbeError, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner,
+    Records, StorageKey, Store, StoreError, Version, Versioned,
 };
 use crate::domain::id::TransferId;
 use crate::domain::limits::free_space::SpaceReading;
@@ -169,7 +169,12 @@ impl Payloads for FaultyStore {
     }
 }
 
+#[async_trait]
 impl Store for FaultyStore {
+    async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
+        self.injector.run(async { Ok(()) }).await.map_err(PayloadProbeError::Write)
+    }
+
     fn space(&self) -> SpaceReading {
         self.space
     }

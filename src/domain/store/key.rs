@@ -35,6 +35,24 @@ impl StorageKey {
         Self("store.json".to_owned())
     }
 
+    /// Returns the key of an object by which a service probes its store, and which does not remain.
+    #[must_use]
+    pub fn probe(id: &RecordId) -> Self {
+        Self::all_probes().object(id)
+    }
+
+    /// Returns the prefix of the objects of probes, of which a crash can leave some.
+    #[must_use]
+    pub fn all_probes() -> Prefix {
+        Prefix("probes/".to_owned())
+    }
+
+    /// Returns whether this is the key of a probe: no part of the store's content.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.0.starts_with("probes/")
+    }
+
     /// Returns the prefix of all objects.
     #[must_use]
     pub fn all_objects() -> Prefix {

@@ -16,6 +16,7 @@ mod memory;
 mod opening;
 mod payloads;
 mod presigner;
+mod probe;
 mod records;
 mod schedule_entry;
 mod typed;
@@ -39,6 +40,7 @@ pub use memory::MemoryStore;
 pub use opening::{StoreHeader, check_layout, open_header, upgrade_layout};
 pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
+pub use probe::{PayloadProbeError, probe_reading, probe_writing, remove_probe_leftovers};
 pub use records::{Listed, Records};
 pub use schedule_entry::{ScheduleEntry, ScheduledWork};
 pub(crate) use typed::from_json;
@@ -67,6 +69,14 @@ pub trait Store: Records + Payloads + fmt::Debug {
     /// 0 if none buffers.
     fn counter_delay(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Proves that payloads can be written and read back, by an object of its own that does not remain.
+    ///
+    /// # Errors
+    /// [`PayloadProbeError`] tells which of the two fails.
+    async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
+        Ok(())
     }
 
     /// Writes counter changes buffered from commits, in backends without transactions.

@@ -26,6 +26,7 @@ use std::sync::Arc;
 pub(in crate::domain) use create::IdempotencyRecord;
 pub use create::{NewTransfer, new_terms};
 pub use download::{CreatedDownload, PayloadDownload};
+pub use overview::{StoreTotals, store_totals};
 pub use presigned_urls::DownloadUrl;
 pub use sweep::SweepResult;
 pub use upload::{BodyError, PayloadChunk};

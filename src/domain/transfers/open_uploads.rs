@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
+use crate::domain::limits::LimitName;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
 use crate::domain::limits::free_space::FreeSpaceLevel;
 use crate::domain::transfer::Transfer;
@@ -49,8 +50,16 @@ impl OpenUploads {
         *self.total_outstanding.lock()
     }
 
+    /// Returns the number of uploads.
+    fn count(&self) -> usize {
+        self.limit.total()
+    }
+
     fn begin(&self, token: TokenId) -> Result<OpenUpload, Error> {
-        let permit = self.limit.try_acquire(token).ok_or(Error::RateLimited { retry_after: RETRY_AFTER })?;
+        let permit = self
+            .limit
+            .try_acquire(token)
+            .ok_or(Error::RateLimited { limit: LimitName::TokenUploads, retry_after: RETRY_AFTER })?;
         Ok(OpenUpload {
             _permit: permit,
             all: self.total_outstanding.clone(),
@@ -118,6 +127,12 @@ impl Transfers {
         }
     }
 
+    /// Returns the number of uploads in progress through this process.
+    #[must_use]
+    pub fn open_uploads(&self) -> usize {
+        self.0.open_uploads.count()
+    }
+
     /// Starts an upload.
     ///
     /// # Errors
@@ -153,6 +168,7 @@ mod tests {
     #[test]
     fn received_bytes_and_ended_uploads_are_not_outstanding() {
         let uploads = OpenUploads::default();
+        assert_eq!(uploads.count(), 0);
         let begin = |bytes| {
             let mut open = uploads.begin(TokenId::random()).unwrap();
             open.expect(bytes);
@@ -160,11 +176,12 @@ mod tests {
         };
         let (mut first, second) = (begin(100), begin(50));
         first.add_received(30);
+        assert_eq!(uploads.count(), 2);
         assert_eq!(uploads.total_outstanding(), 120);
         first.add_received(1_000);
         assert_eq!(uploads.total_outstanding(), 50, "bytes beyond the expected ones change other uploads");
         drop((first, second));
-        assert_eq!((uploads.total_outstanding(), uploads.limit.len()), (0, 0));
+        assert_eq!((uploads.total_outstanding(), uploads.count(), uploads.limit.len()), (0, 0, 0));
     }
 
     #[test]

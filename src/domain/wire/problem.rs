@@ -28,6 +28,10 @@ pub struct Problem {
     /// Number of payload bytes received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_bytes: Option<u64>,
+    /// Codes of all failed checks of `GET /health/ready`.
+    #[schema(value_type = Vec<ErrorCode>)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_checks: Vec<String>,
 }
 
 impl Problem {

@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use super::error_status::status_of;
 use crate::domain::error::{Error, ErrorCode, chain};
 use crate::domain::id::RecordId;
+use crate::domain::limits::LimitName;
 use crate::domain::store::to_json;
 use crate::domain::wire::Problem;
 
@@ -21,12 +22,14 @@ const STORE_RETRY_AFTER: Duration = Duration::from_secs(5);
 pub(crate) struct ApiError {
     error: Arc<Error>,
     status: StatusCode,
+    /// Codes of all failed checks of a service that is not ready.
+    failed_checks: Arc<[ErrorCode]>,
 }
 
 impl<E: Into<Error>> From<E> for ApiError {
     fn from(error: E) -> Self {
         let error = error.into();
-        Self { status: status_of(error.code()), error: Arc::new(error) }
+        Self { status: status_of(error.code()), error: Arc::new(error), failed_checks: Arc::default() }
     }
 }
 
@@ -56,14 +59,19 @@ const fn challenge(code: ErrorCode) -> Option<&'static str> {
 
 impl ApiError {
     /// Creates the error of a service that is not ready: its status is 503, whatever the cause.
-    pub(crate) fn not_ready(error: impl Into<Error>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..error.into().into() }
+    pub(crate) fn not_ready(error: Error, failed_checks: &[ErrorCode]) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, failed_checks: failed_checks.into(), ..error.into() }
     }
 
     /// Returns the error code.
     #[must_use]
     pub(crate) fn code(&self) -> ErrorCode {
         self.error.code()
+    }
+
+    /// Returns the limit that rejected the request, if a limit did.
+    pub(crate) fn limit(&self) -> Option<LimitName> {
+        self.error.limit()
     }
 
     /// Renders the error as problem details, and logs the cause of server errors (5xx).
@@ -89,6 +97,7 @@ impl ApiError {
             request_id: request_id.to_string(),
             limit_bytes,
             received_bytes,
+            failed_checks: self.failed_checks.iter().map(|code| code.as_str().to_owned()).collect(),
         };
         let mut response = (status, to_json(&problem)).into_response();
         let headers = response.headers_mut();
@@ -98,7 +107,7 @@ impl ApiError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         let retry_after = match error {
-            Error::RateLimited { retry_after } | Error::ServerBusy { retry_after } => Some(*retry_after),
+            Error::RateLimited { retry_after, .. } | Error::ServerBusy { retry_after, .. } => Some(*retry_after),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(STORE_RETRY_AFTER),
             _ => None,
         };

@@ -45,9 +45,13 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
             StatusCode::TOO_MANY_REQUESTS
         }
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::StorageUnavailable | ErrorCode::StorageUpgraded | ErrorCode::ServerBusy => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        ErrorCode::StorageUnavailable
+        | ErrorCode::StorageUpgraded
+        | ErrorCode::ServerBusy
+        | ErrorCode::RecordsNotReadable
+        | ErrorCode::RecordsNotWritable
+        | ErrorCode::PayloadsNotReadable
+        | ErrorCode::PayloadsNotWritable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
 }

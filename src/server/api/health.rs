@@ -7,8 +7,7 @@ use http::request::Parts;
 use super::error::ApiError;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::ClockState;
-use crate::domain::limits::free_space::FreeSpaceLevel;
-use crate::domain::store::{LayoutVersion, StorageKey, StoreError};
+use crate::domain::error::{Error, ErrorCode};
 use crate::domain::wire::{Health, Readiness};
 use crate::server::net::connection_info::Peer;
 use crate::server::state::{App, AppState};
@@ -43,23 +42,29 @@ fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
     }
 }
 
-/// Checks that the store responds, still has its header, was not upgraded and can be written.
+/// Checks within 2 s that records and payloads can be read and written.
 ///
+/// Results are kept for some seconds, so that requests do not load the store.
 /// With a full storage, downloads and deletions may still work, but uploads and other changes do not.
 #[utoipa::path(get, operation_id = "get_readiness", path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, ApiError> {
-    let header = app.store.get(&StorageKey::header()).await?;
-    let header = header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
-    LayoutVersion::check_stored(&header.value)?;
-    if app.transfers.free_space_level() == FreeSpaceLevel::Full {
-        // There may be space by now.
-        app.store.measure_space().await;
+    let failed = app.readiness.failed_checks(&app).await;
+    if let Some(error) = failed.first().and_then(|code| error_of(*code)) {
+        return Err(ApiError::not_ready(error, &failed));
     }
-    match app.transfers.free_space_level() {
-        FreeSpaceLevel::Full => Err(ApiError::not_ready(StoreError::Full)),
-        free_space => {
-            let clock_jumped = app.clock_guard.check(None) != ClockState::Trusted;
-            Ok(Json(Readiness { status: "ready".to_owned(), free_space, clock_jumped }))
-        }
+    let clock_jumped = app.clock_guard.check(None) != ClockState::Trusted;
+    Ok(Json(Readiness { status: "ready".to_owned(), free_space: app.transfers.free_space_level(), clock_jumped }))
+}
+
+/// Returns the error of a failed check.
+const fn error_of(code: ErrorCode) -> Option<Error> {
+    match code {
+        ErrorCode::StorageFull => Some(Error::StorageFull),
+        ErrorCode::StorageUpgraded => Some(Error::StorageUpgraded),
+        ErrorCode::RecordsNotReadable => Some(Error::RecordsNotReadable),
+        ErrorCode::RecordsNotWritable => Some(Error::RecordsNotWritable),
+        ErrorCode::PayloadsNotReadable => Some(Error::PayloadsNotReadable),
+        ErrorCode::PayloadsNotWritable => Some(Error::PayloadsNotWritable),
+        _ => None,
     }
 }

@@ -5,11 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::extract::MetricsReader;
-use crate::domain::clock::ClockState;
+use crate::server::metrics::{OPEN_METRICS, scrape};
 use crate::server::state::AppState;
-
-/// The format that Prometheus prefers.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Returns Prometheus metrics of this process since its start.
 #[utoipa::path(
@@ -18,7 +15,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
     security(("metrics_key" = []))
 )]
 pub(crate) async fn public(State(app): State<AppState>, _: MetricsReader) -> Response {
-    response(&app)
+    response(&app).await
 }
 
 /// Returns Prometheus metrics of this process since its start.
@@ -28,11 +25,9 @@ pub(crate) async fn public(State(app): State<AppState>, _: MetricsReader) -> Res
     security(("metrics_key" = []), ("admin_key" = []), ("admin_cookie" = []))
 )]
 pub(crate) async fn admin(State(app): State<AppState>, _: MetricsReader) -> Response {
-    response(&app)
+    response(&app).await
 }
 
-fn response(app: &AppState) -> Response {
-    app.metrics.set_clock_jumped(app.clock_guard.check(None) != ClockState::Trusted);
-    app.metrics.set_storage(&app.transfers.storage_space());
-    ([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.to_text()).into_response()
+async fn response(app: &AppState) -> Response {
+    ([(CONTENT_TYPE, OPEN_METRICS)], scrape(app).await).into_response()
 }

@@ -48,7 +48,7 @@ pub(super) async fn write_records(
 
 /// Writes the records, and adds the bytes that they report to the metrics.
 async fn finish(app: &AppState, scope: &RequestScope, response: ResponseInfo) {
-    app.metrics.count_bytes(scope.request().service, scope.bytes_in(), response.bytes_out);
+    app.metrics.requests.count_bytes(scope.request().service, scope.bytes_in(), response.bytes_out);
     app.audit.finish(scope, response).await;
 }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::MiddlewareContext;
 use super::request_scope::{matched_route, method_name, scope_of};
+use crate::server::api::error::ApiError;
 use crate::server::metrics::RequestLabels;
 
 /// Counts a request under its route, method and final status.
@@ -24,6 +25,10 @@ pub(super) async fn count_request(
         route: matched.route.map_or("none", |route| route.template),
         status: response.status().as_u16(),
     };
-    context.app.metrics.count(&labels, scope.age());
+    let metrics = &context.app.metrics.requests;
+    metrics.count(&labels, scope.age());
+    if let Some(limit) = response.extensions().get::<ApiError>().and_then(ApiError::limit) {
+        metrics.count_limit(scope.request().service, limit);
+    }
     response
 }

@@ -2,12 +2,12 @@
 //!
 //! A layer is an async function of the service's context, a request, and the function of the layers inside it.
 
+mod access_log;
 mod audit;
 mod catch_panic;
 pub(super) mod cors;
 mod error_rendering;
 mod list_limit;
-mod log;
 mod metrics;
 mod payload_limit;
 mod rate_limit;
@@ -47,6 +47,8 @@ pub(super) struct MiddlewareContext {
     pub(super) cors: Cors,
     /// Whether a proxy in front of this service terminates TLS.
     pub(super) tls_at_proxy: bool,
+    /// Whether access lines name transfers, tokens and clients.
+    pub(super) log_ids: bool,
 }
 
 /// Nests calls of the layers around the handler.
@@ -85,11 +87,11 @@ layers! {
     cors::add_cors_headers,
     security_headers::add_security_headers,
     request_scope::open_scope,
-    // All layers below use the scope.
+    // All layers below use the scope. The access line follows the audit records, and ends with the body.
+    access_log::log_request,
     request_id::add_request_ids,
     audit::write_records,
     // Inside the records, so that the measured time leaves out their writing.
-    log::log_response,
     metrics::count_request,
     // Everything below responds with unrendered errors.
     error_rendering::render_error,

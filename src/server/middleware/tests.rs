@@ -75,6 +75,7 @@ fn context(app: &AppState, rate: Option<&str>) -> MiddlewareContext {
         limiter: rate.map(|rate| Arc::new(RateLimiter::new(rate.parse::<RateLimit>().unwrap()))),
         cors: Cors::new(vec![ORIGIN.parse().unwrap()]),
         tls_at_proxy: true,
+        log_ids: false,
     }
 }
 
@@ -102,9 +103,9 @@ fn the_layers_have_this_order() {
         "cors::add_cors_headers",
         "security_headers::add_security_headers",
         "request_scope::open_scope",
+        "access_log::log_request",
         "request_id::add_request_ids",
         "audit::write_records",
-        "log::log_response",
         "metrics::count_request",
         "error_rendering::render_error",
         "response_budget::reserve_budget",

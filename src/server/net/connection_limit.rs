@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use crate::domain::address::NetworkKey;
+use crate::domain::audit::ServiceName;
+use crate::domain::limits::LimitName;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
 use crate::server::state::AppState;
 
@@ -12,6 +14,7 @@ const NETWORK_SHARE_DIVISOR: usize = 4;
 /// Counts the connections per network. Trusted proxies are exempt, since they serve many clients.
 pub(crate) struct ConnectionLimit {
     app: AppState,
+    service: Option<ServiceName>,
     /// The limit per network; `None` for no limit.
     limit: Option<Concurrency<NetworkKey>>,
 }
@@ -23,16 +26,27 @@ pub(crate) struct ConnectionPermit {
 
 impl ConnectionLimit {
     /// Creates the limit for a listener with a maximum of `connections`; counts nothing unless `limited`.
-    pub(crate) fn new(app: AppState, connections: usize, limited: bool) -> Self {
+    pub(crate) fn new(app: AppState, service: ServiceName, connections: usize, limited: bool) -> Self {
         let limit = limited.then(|| Concurrency::per_key((connections / NETWORK_SHARE_DIVISOR).max(1)));
-        Self { app, limit }
+        Self { app, service: Some(service), limit }
+    }
+
+    /// Creates no limit, for a listener of no service.
+    pub(crate) fn unlimited(app: AppState) -> Self {
+        Self { app, service: None, limit: None }
     }
 
     /// Returns a permit for a connection from `peer`, or `None` if its network is at the limit.
     pub(crate) fn acquire(&self, peer: IpAddr) -> Option<ConnectionPermit> {
         let trusted = self.app.client_address.proxies.trusts(peer.to_canonical());
         let permit = match &self.limit {
-            Some(limit) if !trusted => Some(limit.try_acquire(self.app.addresses.network_of(Some(peer)))?),
+            Some(limit) if !trusted => {
+                let permit = limit.try_acquire(self.app.addresses.network_of(Some(peer)));
+                if let (None, Some(service)) = (&permit, self.service) {
+                    self.app.metrics.requests.count_limit(service, LimitName::Connections);
+                }
+                Some(permit?)
+            }
             _ => None,
         };
         Some(ConnectionPermit { _permit: permit })

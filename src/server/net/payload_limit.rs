@@ -1,6 +1,7 @@
 //! Limits concurrent payload streams: uploads and downloads through this service.
 
 use super::shared_limit::SharedLimit;
+use crate::domain::limits::LimitName;
 
 /// Maximum payload streams of a process; the file descriptor limit can reduce this maximum.
 ///
@@ -14,5 +15,5 @@ const NETWORK_SHARE_DIVISOR: usize = 4;
 ///
 /// The body of a response and its blocks hold the permit of their stream.
 pub(crate) fn payload_limit(streams: usize) -> SharedLimit {
-    SharedLimit::new(streams, (streams / NETWORK_SHARE_DIVISOR).clamp(1, MAX_PER_NETWORK))
+    SharedLimit::new(LimitName::PayloadStreams, streams, (streams / NETWORK_SHARE_DIVISOR).clamp(1, MAX_PER_NETWORK))
 }

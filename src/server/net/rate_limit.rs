@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
+use crate::domain::limits::LimitName;
 use crate::domain::limits::network_table::{NetworkTable, OfNetwork};
 
 /// Shards per table, each with its own lock.
@@ -84,7 +85,10 @@ pub(crate) struct RateLimiter {
 
 impl RateLimiter {
     pub(crate) fn new(limit: RateLimit) -> Self {
-        Self { addresses: RateTable::new(limit), tokens: RateTable::new(limit) }
+        Self {
+            addresses: RateTable::new(LimitName::ClientRate, limit),
+            tokens: RateTable::new(LimitName::TokenRate, limit),
+        }
     }
 
     /// Counts a request from a client address.
@@ -122,6 +126,7 @@ pub(crate) struct UncountedPiece;
 /// entry, so its removal loses nothing. The eviction of another entry gives its key a new burst.
 #[derive(Debug)]
 struct RateTable<K> {
+    name: LimitName,
     limit: RateLimit,
     hasher: RandomState,
     shards: Box<[Mutex<Shard<K>>]>,
@@ -134,9 +139,9 @@ struct Shard<K> {
 }
 
 impl<K: OfNetwork> RateTable<K> {
-    fn new(limit: RateLimit) -> Self {
+    fn new(name: LimitName, limit: RateLimit) -> Self {
         let shard = || Mutex::new(Shard { full_again_at: NetworkTable::new(MAX_PER_SHARD), cleaned_at: None });
-        Self { limit, hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
+        Self { name, limit, hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K>> {
@@ -155,7 +160,7 @@ impl<K: OfNetwork> RateTable<K> {
         let full_again_at = full_again_at.max(now) + interval;
         let (refill_time, max) = (full_again_at - now, interval * self.limit.burst.get());
         if refill_time > max {
-            return Err(Error::RateLimited { retry_after: refill_time.saturating_sub(max) });
+            return Err(Error::RateLimited { limit: self.name, retry_after: refill_time.saturating_sub(max) });
         }
         Ok(full_again_at)
     }
@@ -193,7 +198,7 @@ mod tests {
 
     fn retry_after(result: Result<(), Error>) -> Duration {
         match result {
-            Err(Error::RateLimited { retry_after }) => retry_after,
+            Err(Error::RateLimited { retry_after, .. }) => retry_after,
             other => panic!("not rate limited: {other:?}"),
         }
     }
@@ -209,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_burst_refills_at_the_rate() {
-        let (table, start) = (RateTable::new(limit("10/s:3")), Instant::now());
+        let (table, start) = (RateTable::new(LimitName::ClientRate, limit("10/s:3")), Instant::now());
         for _ in 0..3 {
             table.count(key(1, 0), start).unwrap();
         }
@@ -228,7 +233,7 @@ mod tests {
 
     #[test]
     fn rejected_requests_do_not_count() {
-        let (table, start) = (RateTable::new(limit("1/s:1")), Instant::now());
+        let (table, start) = (RateTable::new(LimitName::ClientRate, limit("1/s:1")), Instant::now());
         table.count(key(1, 0), start).unwrap();
         for _ in 0..1_000 {
             table.count(key(1, 0), start).unwrap_err();
@@ -238,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_uses_bounded_memory_and_keeps_no_other_network_out() {
-        let (table, start) = (RateTable::new(limit("1/s:2")), Instant::now());
+        let (table, start) = (RateTable::new(LimitName::ClientRate, limit("1/s:2")), Instant::now());
         let known = key(1, 0);
         table.count(known, start).unwrap();
         table.count(known, start).unwrap();

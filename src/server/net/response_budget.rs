@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::permit_body::PermitBody;
 use super::response_body::StreamedPayload;
 use crate::domain::error::Error;
+use crate::domain::limits::LimitName;
 
 /// Total size of buffered responses, in bytes (64 MiB). Enough for about 300 list pages of 1 000 records.
 pub(crate) const RESPONSE_BUDGET_BYTES: usize = 64 * 1024 * 1024;
@@ -49,7 +50,8 @@ impl ResponseBudget {
         }
         let units = u32::try_from(bytes.div_ceil(UNIT as u64)).unwrap_or(u32::MAX);
         let permit = self.0.clone().try_acquire_many_owned(units);
-        let permit = permit.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
+        let permit =
+            permit.map_err(|_| Error::RateLimited { limit: LimitName::UnreadResponses, retry_after: RETRY_AFTER })?;
         Ok(response.map(|body| Body::new(PermitBody::new(body, Arc::new(permit)))))
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::address::NetworkKey;
 use crate::domain::error::Error;
+use crate::domain::limits::LimitName;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
 
 /// `Retry-After` of a request that exceeds a limit.
@@ -14,6 +15,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Limit of one server process on concurrent uses, of which a network may have a share.
 pub(crate) struct SharedLimit {
+    limit: LimitName,
     all: Arc<Semaphore>,
     by_network: Concurrency<NetworkKey>,
 }
@@ -26,8 +28,8 @@ pub(crate) struct SharedPermit {
 
 impl SharedLimit {
     /// Creates a limit of `all` concurrent uses, of which one network may have `per_network`.
-    pub(crate) fn new(all: usize, per_network: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all)), by_network: Concurrency::per_key(per_network) }
+    pub(crate) fn new(limit: LimitName, all: usize, per_network: usize) -> Self {
+        Self { limit, all: Arc::new(Semaphore::new(all)), by_network: Concurrency::per_key(per_network) }
     }
 
     /// Returns a permit for another use; counts the use for `network` unless that is `None`.
@@ -37,12 +39,12 @@ impl SharedLimit {
     pub(crate) fn acquire(&self, network: Option<NetworkKey>) -> Result<SharedPermit, Error> {
         let of_network = network.map(|network| self.by_network.try_acquire(network));
         let of_network = match of_network {
-            Some(None) => return Err(Error::RateLimited { retry_after: RETRY_AFTER }),
+            Some(None) => return Err(Error::RateLimited { limit: self.limit, retry_after: RETRY_AFTER }),
             Some(permit) => permit,
             None => None,
         };
         let use_in_all = self.all.clone().try_acquire_owned();
-        let use_in_all = use_in_all.map_err(|_| Error::ServerBusy { retry_after: RETRY_AFTER })?;
+        let use_in_all = use_in_all.map_err(|_| Error::ServerBusy { limit: self.limit, retry_after: RETRY_AFTER })?;
         Ok(SharedPermit { _all: use_in_all, _network: of_network })
     }
 }
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_network_has_a_share_and_the_process_a_maximum() {
-        let limit = SharedLimit::new(8, 2);
+        let limit = SharedLimit::new(LimitName::Lists, 8, 2);
         let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
         let uses: Vec<_> = (0..3).filter_map(|_| limit.acquire(Some(one)).ok()).collect();
         assert_eq!(uses.len(), 2);

@@ -92,6 +92,16 @@ impl StorageLocation {
         }
     }
 
+    /// Returns the kind of storage, as its URL names it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::File(_) => "file",
+            Self::S3(_) => "s3",
+        }
+    }
+
     /// Returns whether the storage outlives its process.
     #[must_use]
     pub fn is_persistent(&self) -> bool {

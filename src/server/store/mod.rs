@@ -7,6 +7,7 @@ pub(super) mod backend;
 mod file;
 mod location;
 mod memory;
+pub(super) mod metered;
 #[cfg(feature = "s3")]
 mod s3;
 mod s3_location;

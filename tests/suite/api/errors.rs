@@ -184,6 +184,8 @@ async fn a_failing_store_is_reported_as_unavailable() {
     for word in ["sqlite", "table", "object", service.folder().to_str().unwrap()] {
         assert!(!printed.contains(word), "the response contains {word}: {printed}");
     }
-    service.public().get("/health/ready").expect_error("storage_unavailable").await;
+    let ready = service.public().get("/health/ready").expect_error("records_not_readable").await;
+    let failed = serde_json::json!(["records_not_readable", "records_not_writable"]);
+    assert_eq!((ready.status, &ready.json()["failed_checks"]), (503, &failed));
     assert_eq!(service.public().get("/health").send().await.status, 200);
 }

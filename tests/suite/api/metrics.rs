@@ -1,9 +1,9 @@
 //! Metrics for monitoring.
 
 use sgsend::domain::audit::ServiceName;
-use sgsend::server::{MetricsKey, ROUTES};
+use sgsend::server::{MetricsKey, ROUTES, RateMode};
 
-use crate::support::{ADMIN_KEY, Service, Started};
+use crate::support::{ADMIN_KEY, Service, Started, eventually};
 
 /// Key that opens the metrics.
 const KEY: &str = "a key for Prometheus, long enough";
@@ -32,7 +32,22 @@ async fn requests_are_counted_without_client_data() {
     ] {
         assert!(text.contains(line), "{line} is missing: {text}");
     }
-    assert!(text.contains(r#"sgsend_request_duration_seconds_count{service="public"} 5"#), "{text}");
+    for line in [
+        r#"sgsend_request_duration_seconds_count{service="public",route="/transfers/create"} 1"#,
+        r#"sgsend_limit_hits_total{service="public",limit="client_rate"} 0"#,
+        r#"sgsend_transfers{state="completed"} 1"#,
+        "sgsend_stored_bytes 8",
+        "sgsend_open_uploads 0",
+        "sgsend_log_lines_dropped_total 0",
+    ] {
+        assert!(text.contains(line), "{line} is missing: {text}");
+    }
+    for operation in ["get", "commit", "payload_open", "payload_write", "payload_finish", "payload_read"] {
+        let counted = format!(r#"sgsend_store_operations_total{{operation="{operation}",outcome="ok"}} "#);
+        let count = text.lines().find_map(|line| line.strip_prefix(&counted)?.parse::<u64>().ok());
+        // Payloads of the presigned flow do not pass through the service.
+        assert!(count.is_some_and(|count| count > 0 || Service::is_presigned()), "{operation}: {text}");
+    }
     for secret in [id.as_str(), "127.0.0", "PURGE", "sgs_", sender.authorization()] {
         assert!(!text.contains(secret), "{secret} is a label: {text}");
     }
@@ -108,4 +123,23 @@ async fn wrong_metrics_keys_are_limited_and_the_right_one_is_not() {
         assert_eq!(service.admin().get("/metrics").send().await.status, 200);
         service.advance_clock(std::time::Duration::from_mins(1));
     }
+}
+
+#[tokio::test]
+async fn limits_that_reject_are_counted_by_name() {
+    let service = Service::any().with(|settings| settings.rate = RateMode::Limited("1/s:9".parse().unwrap()));
+    let service = service.start().await;
+    let api = service.public();
+    let mut rejected = 0;
+    for _ in 0..30 {
+        rejected += u32::from(api.get("/health").send().await.status == 429);
+    }
+    assert!(rejected > 10, "{rejected} of 30 requests were rejected");
+    let text = eventually(|| async {
+        let read = service.admin().get("/metrics").send().await;
+        (read.status == 200).then(|| String::from_utf8(read.body.to_vec()).unwrap())
+    })
+    .await;
+    let expected = format!(r#"sgsend_limit_hits_total{{service="public",limit="client_rate"}} {rejected}"#);
+    assert!(text.contains(&expected), "{expected}: {text}");
 }

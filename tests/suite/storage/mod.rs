@@ -6,6 +6,7 @@ mod failing_bucket;
 mod full_bucket;
 mod full_disk;
 mod newer_store;
+mod readiness;
 mod sqlite_contention;
 mod upgrade;
 mod upgraded_under_server;

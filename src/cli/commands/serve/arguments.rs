@@ -1,7 +1,7 @@
 //! Arguments of `sgsend serve`.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use http::HeaderName;
 use ipnet::IpNet;
 
-use super::log::LogFormat;
+use super::monitoring::MonitoringOptions;
 use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
 use crate::cli::commands::store::location::storage;
 use crate::cli::config::paths;
@@ -144,13 +144,8 @@ pub(super) struct CommonArguments {
     /// Name of the header with the admin key, and of the session cookie
     #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
     auth_name: HeaderName,
-    /// File with a key that opens only /metrics
-    /// [env: SGSEND_METRICS_KEY_FILE; the key itself: SGSEND_METRICS_KEY]
-    #[arg(long, value_name = "FILE")]
-    metrics_key_file: Option<PathBuf>,
-    /// Format of the log on stderr; SGSEND_LOG filters it
-    #[arg(long, env = "SGSEND_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    #[command(flatten)]
+    pub(super) monitoring: MonitoringOptions,
     /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
     #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
     durability: DurabilityName,
@@ -214,6 +209,7 @@ impl CommonArguments {
         settings.bytes_fallback = !self.no_bytes_fallback;
         settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
         settings.plain_loopback_admin = self.one_process;
+        self.monitoring.apply(&mut settings);
         if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
             settings.tls = Some(TlsFiles { certificate, key });
         }
@@ -232,20 +228,10 @@ impl CommonArguments {
         Ok(Retention::new(self.retain_audit, self.retain_reads))
     }
 
-    /// Returns the file of the metrics key, if the flag names one.
-    pub(super) fn metrics_key_file(&self) -> Option<&Path> {
-        self.metrics_key_file.as_deref()
-    }
-
     /// Returns whether `--trusted-proxy` seems to be missing. That is likely if the public URL is not loopback, and no
     /// proxy is named.
     pub(super) fn seems_proxied(&self) -> bool {
         self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|base_url| !base_url.is_loopback())
-    }
-
-    /// Returns the format of the log.
-    pub(super) const fn log_format(&self) -> LogFormat {
-        self.log_format
     }
 
     /// Returns whether power loss can destroy acknowledged data.

@@ -4,6 +4,7 @@ mod admin_key;
 mod arguments;
 pub(crate) mod log;
 mod metrics_key;
+mod monitoring;
 mod signals;
 mod variables;
 
@@ -34,7 +35,7 @@ use crate::domain::clock::SystemClock;
 use crate::domain::crypto::key_proof;
 use crate::domain::error::chain;
 use crate::domain::store::StoreError;
-use crate::server::{Server, StartError, TlsError};
+use crate::server::{DroppedLines, Server, StartError, TlsError};
 
 /// Default listen address of the public service.
 const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -58,13 +59,16 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> anyhow::Result<()> {
     let (addresses, common) = arguments.services.split();
-    log::start(common.log_format(), printer)?;
+    let format = common.monitoring.log_format();
+    let dropped_lines = DroppedLines::default();
+    let _log = log::start_queued(format, printer, dropped_lines.clone())?;
     let logging = printer.to_log();
-    let printer = if common.log_format() == LogFormat::Json { &logging } else { printer };
+    let printer = if format == LogFormat::Json { &logging } else { printer };
     for name in variables::unknown(command_line) {
         printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
     }
     let mut settings = common.settings()?;
+    settings.dropped_lines = dropped_lines;
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
     let admin = addresses.iter().find(|(service, _)| *service == ServiceName::Admin);
@@ -76,8 +80,13 @@ pub(crate) fn run(
         settings.admin_key = Some(loaded.key);
         generated_key = loaded.generated;
     }
-    settings.metrics_key = metrics_key::load(common.metrics_key_file(), settings.admin_key.as_ref())?;
+    settings.metrics_key = metrics_key::load(common.monitoring.metrics_key_file(), settings.admin_key.as_ref())?;
     check_exposure(&addresses, &common, settings.tls.is_some(), printer)?;
+    if settings.metrics_key.is_none()
+        && common.monitoring.metrics_listen().is_some_and(|address| !is_loopback(address.ip()))
+    {
+        printer.warning("other machines can read the metrics: use --metrics-key-file, or a loopback address");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (stop, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
@@ -87,6 +96,10 @@ pub(crate) fn run(
         for (service, address) in addresses {
             listeners.push((service, bind(address).await?));
         }
+        let metrics_listener = match common.monitoring.metrics_listen() {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
         let mut urls = Vec::new();
         for (service, listener) in &listeners {
             let address = listener.local_addr()?;
@@ -98,13 +111,16 @@ pub(crate) fn run(
                 printer.warning(&format!("commands of this user will not send the admin key to this service: cannot record its address beside {file}: {error}"));
             }
             let scheme = if is_encrypted { "https" } else { "http" };
-            urls.push((*service, format!("{scheme}://{address}")));
+            urls.push((service.as_str(), format!("{scheme}://{address}")));
+        }
+        if let Some(listener) = &metrics_listener {
+            urls.push(("metrics", format!("http://{}/metrics", listener.local_addr()?)));
         }
         let server =
             Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, is_remote))?;
-        let server = server.reload_on(reload);
+        let server = server.reload_on(reload).metrics_on(metrics_listener);
         for (service, url) in urls {
-            announce(common.log_format(), printer, service, &url)?;
+            announce(format, printer, service, &url)?;
         }
         server.run(listeners, stop).await.map_err(|error| start_failure(&error, is_remote))?;
         Ok(())
@@ -153,8 +169,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Prints the URL of a service to stdout with `--json`, otherwise to stderr, in the format of the log.
-fn announce(format: LogFormat, printer: &Printer, service: ServiceName, url: &str) -> io::Result<()> {
-    let service = service.as_str();
+fn announce(format: LogFormat, printer: &Printer, service: &str, url: &str) -> io::Result<()> {
     if printer.is_json() {
         return printer.json(&Listening { v: 1, event: "listening", service, url });
     }

@@ -176,8 +176,11 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         | ErrorCode::Internal
         | ErrorCode::StorageUnavailable
         | ErrorCode::ServerBusy => (Exit::Network, Some("retry later")),
-        ErrorCode::StorageFull | ErrorCode::StorageUpgraded => {
-            (Exit::Network, Some("report the error to the operator of the server"))
-        }
+        ErrorCode::StorageFull
+        | ErrorCode::StorageUpgraded
+        | ErrorCode::RecordsNotReadable
+        | ErrorCode::RecordsNotWritable
+        | ErrorCode::PayloadsNotReadable
+        | ErrorCode::PayloadsNotWritable => (Exit::Network, Some("report the error to the operator of the server")),
     }
 }

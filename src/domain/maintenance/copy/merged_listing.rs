@@ -68,7 +68,7 @@ impl KeyListing<'_> {
             let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;
             self.at_end = keys.is_empty();
             self.after = keys.last().cloned();
-            self.page = keys.into_iter().filter(|key| !key.belongs_to_payload()).collect();
+            self.page = keys.into_iter().filter(|key| !key.belongs_to_payload() && !key.is_probe()).collect();
         }
         Ok(self.page.front())
     }

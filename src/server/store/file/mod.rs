@@ -16,6 +16,7 @@ mod folder_state;
 mod open_error;
 mod part;
 mod payloads;
+mod probe;
 mod read_pool;
 mod reader;
 mod records;
@@ -43,7 +44,7 @@ use read_pool::ReadPool;
 use space_monitor::{DiskSpace, SpaceMonitor};
 
 use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
-use crate::domain::store::{Store, StoreError};
+use crate::domain::store::{PayloadProbeError, Store, StoreError};
 
 /// Failure that an acknowledged write survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +126,12 @@ fn is_open(directory: &Path) -> Result<bool, FolderError> {
 
 #[async_trait]
 impl Store for FileStore {
+    async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
+        let folder = Arc::clone(&self.0.payloads);
+        let probed = tokio::task::spawn_blocking(move || probe::probe(&folder)).await;
+        probed.unwrap_or_else(|error| Err(PayloadProbeError::Write(StoreError::unavailable(error))))
+    }
+
     async fn free_space(&self) -> Result<Option<FreeSpace>, StoreError> {
         let disk = Arc::clone(&self.0.disk);
         blocking(move || Ok(Some(disk.free_space()?))).await

@@ -46,7 +46,7 @@ use probe::ProbeInterval;
 use super::S3Location;
 use crate::domain::error::chain;
 use crate::domain::limits::free_space::SpaceReading;
-use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
+use crate::domain::store::{PayloadProbeError, Presigner, StorageKey, Store, StoreError};
 
 /// Maximum number of concurrent uploads through the service. Each buffers up to two parts: 1 GiB in all for parts of 8
 /// MiB.
@@ -133,6 +133,10 @@ impl S3Store {
 impl Store for S3Store {
     fn presigner(&self) -> Option<&dyn Presigner> {
         (!self.0.location.bytes_only).then_some(self)
+    }
+
+    async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
+        probe::probe_payloads(self.bucket()).await
     }
 
     async fn check_guarantees(&self, key: &StorageKey) -> Result<(), StoreError> {

@@ -1,13 +1,17 @@
-//! Probes of a bucket: whether it has space, and whether it honours conditions of writes.
+//! Probes of a bucket: whether it has space, takes payloads, and honours conditions of writes.
 //!
 //! Without conditional writes, two servers could both count the last download.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::bucket::{Bucket, UNMATCHED_ETAG, WriteCondition};
 use super::error::PutError;
-use crate::domain::store::{StorageKey, StoreError};
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::id::RecordIds;
+use crate::domain::store::{PayloadProbeError, StorageKey, StoreError};
 
 /// Minimum interval between two probes for space.
 const SPACE_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,6 +39,33 @@ pub(super) async fn try_write(bucket: &Bucket, key: &StorageKey) -> Result<(), S
         // Another server has tried at the same time.
         Ok(_) | Err(PutError::ConditionFailed) => Ok(()),
         Err(PutError::UnknownOutcome(error)) => Err(error),
+    }
+}
+
+/// Writes an object, reads it back by range as a download does, and removes it.
+pub(super) async fn probe_payloads(bucket: &Bucket) -> Result<(), PayloadProbeError> {
+    const CONTENT: Bytes = Bytes::from_static(b"{}");
+    let key = StorageKey::probe(&RecordIds::default().next(SystemClock.now()));
+    match bucket.put(&key, CONTENT, None, &WriteCondition::Unconditional).await {
+        Ok(_) => {}
+        Err(PutError::UnknownOutcome(error)) => return Err(PayloadProbeError::Write(error)),
+        Err(PutError::ConditionFailed) => {
+            return Err(PayloadProbeError::Write(StoreError::unavailable("the probe object was not found")));
+        }
+    }
+    let read = read_back(bucket, &key, &CONTENT).await;
+    bucket.remove(&[key]).await.map_err(PayloadProbeError::Write)?;
+    read.map_err(PayloadProbeError::Read)
+}
+
+async fn read_back(bucket: &Bucket, key: &StorageKey, content: &Bytes) -> Result<(), StoreError> {
+    let found = bucket.open(key, 0..content.len() as u64).await?;
+    let missing = || StoreError::unavailable("the object that was just written is missing");
+    let read = found.ok_or_else(missing)?.body.collect().await.map_err(StoreError::unavailable)?.into_bytes();
+    if read == content {
+        Ok(())
+    } else {
+        Err(StoreError::unavailable("the bucket returned other bytes than were written"))
     }
 }
 

@@ -94,7 +94,7 @@ async fn s3_an_unreachable_store_is_reported_as_unavailable() {
     is_down.store(true, Ordering::Relaxed);
     let response = service.public().get(&path(&id, "status")).expect_error("storage_unavailable").await;
     assert!(response.header("retry-after").parse::<u64>().is_ok());
-    service.public().get("/health/ready").expect_error("storage_unavailable").await;
+    service.public().get("/health/ready").expect_error("records_not_readable").await;
     let printed = String::from_utf8_lossy(&response.body).to_lowercase();
     for word in ["s3", "bucket", "amz", "127.0.0.1"] {
         assert!(!printed.contains(word), "the response contains {word}: {printed}");
