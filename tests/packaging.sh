@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the files for containers, Kubernetes and Prometheus, which no test here can run: their syntax and schemas, the
-# hardening that they promise, and the alert rules with their examples.
+# hardening that they promise, the alert rules with their examples, and the dashboard with its queries.
 #
 #   tests/packaging.sh [install]    with install, only installs the tools
 #
@@ -56,10 +56,36 @@ PYTHON
 say "== Alert rules"
 "$promtool" check rules examples/monitoring/alerts.yml
 "$promtool" test rules examples/monitoring/alerts-test.yml
-# Each metric in the rules is one that a service has.
-grep -o 'sgsend_[a-z_]*' examples/monitoring/alerts.yml | sort -u | sed 's/_bucket$//' | while read -r metric; do
-  grep -q "\`$metric\`" docs/operations.md || fail "docs/operations.md has no metric $metric"
-done
+say "== Dashboard"
+# promtool reads queries as rules. A test of the crate compares their metrics and labels with those of a service.
+"$cache/python/bin/python" - "$cache/dashboard-rules.yml" <<'PYTHON'
+import json, sys, yaml
+
+dashboard = json.load(open("examples/monitoring/dashboard.json"))
+ids, cells, queries = set(), set(), []
+for panel in dashboard["panels"]:
+    assert panel["id"] not in ids, f"two panels {panel['id']}"
+    ids.add(panel["id"])
+    place = panel["gridPos"]
+    assert place["x"] + place["w"] <= 24, panel["title"]
+    covered = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+    assert not covered & cells, f"{panel['title']} covers another panel"
+    cells |= covered
+    if panel["type"] == "row":
+        continue
+    assert panel["datasource"]["uid"] == "${datasource}" and panel["targets"], panel["title"]
+    queries += [target["expr"] for target in panel["targets"]]
+variables = {variable["name"] for variable in dashboard["templating"]["list"]}
+assert variables == {"datasource", "instance"}, variables
+values = {"$__rate_interval": "5m", "$instance": ".*"}
+for name, value in values.items():
+    queries = [query.replace(name, value) for query in queries]
+assert not any("$" in query for query in queries), "a query has an unknown variable"
+rules = [{"record": f"dashboard:query:{number}", "expr": query} for number, query in enumerate(queries)]
+yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}, open(sys.argv[1], "w"))
+PYTHON
+"$promtool" check rules "$cache/dashboard-rules.yml"
+
 say "== Release files"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -96,4 +122,4 @@ tar -tzf "$work/first/sgsend-$version.tar.gz" | sed -n "s|^sgsend-$version/\(.*[
   diff - <(git ls-tree -r --name-only HEAD | LC_ALL=C sort)
 echo >>"$work/first/SHA256SUMS"
 if verified; then fail "changed checksums verify"; fi
-say "== Checked. Not run: docker, docker compose, kubectl, brew"
+say "== Checked. Not run: docker, docker compose, kubectl, Grafana, brew"

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use tokio::sync::RwLock;
 
 use super::{
-    Commit, LayoutVersion, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner, Records,
-    StorageKey, Store, StoreError, Version, Versioned,
+    Commit, LayoutVersion, PayloadObjects, PayloadProbeError, PayloadStream, PayloadWriter, Payloads, Prefix,
+    Presigner, Records, StorageKey, Store, StoreError, Version, Versioned,
 };
 use crate::domain::id::TransferId;
 use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
@@ -174,6 +174,19 @@ impl Payloads for LayoutGuard {
 impl Store for LayoutGuard {
     async fn check_guarantees(&self, key: &StorageKey) -> Result<(), StoreError> {
         self.store.check_guarantees(key).await
+    }
+
+    fn stop_writing(&self) {
+        self.store.stop_writing();
+    }
+
+    fn counter_delay(&self) -> Duration {
+        self.store.counter_delay()
+    }
+
+    async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
+        self.check().await.map_err(PayloadProbeError::Write)?;
+        self.store.probe_payloads().await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

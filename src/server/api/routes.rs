@@ -30,14 +30,8 @@ const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, Serv
 const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, ServerBusy];
 
 /// Errors of a service that is not ready, with status 503.
-const NOT_READY: &[ErrorCode] = &[
-    StorageFull,
-    StorageUpgraded,
-    RecordsNotReadable,
-    RecordsNotWritable,
-    PayloadsNotReadable,
-    PayloadsNotWritable,
-];
+const NOT_READY: &[ErrorCode] =
+    &[StorageFull, StorageUpgraded, RecordsNotReadable, RecordsNotWritable, PayloadsNotReadable, PayloadsNotWritable];
 /// Errors of an id in the path.
 const ID: &[ErrorCode] = &[InvalidId];
 /// Errors of a list.

@@ -94,6 +94,7 @@ const fn outcome<T>(result: &Result<T, StoreError>) -> usize {
         Err(
             StoreError::Corrupt { .. }
             | StoreError::Unusable(_)
+            | StoreError::NewerLayout { .. }
             | StoreError::IncompleteCopy { .. }
             | StoreError::Unavailable(_),
         ) => 4,

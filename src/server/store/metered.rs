@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -103,6 +104,14 @@ impl Payloads for MeteredStore {
 impl Store for MeteredStore {
     async fn check_guarantees(&self, key: &StorageKey) -> Result<(), StoreError> {
         self.inner.check_guarantees(key).await
+    }
+
+    fn stop_writing(&self) {
+        self.inner.stop_writing();
+    }
+
+    fn counter_delay(&self) -> Duration {
+        self.inner.counter_delay()
     }
 
     async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
