@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use self::commands::Arguments;
-use self::config::paths;
+use self::config::{paths, variables};
 use self::failure::Failure;
 pub use self::failure::exit::Exit;
 use self::failure::usage::NextStep;
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     remove_stale_state();
     let mut given: Vec<OsString> = std::env::args_os().skip(1).collect();
     let arguments = loop {
-        let command = command_line();
+        let command = variables::with_rules(command_line());
         let program = std::iter::once(OsString::from("sgsend"));
         let parsed = command.clone().try_get_matches_from(program.chain(given.iter().cloned()));
         match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {

@@ -5,3 +5,4 @@ pub(super) mod file;
 pub(super) mod generated_key;
 pub mod paths;
 pub(super) mod settings;
+pub(super) mod variables;

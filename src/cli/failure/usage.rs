@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use super::Failure;
 use super::exit::Exit;
+use crate::cli::config::variables;
 use crate::cli::guess::{Guess, MissingCommand, guess, shown};
 use crate::cli::input::prompt::Prompt;
 use crate::cli::output::printer::Printer;
@@ -41,7 +42,11 @@ pub(crate) fn report(command: &Command, arguments: &[OsString], error: &Error) -
         _ => {}
     }
     let guess = guess(command, arguments, error);
-    let failure = describe(error, guess.as_ref());
+    let mut failure = describe(error, guess.as_ref());
+    if let Some((variable, flag)) = variables::source_of(command, arguments, error) {
+        failure.message = failure.message.replace(&format!("'{flag}'"), &format!("{variable} ('{flag}')"));
+        failure = failure.hint(format!("correct or unset {variable}"));
+    }
     printer.failure(&failure, &failure.clone().into());
     let Some(guess) = guess.filter(|guess| guess.missing.is_some()) else { return NextStep::Exit(Exit::Usage) };
     let no_input = has(&["--no-input"]) || printer.is_json();

@@ -36,6 +36,15 @@ pub(crate) fn positive_number<N: FromStr + Default + PartialEq>(text: &str) -> R
     }
 }
 
+/// Parses a boolean in the words that people write, in upper or lower case.
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected 1, true, yes or on; or 0, false, no or off".to_owned()),
+    }
+}
+
 /// Parses an address to listen on: `IP:PORT`, `localhost:PORT`, or `:PORT` for all addresses.
 ///
 /// `:PORT` is the IPv6 address `::`, at which systems also accept IPv4.
@@ -102,6 +111,18 @@ mod tests {
             "::1:80:",
         ] {
             assert!(listen_address(bad).unwrap_err().contains("127.0.0.1:8080"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn booleans_are_words_in_any_case() {
+        for (text, value) in [("1", true), ("TRUE", true), ("Yes", true), ("on", true), ("0", false), ("False", false)]
+        {
+            assert_eq!(boolean(text), Ok(value), "{text}");
+        }
+        assert_eq!((boolean("no"), boolean("OFF")), (Ok(false), Ok(false)));
+        for bad in ["", "2", "y", "enabled", " on"] {
+            assert!(boolean(bad).unwrap_err().contains("true, yes or on"), "{bad}");
         }
     }
 

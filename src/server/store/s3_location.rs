@@ -42,7 +42,7 @@ pub enum InvalidS3Location {
     #[error("flow must be bytes: without this option, clients use presigned URLs")]
     Flow,
     /// `path_style` is not a boolean.
-    #[error("path_style must be 1 or 0")]
+    #[error("path_style must be 1, true, yes or on; or 0, false, no or off")]
     PathStyle,
     /// The region is not a valid host label.
     #[error("invalid region: use a name like eu-central-1")]
@@ -117,9 +117,9 @@ fn is_region(text: &str) -> bool {
 }
 
 fn parse_bool(text: &str) -> Result<bool, InvalidS3Location> {
-    match text {
-        "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
         _ => Err(InvalidS3Location::PathStyle),
     }
 }
@@ -180,7 +180,11 @@ mod tests {
             assert_eq!(error(text), InvalidS3Location::Form, "{text}");
         }
         assert_eq!(error("s3://b?pathstyle=1"), InvalidS3Location::Option("pathstyle".to_owned()));
-        assert_eq!(error("s3://b?path_style=yes"), InvalidS3Location::PathStyle);
+        assert_eq!(error("s3://b?path_style=2"), InvalidS3Location::PathStyle);
+        for (word, is_set) in [("1", true), ("Yes", true), ("ON", true), ("0", false), ("no", false), ("Off", false)] {
+            let location: S3Location = format!("s3://b?path_style={word}").parse().unwrap();
+            assert_eq!(location.path_style, is_set, "{word}");
+        }
         assert_eq!(error("s3://b?flow=presigned"), InvalidS3Location::Flow);
         for region in ["", "eu west", "eu.west", "EU"] {
             assert_eq!(error(&format!("s3://b?region={region}")), InvalidS3Location::Region, "{region}");

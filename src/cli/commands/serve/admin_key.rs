@@ -1,6 +1,5 @@
 //! Loads the admin key of the service, or generates one.
 
-use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::Printer;
 use crate::cli::config::generated_key::GeneratedKey;
+use crate::cli::config::variables::value_of;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
@@ -35,10 +35,10 @@ pub(super) fn load(global: &GlobalOptions, may_generate: bool, printer: &Printer
     if let Some(file) = &global.admin_key_file {
         return from_file(file).map(configured);
     }
-    if let Some(key) = env::var_os("SGSEND_ADMIN_KEY") {
+    if let Some(key) = value_of("SGSEND_ADMIN_KEY") {
         return parse(&Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_ADMIN_KEY").map(configured);
     }
-    if let Some(file) = env::var_os("SGSEND_ADMIN_KEY_FILE") {
+    if let Some(file) = value_of("SGSEND_ADMIN_KEY_FILE") {
         return from_file(Path::new(&file)).map(configured);
     }
     if !may_generate {

@@ -1,11 +1,11 @@
 //! Loads the metrics key of the services.
 
-use std::env;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::admin_key::{GENERATE, read};
+use crate::cli::config::variables::value_of;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::server::{AdminKey, MetricsKey};
@@ -20,9 +20,9 @@ pub(super) fn load(file: Option<&Path>, admin_key: Option<&AdminKey>) -> Result<
     };
     let (text, source) = if let Some(file) = file {
         from_file(file)?
-    } else if let Some(key) = env::var_os("SGSEND_METRICS_KEY") {
+    } else if let Some(key) = value_of("SGSEND_METRICS_KEY") {
         (Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_METRICS_KEY".to_owned())
-    } else if let Some(file) = env::var_os("SGSEND_METRICS_KEY_FILE") {
+    } else if let Some(file) = value_of("SGSEND_METRICS_KEY_FILE") {
         from_file(Path::new(&file))?
     } else {
         return Ok(None);

@@ -12,9 +12,10 @@ const PREFIX: &str = "SGSEND_";
 /// Variables that are neither bound to a flag nor in [`environment::NAMES`].
 const OTHERS: [&str; 4] = ["SGSEND_LOG", "SGSEND_COMPLETE", "SGSEND_METRICS_KEY", "SGSEND_METRICS_KEY_FILE"];
 
-/// Returns the names of unknown variables with the prefix of `sgsend`, without reading the values.
+/// Returns the names of unknown variables with the prefix of `sgsend`; empty ones count as unset.
 pub(super) fn unknown(command_line: &Command) -> Vec<String> {
-    unknown_of(command_line, std::env::vars_os().map(|(name, _)| name))
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    unknown_of(command_line, set.map(|(name, _)| name))
 }
 
 fn unknown_of(command_line: &Command, names: impl Iterator<Item = OsString>) -> Vec<String> {

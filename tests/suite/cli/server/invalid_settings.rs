@@ -53,8 +53,13 @@ fn every_service_refuses_every_wrong_setting_and_names_it() {
                 let by_flag = home.sgsend(&["serve", service, &format!("{flag}={value}")]);
                 let mut by_variable = home.sgsend(&["serve", service]);
                 by_variable.env(&variable, value);
-                for command in [by_flag, by_variable] {
+                // An empty variable counts as unset.
+                let by_variable = Some((by_variable, &*variable)).filter(|_| !value.is_empty());
+                for (command, name) in std::iter::once((by_flag, *flag)).chain(by_variable) {
                     let FinishedCommand { exit, stderr, .. } = fail_to_start(command);
+                    // This value is valid by itself.
+                    let is_named = stderr.contains(name) || *value == "91d";
+                    assert!(is_named, "the error for {service} {name}={value:?} is {stderr}");
                     assert_eq!(exit, 2, "{service} {flag}={value:?}: {stderr}");
                     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
                     assert!(
@@ -68,6 +73,47 @@ fn every_service_refuses_every_wrong_setting_and_names_it() {
     }
     let default_store = home.path().join(".local/share/sgsend/store");
     assert!(!default_store.exists(), "a service that failed to start has created a store");
+}
+
+#[test]
+fn empty_variables_count_as_unset() {
+    let home = Home::new();
+    let names = WRONG.iter().map(|(flag, _)| format!("SGSEND_{}", flag[2..].replace('-', "_").to_uppercase()));
+    let others = ["NO_BYTES_FALLBACK", "S3_PATH_STYLE", "S3_PUBLIC_ENDPOINT", "ADMIN_URL", "TLS_CERT", "TLS_KEY"];
+    let keys = ["ADMIN_KEY", "ADMIN_KEY_FILE", "METRICS_KEY", "METRICS_KEY_FILE", "LOG", "LOG_FORMAT", "UNKNOWN"];
+    let others = others.iter().chain(&keys).map(|name| format!("SGSEND_{name}"));
+    let mut server = home.server();
+    for name in names.chain(others) {
+        server = server.env(&name, "");
+    }
+    let serving = server.storage("memory:").start();
+    let log = serving.terminate();
+    assert!(!log.contains("warning"), "{log}");
+    let help = home.sgsend(&["serve", "public", "--help"]).env("SGSEND_MAX_SIZE", "").output().unwrap();
+    assert!(String::from_utf8(help.stdout).unwrap().contains("SGSEND_MAX_SIZE"));
+}
+
+#[test]
+fn booleans_in_variables_are_words_as_people_write_them() {
+    let home = Home::new();
+    let serve = |name: &str, value: &str, storage: &str| {
+        let mut command = home.sgsend(&["serve", "all", "--storage", storage, "--listen", "127.0.0.1:0"]);
+        command.args(["--admin-listen", "127.0.0.1:0"]).env(name, value);
+        fail_to_start(command)
+    };
+    // A flag that is set asks for a bucket.
+    for word in ["1", "true", "TRUE", "yes", "Yes", "on", "ON"] {
+        serve("SGSEND_S3_PATH_STYLE", word, "memory:").expect_failure(2, "--s3-path-style");
+    }
+    for word in ["0", "false", "False", "no", "NO", "off", "Off"] {
+        home.server().storage("memory:").env("SGSEND_S3_PATH_STYLE", word).start().terminate();
+    }
+    for name in ["SGSEND_S3_PATH_STYLE", "SGSEND_NO_BYTES_FALLBACK"] {
+        for word in ["2", "enabled", "yes please"] {
+            let stderr = serve(name, word, "memory:").stderr;
+            assert!([name, "1, true, yes or on", "0, false, no or off"].iter().all(|part| stderr.contains(part)));
+        }
+    }
 }
 
 #[test]
