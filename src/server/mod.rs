@@ -220,7 +220,12 @@ impl Server {
             let router = router::router(&self.app, service, &self.settings, limiter);
             let tls = self.tls.as_ref().filter(|_| self.settings.is_encrypted(service, address));
             let tls = tls.map(|tls| tls.acceptor());
-            let listener = Listener { socket, router, tls, timeouts, connection_limit };
+            let base_path = router::base_path(service, &self.settings);
+            if base_path.is_none() && self.settings.own_url(service).is_some_and(|url| url.join("/").path() != "/") {
+                let service = service.as_str();
+                tracing::warn!(service, "the path of the service's URL begins as a route: the proxy must remove it");
+            }
+            let listener = Listener { socket, router, base_path, tls, timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
         }
         if let Some(socket) = self.metrics_listener.take() {

@@ -97,6 +97,14 @@ impl Settings {
         }
     }
 
+    /// Returns the configured URL of a service.
+    pub(super) fn own_url(&self, service: ServiceName) -> Option<&BaseUrl> {
+        match service {
+            ServiceName::Public => self.public_url.as_ref(),
+            ServiceName::Admin => self.admin_url.as_ref(),
+        }
+    }
+
     /// Returns whether a service that listens on `address` serves TLS.
     #[must_use]
     pub fn is_encrypted(&self, service: ServiceName, address: SocketAddr) -> bool {

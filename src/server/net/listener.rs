@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::base_path::BasePath;
 use super::connection_info::{IsTls, LocalAddress, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
@@ -45,6 +46,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) router: Router,
+    /// Removed from the paths of requests.
+    pub(crate) base_path: Option<BasePath>,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) timeouts: Timeouts,
     /// Limits the connections of each client network.
@@ -56,7 +59,8 @@ impl Listener {
     pub(crate) async fn serve(self, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.timeouts.max_connections));
         let connections = TaskTracker::new();
-        let shared = Arc::new(Shared { router: self.router, tls: self.tls, timeouts: self.timeouts });
+        let shared =
+            Arc::new(Shared { router: self.router, base_path: self.base_path, tls: self.tls, timeouts: self.timeouts });
         let abort = CancellationToken::new();
         loop {
             let next = async {
@@ -100,6 +104,7 @@ impl Listener {
 /// State shared by the connections of a listener.
 struct Shared {
     router: Router,
+    base_path: Option<BasePath>,
     tls: Option<TlsAcceptor>,
     timeouts: Timeouts,
 }
@@ -121,7 +126,14 @@ impl Shared {
             payload_timeout: self.timeouts.response_timeout(),
             mark: mark.clone(),
         };
-        let info = |is_tls| ConnectionInfo { peer: Peer(peer), local, is_tls: IsTls(is_tls), request_slots, mark };
+        let info = |is_tls| ConnectionInfo {
+            base_path: self.base_path.clone(),
+            peer: Peer(peer),
+            local,
+            is_tls: IsTls(is_tls),
+            request_slots,
+            mark,
+        };
         let stream = WriteTimeout::new(stream, limits);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
         let stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
@@ -189,9 +201,10 @@ impl Shared {
     }
 }
 
-/// Properties of a connection, added to the extensions of each of its requests.
+/// Properties of a connection. All but the base path are added to the extensions of each of its requests.
 #[derive(Clone)]
 struct ConnectionInfo {
+    base_path: Option<BasePath>,
     peer: Peer,
     local: LocalAddress,
     is_tls: IsTls,
@@ -201,6 +214,9 @@ struct ConnectionInfo {
 
 async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
+    if let Some(base_path) = &info.base_path {
+        base_path.strip(&mut request);
+    }
     let extensions = request.extensions_mut();
     extensions.insert(info.peer);
     extensions.insert(info.local);

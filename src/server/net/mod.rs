@@ -1,5 +1,6 @@
 //! Connections: listening, TLS, limits on number, time and memory, and the client's address.
 
+pub(super) mod base_path;
 pub(super) mod client_address;
 pub(super) mod connection_info;
 pub(super) mod connection_limit;

@@ -1,5 +1,6 @@
 //! Connections, HTTP/2 and proxies.
 
+mod base_path;
 mod bucket_connections;
 mod http;
 mod http2;

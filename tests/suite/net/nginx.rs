@@ -161,6 +161,38 @@ async fn both_services_work_behind_the_documented_nginx() {
     assert!(session.headers()["set-cookie"].to_str().unwrap().contains("Secure"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_may_leave_the_base_path_in_requests() {
+    if !has_nginx() {
+        return;
+    }
+    let keeps_path = |file: String| {
+        let (strips, keeps) = ("/;\n      proxy_request_buffering", ";\n      proxy_request_buffering");
+        let redirects = "    location = /send {\n      return 308 /send/;\n    }\n";
+        assert!(file.contains(strips) && file.contains(redirects), "{file}");
+        file.replace(strips, keeps).replace(redirects, "").replace("location /send/ {", "location /send {")
+    };
+    let (proxied, link) = tokio::task::spawn_blocking(move || {
+        let proxied = Proxied::start(keeps_path);
+        let link = check_round_trip(&proxied, "ok");
+        (proxied, link)
+    })
+    .await
+    .unwrap();
+    let client = proxied.client();
+    let link = link.split('#').next().unwrap();
+    for path in ["/", "/web/style.css", "/save/worker.js", "/docs", "/openapi.json"] {
+        assert_eq!(client.get(format!("{}{path}", proxied.public)).send().await.unwrap().status(), 200, "{path}");
+    }
+    for (from, to) in [(proxied.public.clone(), format!("{}/", proxied.public)), (format!("{link}/"), link.to_owned())]
+    {
+        let redirected = client.get(&from).send().await.unwrap();
+        let target = redirected.url().join(redirected.headers()["location"].to_str().unwrap()).unwrap();
+        assert_eq!(target.as_str(), to);
+        assert_eq!(client.get(target).send().await.unwrap().status(), 200);
+    }
+}
+
 #[test]
 fn transfers_pass_the_defaults_of_nginx() {
     if !has_nginx() {

@@ -94,7 +94,7 @@ pub(super) struct CommonArguments {
     /// URL at which users reach the public service, for links in responses
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<BaseUrl>,
-    /// URL at which browsers reach the admin service, if a proxy changes the Host header
+    /// URL at which browsers reach the admin service, if it has a path, or a proxy changes the Host header
     #[arg(long, env = "SGSEND_ADMIN_URL", value_name = "URL")]
     admin_url: Option<BaseUrl>,
     /// Maximum content size of a transfer

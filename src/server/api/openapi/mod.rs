@@ -32,8 +32,7 @@ pub(crate) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Setting
     api.info.description = Some(description(service));
     api.info.license = Some(License::new("Apache-2.0"));
     // Relative to the address of the document, unless the operator has named the service's address.
-    let public_url = settings.public_url.as_ref().filter(|_| service == ServiceName::Public);
-    let url = public_url.map_or_else(|| "/".to_owned(), ToString::to_string);
+    let url = settings.own_url(service).map_or_else(|| "/".to_owned(), ToString::to_string);
     api.servers = Some(vec![Server::new(url)]);
     let components = api.components.get_or_insert_with(Components::new);
     add_security(components, service, settings);
