@@ -47,7 +47,7 @@ is "$(stat -c '%a %U:%G' /var/lib/sgsend)" "700 sgsend:sgsend"
 is "$(wc -c </etc/sgsend/admin-key)" 64
 key=$(cat /etc/sgsend/admin-key)
 for file in usr/share/man/man1/sgsend-upload.1.gz usr/share/bash-completion/completions/sgsend; do test -s "/$file"; done
-for unit in public.service admin.service sweep.service sweep.timer; do
+for unit in public.service public.socket admin.service admin.socket sweep.service sweep.timer; do
   systemd-analyze verify --man=no "/lib/systemd/system/sgsend-$unit"
 done
 # An operator's settings: free ports.

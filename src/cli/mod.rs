@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use self::commands::Arguments;
+use self::config::service_file::{self, ParseFailure};
 use self::config::{paths, variables};
 use self::failure::Failure;
 pub use self::failure::exit::Exit;
@@ -39,11 +40,17 @@ pub fn main() -> ExitCode {
     let mut given: Vec<OsString> = std::env::args_os().skip(1).collect();
     let arguments = loop {
         let command = variables::with_rules(command_line());
-        let program = std::iter::once(OsString::from("sgsend"));
-        let parsed = command.clone().try_get_matches_from(program.chain(given.iter().cloned()));
-        match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        let parsed = service_file::parse(&command, &given);
+        let parsed =
+            parsed.and_then(|matches| Arguments::from_arg_matches(&matches).map_err(ParseFailure::CommandLine));
+        match parsed {
             Ok(arguments) => break arguments,
-            Err(error) => match failure::usage::report(&command, &given, &error) {
+            Err(ParseFailure::File(failure)) => {
+                let is_json = given.iter().any(|argument| argument == "--json");
+                Printer::before_parsing(is_json, ColorChoice::Auto).failure(&failure, &failure.clone().into());
+                return failure.exit.into();
+            }
+            Err(ParseFailure::CommandLine(error)) => match failure::usage::report(&command, &given, &error) {
                 NextStep::Run(arguments) => given = arguments,
                 NextStep::Exit(exit) => return exit.into(),
             },

@@ -25,7 +25,6 @@ mod web;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +39,7 @@ pub use metrics_key::{MetricsKey, WeakMetricsKey};
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddressResolver;
 pub use net::rate_limit::{InvalidRate, RateLimit};
+pub use net::socket::ServiceSocket;
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
 pub use settings::{RateMode, Settings, TlsFiles};
@@ -197,7 +197,7 @@ impl Server {
     /// listener is not usable.
     pub async fn run(
         mut self,
-        listeners: Vec<(ServiceName, TcpListener)>,
+        listeners: Vec<(ServiceName, ServiceSocket)>,
         stop: CancellationToken,
     ) -> Result<(), StartError> {
         let admin = listeners.iter().any(|(service, _)| *service == ServiceName::Admin);
@@ -209,10 +209,11 @@ impl Server {
         timeouts.max_connections = timeouts.max_connections.min(possible).max(1);
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
-            let address = socket.local_addr().map_err(StartError::Listener)?;
+            let address = socket.address().map_err(StartError::Listener)?;
             let is_published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
-            let is_proxied = !self.settings.client_address.proxies.is_empty();
-            let is_reachable = !is_loopback(address.ip()) || is_published || is_proxied;
+            let is_proxied = self.settings.client_address.trusts_any();
+            let is_open = address.is_some_and(|address| !is_loopback(address.ip()));
+            let is_reachable = is_open || is_published || is_proxied;
             let limiter = self.settings.rate.limit(is_reachable).map(RateLimiter::new).map(Arc::new);
             self.app.metrics.requests.add_service(service);
             let connection_limit =
@@ -225,7 +226,15 @@ impl Server {
                 let service = service.as_str();
                 tracing::warn!(service, "the path of the service's URL begins as a route: the proxy must remove it");
             }
-            let listener = Listener { socket, router, base_path, tls, timeouts, connection_limit };
+            let listener = Listener {
+                socket,
+                router,
+                base_path,
+                tls,
+                timeouts,
+                connection_limit,
+                proxy_protocol: self.settings.proxy_protocol,
+            };
             listening.spawn(listener.serve(stop.clone()));
         }
         if let Some(socket) = self.metrics_listener.take() {

@@ -32,6 +32,8 @@ pub struct Settings {
     pub ip_mode: IpMode,
     /// The source of client addresses: the connection, or a trusted proxy's header.
     pub client_address: ClientAddressResolver,
+    /// Whether connections of trusted proxies begin with a PROXY header, of version 1 or 2.
+    pub proxy_protocol: bool,
     /// Rate limit per client address and per sender token.
     pub rate: RateMode,
     /// Origins of pages that may call the public service (CORS).
@@ -78,6 +80,7 @@ impl Settings {
             limits: Limits::default(),
             ip_mode: IpMode::default(),
             client_address: ClientAddressResolver::default(),
+            proxy_protocol: false,
             rate: RateMode::default(),
             allow_origins: Vec::new(),
             public_url: None,
@@ -105,9 +108,11 @@ impl Settings {
         }
     }
 
-    /// Returns whether a service that listens on `address` serves TLS.
+    /// Returns whether a service that listens on `address` serves TLS. A Unix socket has no address and never does, since
+    /// its peer is a proxy on the same machine.
     #[must_use]
-    pub fn is_encrypted(&self, service: ServiceName, address: SocketAddr) -> bool {
+    pub fn is_encrypted(&self, service: ServiceName, address: Option<SocketAddr>) -> bool {
+        let Some(address) = address else { return false };
         let is_exempt = self.plain_loopback_admin && service == ServiceName::Admin && is_loopback(address.ip());
         self.tls.is_some() && !is_exempt
     }
@@ -167,8 +172,9 @@ mod tests {
     #[test]
     fn only_an_admin_service_on_loopback_can_be_exempt_from_tls() {
         let mut settings = Settings::new(StorageLocation::Memory);
+        assert!(!settings.is_encrypted(ServiceName::Public, None));
         let is_encrypted =
-            |settings: &Settings, service, address: &str| settings.is_encrypted(service, address.parse().unwrap());
+            |settings: &Settings, service, address: &str| settings.is_encrypted(service, address.parse().ok());
         assert!(!is_encrypted(&settings, ServiceName::Public, "0.0.0.0:1"));
         settings.tls = Some(TlsFiles { certificate: "cert.pem".into(), key: "key.pem".into() });
         for exempt in [false, true] {

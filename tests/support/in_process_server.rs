@@ -101,7 +101,7 @@ async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClo
     let addresses = (public.local_addr().unwrap(), admin.local_addr().unwrap());
     let server = Server::open(settings.clone(), clock.clone()).await.unwrap();
     let stop = CancellationToken::new();
-    let listeners = vec![(ServiceName::Public, public), (ServiceName::Admin, admin)];
+    let listeners = vec![(ServiceName::Public, public.into()), (ServiceName::Admin, admin.into())];
     let stopped = stop.clone();
     let running = tokio::spawn(async move { server.run(listeners, stopped).await.unwrap() });
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();

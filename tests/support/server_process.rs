@@ -110,6 +110,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets the stdin of the process.
+    #[allow(dead_code, reason = "not every test binary passes sockets")]
+    pub(crate) fn stdin(mut self, stdin: Stdio) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
     /// Configures [`ADMIN_KEY`]. Services generate no admin key for a store that other machines can reach.
     pub(crate) fn admin_key(self) -> Self {
         Self { admin_key: Some(ADMIN_KEY), ..self.env("SGSEND_ADMIN_KEY", ADMIN_KEY) }

@@ -1,5 +1,7 @@
 //! `sgsend health`: checks whether a service can serve requests, for containers and monitoring.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -13,17 +15,24 @@ pub(crate) struct Arguments {
     /// Check only that the service runs, not that its store can be used
     #[arg(long)]
     live: bool,
+    /// Unix socket of the service, instead of --server
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
 }
 
 /// Runs `sgsend health`: one request without a retry, since callers repeat the command themselves.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let (api, printer) = (context.anonymous_api(context.server()?)?, &context.printer);
+    let printer = &context.printer;
+    let (api, name) = match &arguments.socket {
+        Some(path) => (context.socket_api(path)?, format!("unix:{}", path.display())),
+        None => (context.anonymous_api(context.server()?)?, context.server()?.to_string()),
+    };
     if arguments.live {
         let health = api.health().await?;
         if printer.is_json() {
             printer.json_of(&health)?;
         } else {
-            printer.result(&format!("{} runs sgsend {}", api.base_url(), health.version))?;
+            printer.result(&format!("{name} runs sgsend {}", health.version))?;
         }
         return Ok(());
     }
@@ -31,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if printer.is_json() {
         printer.json_of(&readiness)?;
     } else {
-        printer.result(&format!("{} is ready{}", api.base_url(), restrictions(&readiness)))?;
+        printer.result(&format!("{name} is ready{}", restrictions(&readiness)))?;
     }
     Ok(())
 }

@@ -4,5 +4,6 @@ pub(super) mod environment;
 pub(super) mod file;
 pub(super) mod generated_key;
 pub mod paths;
+pub(super) mod service_file;
 pub(super) mod settings;
 pub(super) mod variables;

@@ -14,7 +14,7 @@ pub(crate) fn value_of(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Lets empty variables count as unset, and lets the variable of a flag without a value take the words of [`boolean`].
+/// Lets empty variables count as unset, and variables of switches take the words of [`boolean`].
 pub(crate) fn with_rules(command: Command) -> Command {
     command.mut_args(apply_rules).mut_subcommands(with_rules)
 }
@@ -35,7 +35,7 @@ fn apply_rules(argument: Arg) -> Arg {
     }
 }
 
-/// Returns the variable and the flag of an invalid value that the environment has set, not the command line.
+/// Returns the variable and the flag of an invalid value that the environment has set.
 pub(crate) fn source_of(command: &Command, arguments: &[OsString], error: &Error) -> Option<(String, String)> {
     if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
         return None;

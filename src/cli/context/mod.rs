@@ -109,6 +109,13 @@ impl Context {
         Ok(Api::new(base_url, None, &self.transport_options()?)?)
     }
 
+    /// Returns a client of the service that listens at a Unix socket, without a sender token.
+    pub(super) fn socket_api(&self, path: &Path) -> Result<Api> {
+        let base_url = "http://localhost".parse().expect("a valid URL");
+        let options = TransportOptions { unix_socket: Some(path.to_owned()), ..self.transport_options()? };
+        Ok(Api::new(base_url, None, &options)?)
+    }
+
     /// Returns the TLS and timeout options of connections.
     pub(super) fn transport_options(&self) -> Result<TransportOptions, Failure> {
         let read = |path: PathBuf| {
@@ -123,6 +130,7 @@ impl Context {
             call_timeout: CALL_TIMEOUT.min(self.global.timeout).max(self.global.timeout / 4),
             connect_timeout: CONNECT_TIMEOUT.min(self.global.timeout / 2).max(self.global.timeout / 12),
             proxies: self.proxies(),
+            unix_socket: None,
         })
     }
 

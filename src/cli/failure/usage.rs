@@ -102,7 +102,7 @@ fn is_flag(error: &Error) -> bool {
 }
 
 /// Reduces the parser's error text to a message and a hint.
-fn failure(rendered: &str) -> Failure {
+pub(crate) fn failure(rendered: &str) -> Failure {
     let mut paragraphs =
         rendered.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = paragraphs.next().unwrap_or_default();

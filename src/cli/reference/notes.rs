@@ -63,7 +63,8 @@ const SECTIONS: &[Section] = &[
 ];
 
 /// Precedence of settings, for the help text and the manual page.
-const PRECEDENCE: &str = "Flags override the environment, and the environment overrides the profile.";
+const PRECEDENCE: &str =
+    "Flags override the environment, and the environment overrides the profile, or the file of a service.";
 
 /// Formats the notes for a help text.
 pub(super) fn as_help() -> String {

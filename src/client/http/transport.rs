@@ -1,6 +1,7 @@
 //! HTTP transport: trusted certificates, timeouts, and the ban on plain HTTP to other machines.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct TransportOptions {
     pub connect_timeout: Duration,
     /// Proxies of the environment.
     pub proxies: ProxySettings,
+    /// Unix socket of the server, instead of the host in its URL.
+    pub unix_socket: Option<PathBuf>,
 }
 
 impl Default for TransportOptions {
@@ -39,6 +42,7 @@ impl Default for TransportOptions {
             call_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             proxies: ProxySettings::default(),
+            unix_socket: None,
         }
     }
 }
@@ -56,7 +60,8 @@ impl Transport {
     /// Builds the connection pool for the server at `base_url`, without connecting yet.
     pub fn to(base_url: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
         let (client, destination) = connections(base_url, options, |builder, _| {
-            builder.http2_adaptive_window(true).dns_resolver(Arc::new(SystemResolver))
+            let builder = builder.http2_adaptive_window(true).dns_resolver(Arc::new(SystemResolver));
+            options.unix_socket.iter().fold(builder, |builder, path| builder.unix_socket(path.as_path()))
         })?;
         Ok(Self { client, destination, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }

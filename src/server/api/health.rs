@@ -30,7 +30,7 @@ pub(crate) async fn admin(State(app): State<AppState>, request: Parts) -> Json<H
 }
 
 fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
-    let peer = request.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let peer = request.extensions.get::<Peer>().copied();
     Health {
         status: "ok".to_owned(),
         api: API,

@@ -69,9 +69,9 @@ fn request_info(
     action: Option<ActionName>,
 ) -> RequestInfo {
     let now = app.now();
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let peer = request.extensions().get::<Peer>().copied();
     if let Some(peer) = peer.filter(|peer| app.client_address.is_untrusted_proxy(*peer, request.headers())) {
-        app.untrusted_proxy.notice(peer.to_canonical());
+        app.untrusted_proxy.notice(peer);
     }
     let address = peer.map(|peer| app.client_address.of(peer, request.headers()));
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());

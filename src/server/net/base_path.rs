@@ -1,4 +1,4 @@
-//! The base path of a service's URL, which a proxy in front of the service may leave in the paths of requests.
+//! The base path of a service's URL, which a proxy may leave in the paths of requests.
 
 use std::sync::Arc;
 
@@ -42,9 +42,9 @@ impl BasePath {
         }
     }
 
-    /// Returns the target of a redirect from the base path to the path with a slash at its end, which links of pages need.
+    /// Returns the target of a redirect from the base path to the path with a slash at its end.
     ///
-    /// The target is relative, since another proxy may remove a part of the path. `None` for every other path.
+    /// Relative links of pages need the slash. The target is relative, since another proxy may remove a part of the path. `None` for every other path.
     pub(crate) fn with_slash(&self, uri: &Uri) -> Option<String> {
         self.rest(uri.path()).filter(|rest| rest.is_empty())?;
         let last = uri.path().rsplit('/').next()?;
@@ -73,16 +73,12 @@ fn decode(segment: &str) -> Vec<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(byte) = bytes.get(at) {
-        match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(u8::try_from(high * 16 + low).expect("two hex digits are a byte"));
-                at += 3;
-            }
-            _ => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
+        let (encoded, length) = match (digit(at + 1), digit(at + 2)) {
+            (Some(high), Some(low)) if *byte == b'%' => (u8::try_from(high * 16 + low).ok(), 3),
+            _ => (None, 1),
+        };
+        decoded.push(encoded.unwrap_or(*byte));
+        at += length;
     }
     decoded
 }

@@ -1,7 +1,6 @@
 //! Limits the connections per client network (IPv4 address or IPv6 `/48`).
 
-use std::net::IpAddr;
-
+use super::connection_info::Peer;
 use crate::domain::address::NetworkKey;
 use crate::domain::audit::ServiceName;
 use crate::domain::limits::LimitName;
@@ -11,7 +10,8 @@ use crate::server::state::AppState;
 /// One network may hold a quarter of a listener's connections.
 const NETWORK_SHARE_DIVISOR: usize = 4;
 
-/// Counts the connections per network. Trusted proxies are exempt, since they serve many clients.
+/// Counts the connections per network. Trusted proxies are exempt, since they serve many clients, and so are the peers of
+/// Unix sockets, which are on this machine.
 pub(crate) struct ConnectionLimit {
     app: AppState,
     service: Option<ServiceName>,
@@ -36,12 +36,17 @@ impl ConnectionLimit {
         Self { app, service: None, limit: None }
     }
 
+    /// Returns whether `peer` is a trusted proxy.
+    pub(crate) fn is_proxy(&self, peer: Peer) -> bool {
+        self.app.client_address.trusts(peer)
+    }
+
     /// Returns a permit for a connection from `peer`, or `None` if its network is at the limit.
-    pub(crate) fn acquire(&self, peer: IpAddr) -> Option<ConnectionPermit> {
-        let trusted = self.app.client_address.proxies.trusts(peer.to_canonical());
+    pub(crate) fn acquire(&self, peer: Peer) -> Option<ConnectionPermit> {
+        let is_exempt = self.is_proxy(peer) || !matches!(peer, Peer::Network(_));
         let permit = match &self.limit {
-            Some(limit) if !trusted => {
-                let permit = limit.try_acquire(self.app.addresses.network_of(Some(peer)));
+            Some(limit) if !is_exempt => {
+                let permit = limit.try_acquire(self.app.addresses.network_of(Some(peer.ip())));
                 if let (None, Some(service)) = (&permit, self.service) {
                     self.app.metrics.requests.count_limit(service, LimitName::Connections);
                 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +24,8 @@ use super::connection_info::{IsTls, LocalAddress, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
 use super::in_flight::{MAX_IN_FLIGHT_PER_CONNECTION, RequestSlots};
+use super::proxy_protocol;
+use super::socket::{ServiceSocket, ServiceStream};
 use super::timeouts::Timeouts;
 use super::write_timeout::{PayloadMark, WriteLimits, WriteTimeout};
 
@@ -44,7 +44,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// One listening socket of one service.
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: ServiceSocket,
     pub(crate) router: Router,
     /// Removed from the paths of requests.
     pub(crate) base_path: Option<BasePath>,
@@ -52,6 +52,8 @@ pub(crate) struct Listener {
     pub(crate) timeouts: Timeouts,
     /// Limits the connections of each client network.
     pub(crate) connection_limit: ConnectionLimit,
+    /// Whether connections of trusted proxies begin with a PROXY header.
+    pub(crate) proxy_protocol: bool,
 }
 
 impl Listener {
@@ -59,8 +61,14 @@ impl Listener {
     pub(crate) async fn serve(self, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.timeouts.max_connections));
         let connections = TaskTracker::new();
-        let shared =
-            Arc::new(Shared { router: self.router, base_path: self.base_path, tls: self.tls, timeouts: self.timeouts });
+        let shared = Arc::new(Shared {
+            router: self.router,
+            base_path: self.base_path,
+            tls: self.tls,
+            timeouts: self.timeouts,
+            connection_limit: self.connection_limit,
+            proxy_protocol: self.proxy_protocol,
+        });
         let abort = CancellationToken::new();
         loop {
             let next = async {
@@ -73,11 +81,9 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some(network_permit) = self.connection_limit.acquire(peer.ip()) else { continue };
-                    let connection = shared.clone().connection(stream, peer, stop.clone(), permit);
+                    let connection = shared.clone().admit(stream, Peer::new(peer), stop.clone(), permit);
                     let abort = abort.clone();
                     connections.spawn(async move {
-                        let _network_permit = network_permit;
                         tokio::select! {
                             result = connection => if let Err(error) = result {
                                 tracing::debug!(%error, "connection ended");
@@ -107,18 +113,41 @@ struct Shared {
     base_path: Option<BasePath>,
     tls: Option<TlsAcceptor>,
     timeouts: Timeouts,
+    connection_limit: ConnectionLimit,
+    proxy_protocol: bool,
 }
 
 impl Shared {
-    async fn connection(
+    /// Serves a connection unless the network of its client is at the limit.
+    async fn admit(
         self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        mut stream: ServiceStream,
+        peer: Peer,
         stop: CancellationToken,
         permit: OwnedSemaphorePermit,
     ) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let local = LocalAddress(stream.local_addr()?);
+        let peer = if self.proxy_protocol && self.connection_limit.is_proxy(peer) {
+            let timeout = self.timeouts.header.min(proxy_protocol::HEADER_TIMEOUT);
+            let client = tokio::select! {
+                client = proxy_protocol::read(&mut stream, timeout) => client.map_err(io::Error::other)?,
+                () = stop.cancelled() => return Ok(()),
+            };
+            peer.with_client(client)
+        } else {
+            peer
+        };
+        let Some(_network_permit) = self.connection_limit.acquire(peer) else { return Ok(()) };
+        self.connection(stream, peer, stop, permit).await
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: ServiceStream,
+        peer: Peer,
+        stop: CancellationToken,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<()> {
+        let local = LocalAddress(stream.set_up()?);
         let request_slots = RequestSlots::new(MAX_IN_FLIGHT_PER_CONNECTION, permit);
         let mark = PayloadMark::default();
         let limits = WriteLimits {
@@ -128,7 +157,7 @@ impl Shared {
         };
         let info = |is_tls| ConnectionInfo {
             base_path: self.base_path.clone(),
-            peer: Peer(peer),
+            peer,
             local,
             is_tls: IsTls(is_tls),
             request_slots,

@@ -6,4 +6,5 @@ mod http;
 mod http2;
 mod nginx;
 mod proxies;
+mod proxy_protocol;
 mod slow_streams;

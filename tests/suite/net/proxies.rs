@@ -16,7 +16,7 @@ async fn service(networks: &[&str], header: &str) -> Started {
     let header: HeaderName = header.parse().unwrap();
     let behind = |settings: &mut sgsend::server::Settings| {
         settings.ip_mode = IpMode::Full;
-        settings.client_address = ClientAddressResolver { proxies, header };
+        settings.client_address = ClientAddressResolver { proxies, header, unix_sockets: false };
     };
     Service::any().with(behind).start().await
 }

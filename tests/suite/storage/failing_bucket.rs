@@ -211,7 +211,7 @@ async fn s3_downloads_from_a_slow_bucket_keep_no_other_network_out() {
         .await;
     let behind = |settings: &mut sgsend::server::Settings| {
         let proxies = TrustedProxies::new(vec![network("127.0.0.1").unwrap()]);
-        settings.client_address = ClientAddressResolver { proxies, header: "x-forwarded-for".parse().unwrap() };
+        settings.client_address = ClientAddressResolver { proxies, ..ClientAddressResolver::default() };
         settings.rate = RateMode::Limited("100000/s".parse().unwrap());
     };
     let service = Service::at(StorageLocation::S3(location)).with(behind).start().await;

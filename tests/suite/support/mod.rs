@@ -47,7 +47,7 @@ pub(crate) use not_run::not_run;
 pub(crate) use partial_upload::{start_partial_upload, wait_for_writer};
 pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use reserved_address::ReservedAddress;
-pub(crate) use server_process::{ADMIN_KEY, ServerProcess};
+pub(crate) use server_process::{ADMIN_KEY, ServerBuilder, ServerProcess};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use socks::{SOCKS_LOGIN, SocksProxy};
 pub(crate) use terminal::Terminal;

@@ -1,28 +1,28 @@
 //! Arguments of `sgsend serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytesize::ByteSize;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use http::HeaderName;
-use ipnet::IpNet;
 
+use super::argument_values::{DurabilityName, IpModeName, bytes, limits, rate};
+use super::listen::{ListenAddress, SocketMode, listen_address};
 use super::monitoring::MonitoringOptions;
+use super::proxy_arguments::ProxyArguments;
 use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
 use crate::cli::commands::store::location::storage;
 use crate::cli::config::paths;
 use crate::cli::failure::Failure;
 use crate::cli::input::s3_options::S3Options;
-use crate::cli::input::values::{listen_address, positive_duration};
-use crate::domain::address::{TrustedProxies, network};
-use crate::domain::audit::{IpMode, Retention, ServiceName};
+use crate::cli::input::values::positive_duration;
+use crate::domain::audit::{Retention, ServiceName};
 use crate::domain::base_url::BaseUrl;
+use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFreeSpace;
-use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
 use crate::server::store::Durability;
-use crate::server::{AllowedOrigin, InvalidRate, RateMode, Settings, StorageLocation, TlsFiles};
+use crate::server::{AllowedOrigin, RateMode, Settings, StorageLocation, TlsFiles};
 
 /// Run the public service, the admin service, or both
 #[derive(Args)]
@@ -36,28 +36,28 @@ pub(crate) struct Arguments {
 pub(super) enum ServiceChoice {
     /// Run the service for senders and recipients
     Public {
-        /// Listen address, or :PORT for all addresses; port 0 selects a free port
+        /// Listen address, :PORT for all addresses, or unix:PATH; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
-        listen: SocketAddr,
+        listen: ListenAddress,
         #[command(flatten)]
         common: CommonArguments,
     },
     /// Run the service for admins
     Admin {
-        /// Listen address, or :PORT for all addresses; port 0 selects a free port
+        /// Listen address, :PORT for all addresses, or unix:PATH; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
-        listen: SocketAddr,
+        listen: ListenAddress,
         #[command(flatten)]
         common: CommonArguments,
     },
     /// Run both services in one process
     All {
-        /// Listen address of the public service, or :PORT; port 0 selects a free port
+        /// Listen address of the public service, :PORT, or unix:PATH; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
-        listen: SocketAddr,
-        /// Listen address of the admin service, or :PORT; port 0 selects a free port
+        listen: ListenAddress,
+        /// Listen address of the admin service, :PORT, or unix:PATH; port 0 selects a free port
         #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
-        admin_listen: SocketAddr,
+        admin_listen: ListenAddress,
         #[command(flatten)]
         common: CommonArguments,
     },
@@ -65,7 +65,7 @@ pub(super) enum ServiceChoice {
 
 impl ServiceChoice {
     /// Splits the arguments into the services with their addresses, and the common options.
-    pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, CommonArguments) {
+    pub(super) fn split(self) -> (Vec<(ServiceName, ListenAddress)>, CommonArguments) {
         match self {
             Self::Public { listen, common } => (vec![(ServiceName::Public, listen)], common),
             Self::Admin { listen, common } => (vec![(ServiceName::Admin, listen)], common),
@@ -83,6 +83,12 @@ impl ServiceChoice {
 #[command(next_help_heading = "Service options")]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct CommonArguments {
+    /// TOML file with these flags as keys; flags and the environment take precedence
+    #[arg(long, env = "SGSEND_CONFIG_FILE", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// Permissions of the sockets that unix:PATH creates, in octal
+    #[arg(long, env = "SGSEND_SOCKET_MODE", value_name = "MODE", default_value_t)]
+    socket_mode: SocketMode,
     /// Storage: file:FOLDER, s3://BUCKET/PREFIX, or memory: (`serve all`) [default: user data directory]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
@@ -103,12 +109,8 @@ pub(super) struct CommonArguments {
     /// How to store client addresses
     #[arg(long, env = "SGSEND_IP_MODE", value_name = "MODE", default_value = "hashed")]
     ip_mode: IpModeName,
-    /// Proxy address or network that is trusted to report client addresses; can be repeated
-    #[arg(long, env = "SGSEND_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
-    trusted_proxy: Vec<IpNet>,
-    /// Header in which trusted proxies report clients: a list, or `forwarded` [default: x-forwarded-for]
-    #[arg(long, env = "SGSEND_FORWARDED_HEADER", value_name = "NAME", requires = "trusted_proxy")]
-    forwarded_header: Option<HeaderName>,
+    #[command(flatten)]
+    proxies: ProxyArguments,
     /// Rate limit per client address and per sender token: off, or N/s:BURST [default: 50/s:500]
     ///
     /// IPv6 addresses are limited per /64. Without this option, there is no limit if only this machine can connect.
@@ -153,38 +155,13 @@ pub(super) struct CommonArguments {
     one_process: bool,
 }
 
-/// Values of `--ip-mode`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum IpModeName {
-    /// A pseudonym that cannot be reversed or linked across days
-    Hashed,
-    /// The network only: /24 (IPv4) or /48 (IPv6)
-    Truncated,
-    /// No address
-    None,
-    /// The full address
-    Full,
-}
-
-/// Values of `--durability`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DurabilityName {
-    /// Acknowledged data survives power loss
-    Full,
-    /// Without fsync: power loss can destroy acknowledged data
-    None,
-}
-
 impl CommonArguments {
     /// Returns the server settings, without an admin key.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::new(self.storage()?);
         settings.limits = self.max_size;
         settings.retention = self.retention()?;
-        settings.client_address.proxies = TrustedProxies::new(self.trusted_proxy.clone());
-        if let Some(header) = &self.forwarded_header {
-            settings.client_address.header = header.clone();
-        }
+        self.proxies.apply(&mut settings);
         settings.rate = self.rate_limit.unwrap_or_default();
         settings.allow_origins.clone_from(&self.allow_origin);
         settings.min_free = self.min_free;
@@ -196,12 +173,7 @@ impl CommonArguments {
         settings.public_url.clone_from(&self.public_url);
         settings.admin_url.clone_from(&self.admin_url);
         settings.auth_name = self.auth_name.clone();
-        settings.ip_mode = match self.ip_mode {
-            IpModeName::Hashed => IpMode::Hashed,
-            IpModeName::Truncated => IpMode::Truncated,
-            IpModeName::None => IpMode::None,
-            IpModeName::Full => IpMode::Full,
-        };
+        settings.ip_mode = self.ip_mode.into();
         if self.no_bytes_fallback && matches!(&settings.storage, StorageLocation::S3(location) if location.bytes_only) {
             let failure = Failure::usage("--no-bytes-fallback and flow=bytes leave no way for payloads");
             return Err(failure.hint("omit one of them"));
@@ -231,7 +203,17 @@ impl CommonArguments {
     /// Returns whether `--trusted-proxy` seems to be missing. That is likely if the public URL is not loopback, and no
     /// proxy is named.
     pub(super) fn seems_proxied(&self) -> bool {
-        self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|base_url| !base_url.is_loopback())
+        self.proxies.names_none() && self.public_url.as_ref().is_some_and(|base_url| !base_url.is_loopback())
+    }
+
+    /// Returns the path of the configuration file.
+    pub(super) fn config_file(&self) -> Option<&Path> {
+        self.config_file.as_deref()
+    }
+
+    /// Returns the permissions of Unix sockets.
+    pub(super) const fn socket_mode(&self) -> SocketMode {
+        self.socket_mode
     }
 
     /// Returns whether power loss can destroy acknowledged data.
@@ -254,23 +236,6 @@ impl CommonArguments {
             location => Ok(location),
         }
     }
-}
-
-/// Parses `--rate-limit`.
-fn rate(text: &str) -> Result<RateMode, InvalidRate> {
-    if text == "off" { Ok(RateMode::Unlimited) } else { text.parse().map(RateMode::Limited) }
-}
-
-/// Parses `--min-body-rate`.
-fn bytes(text: &str) -> Result<u64, String> {
-    text.parse().map(|ByteSize(bytes)| bytes).map_err(|_| "expected a size such as 1KiB or 0".to_owned())
-}
-
-/// Parses `--max-size`.
-fn limits(text: &str) -> Result<Limits, String> {
-    let ByteSize(bytes) = text.parse().map_err(|_| "expected a size such as 500MiB or 2GiB".to_owned())?;
-    Limits::with_max_content(bytes)
-        .ok_or_else(|| format!("must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
 }
 
 #[cfg(test)]

@@ -1,35 +1,41 @@
 //! `sgsend serve`: runs the public service, the admin service, or both.
 
 mod admin_key;
+mod argument_values;
 mod arguments;
+mod listen;
 pub(crate) mod log;
 mod metrics_key;
 mod monitoring;
+mod notify;
+mod proxy_arguments;
 mod signals;
+mod sockets;
 mod variables;
 
 use std::error::Error as StdError;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
-use rustix::io::Errno;
 use rustls_pki_types::pem;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use arguments::Arguments;
 
 use self::arguments::CommonArguments;
+use self::listen::ListenAddress;
 use self::log::LogFormat;
+use self::notify::Notifier;
+use self::sockets::Endpoint;
 use super::store::location::{check_not_foreign, newer_layout, unusable_folder};
 use crate::cli::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
-use crate::domain::address::is_loopback;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::crypto::key_proof;
@@ -38,9 +44,9 @@ use crate::domain::store::StoreError;
 use crate::server::{DroppedLines, Server, StartError, TlsError};
 
 /// Default listen address of the public service.
-const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const PUBLIC_LISTEN: ListenAddress = ListenAddress::Network(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080));
 /// Default listen address of the admin service.
-const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+const ADMIN_LISTEN: ListenAddress = ListenAddress::Network(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081));
 
 /// An output line of `serve --json`.
 #[derive(Serialize)]
@@ -71,17 +77,17 @@ pub(crate) fn run(
     settings.dropped_lines = dropped_lines;
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
-    let admin = addresses.iter().find(|(service, _)| *service == ServiceName::Admin);
+    let endpoints = sockets::inherit(addresses)?;
     let mut generated_key = None;
-    if let Some((_, address)) = admin {
+    if endpoints.iter().any(|(service, _)| *service == ServiceName::Admin) {
         // A key is generated only if neither the listener nor the store is reachable from other machines.
-        let may_generate = is_loopback(address.ip()) && !is_remote;
-        let loaded = admin_key::load(global, may_generate, printer)?;
+        let is_open = endpoints.iter().any(|(service, endpoint)| *service == ServiceName::Admin && endpoint.is_open());
+        let loaded = admin_key::load(global, !is_open && !is_remote, printer)?;
         settings.admin_key = Some(loaded.key);
         generated_key = loaded.generated;
     }
     settings.metrics_key = metrics_key::load(common.monitoring.metrics_key_file(), settings.admin_key.as_ref())?;
-    check_exposure(&addresses, &common, settings.tls.is_some(), printer)?;
+    check_exposure(&endpoints, &common, settings.tls.is_some(), printer)?;
     if settings.metrics_key.is_none()
         && common.monitoring.metrics_listen().is_some_and(|address| !is_loopback(address.ip()))
     {
@@ -90,51 +96,74 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (stop, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
-        signals::handle(&stop, &reload)?;
+        let notifier = Arc::new(Notifier::from_environment());
+        signals::handle(&stop, &notifier, on_reload(&notifier, &reload, common.config_file()))?;
         // Bind before opening: a service that cannot bind its address must not touch the store.
-        let mut listeners = Vec::new();
-        for (service, address) in addresses {
-            listeners.push((service, bind(address).await?));
-        }
-        let metrics_listener = match common.monitoring.metrics_listen() {
-            Some(address) => Some(bind(address).await?),
-            None => None,
-        };
-        let mut urls = Vec::new();
-        for (service, listener) in &listeners {
-            let address = listener.local_addr()?;
-            let is_encrypted = settings.is_encrypted(*service, address);
-            if let Some(key) = generated_key.as_ref().filter(|_| *service == ServiceName::Admin)
+        let (mut listeners, mut urls, mut files) = (Vec::new(), Vec::new(), Vec::new());
+        for (service, endpoint) in endpoints {
+            let open = endpoint.open(common.socket_mode()).await?;
+            let is_encrypted = settings.is_encrypted(service, open.address);
+            if let (Some(key), Some(address)) =
+                (generated_key.as_ref().filter(|_| service == ServiceName::Admin), open.address)
                 && let Err(error) = key.record_origin(&key_proof::origin(is_encrypted, address))
             {
                 let file = key.file().display();
                 printer.warning(&format!("commands of this user will not send the admin key to this service: cannot record its address beside {file}: {error}"));
             }
             let scheme = if is_encrypted { "https" } else { "http" };
-            urls.push((service.as_str(), format!("{scheme}://{address}")));
+            urls.push((service.as_str(), open.address.map_or(open.name, |address| format!("{scheme}://{address}"))));
+            listeners.push((service, open.socket));
+            files.extend(open.file);
         }
+        let metrics_listener = match common.monitoring.metrics_listen() {
+            Some(address) => Some(sockets::bind(address).await?),
+            None => None,
+        };
         if let Some(listener) = &metrics_listener {
             urls.push(("metrics", format!("http://{}/metrics", listener.local_addr()?)));
         }
         let server =
             Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, is_remote))?;
         let server = server.reload_on(reload).metrics_on(metrics_listener);
-        for (service, url) in urls {
-            announce(format, printer, service, &url)?;
+        for (service, url) in &urls {
+            announce(format, printer, service, url)?;
         }
-        server.run(listeners, stop).await.map_err(|error| start_failure(&error, is_remote))?;
+        let status: Vec<_> = urls.iter().map(|(service, url)| format!("{service} on {url}")).collect();
+        notifier.ready(status.join(", "));
+        let running = server.run(listeners, stop);
+        tokio::select! {
+            outcome = running => outcome.map_err(|error| start_failure(&error, is_remote))?,
+            () = notifier.watch() => unreachable!("the watchdog is fed until the end"),
+        }
+        // Nobody listens any more.
+        drop(files);
         Ok(())
     })
 }
 
+/// Returns what SIGHUP does: loads the certificate again, and says that other settings need a restart.
+fn on_reload(notifier: &Arc<Notifier>, reload: &Arc<Notify>, config_file: Option<&Path>) -> impl Fn() + Send + 'static {
+    let (notifier, reload) = (notifier.clone(), reload.clone());
+    let read = |path: &Path| std::fs::read(path).ok();
+    let config = config_file.map(|path| (path.to_owned(), read(path)));
+    move || {
+        notifier.reload(|| reload.notify_one());
+        if let Some((path, content)) = &config
+            && read(path) != *content
+        {
+            tracing::warn!(file = %path.display(), "the configuration has changed: restart the service to apply it");
+        }
+    }
+}
+
 /// Rejects `--durability none` on reachable listeners. Warns about plain http and a missing `--trusted-proxy`.
 fn check_exposure(
-    addresses: &[(ServiceName, SocketAddr)],
+    endpoints: &[(ServiceName, Endpoint)],
     common: &CommonArguments,
     encrypted: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    let open = addresses.iter().any(|(_, address)| !is_loopback(address.ip()));
+    let open = endpoints.iter().any(|(_, endpoint)| endpoint.is_open());
     if open && common.loses_data() {
         let failure = Failure::usage("--durability none is for benchmarks on this machine only");
         return Err(failure.hint("omit the flag, or listen on 127.0.0.1"));
@@ -149,23 +178,6 @@ fn check_exposure(
         );
     }
     Ok(())
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let is_any = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    let lacks_ipv6 = |error: &io::Error| error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
-    let bound = match TcpListener::bind(address).await {
-        Err(error) if is_any && lacks_ipv6(&error) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await,
-        bound => bound,
-    };
-    bound.map_err(|error| {
-        let failure = Failure::new(Exit::Other, "cannot_listen", format!("cannot listen on {address}: {error}"));
-        match error.kind() {
-            io::ErrorKind::AddrInUse => failure.hint("the port is in use: choose another one, or 0 for a free one"),
-            io::ErrorKind::PermissionDenied => failure.hint("ports below 1024 require privileges: choose another one"),
-            _ => failure.hint("use an address of this machine"),
-        }
-    })
 }
 
 /// Prints the URL of a service to stdout with `--json`, otherwise to stderr, in the format of the log.

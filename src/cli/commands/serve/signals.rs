@@ -4,22 +4,26 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::notify::Notifier;
 use crate::cli::failure::exit::Exit;
 
-/// Cancels `stop` at the first SIGTERM or SIGINT, and ends the process at the second. SIGHUP notifies `reload`.
+/// Cancels `stop` at the first SIGTERM or SIGINT, and ends the process at the second. SIGHUP calls `reload`.
 ///
 /// A second signal loses nothing that a client was told: acknowledged changes are in the store.
 ///
 /// SIGHUP also says that a terminal is gone. A service that was started in a terminal then stops, so that it does not go
 /// on without one.
-pub(super) fn handle(stop: &CancellationToken, reload: &Arc<Notify>) -> io::Result<()> {
+pub(super) fn handle(
+    stop: &CancellationToken,
+    notifier: &Arc<Notifier>,
+    reload: impl Fn() + Send + 'static,
+) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let has_terminal = io::stdin().is_terminal();
-    let (stop, reload) = (stop.clone(), reload.clone());
+    let (stop, notifier) = (stop.clone(), notifier.clone());
     tokio::spawn(async move {
         loop {
             let exit = tokio::select! {
@@ -27,7 +31,7 @@ pub(super) fn handle(stop: &CancellationToken, reload: &Arc<Notify>) -> io::Resu
                 _ = interrupt.recv() => Exit::Interrupted,
                 _ = hangup.recv() => {
                     if !has_terminal {
-                        reload.notify_one();
+                        reload();
                         continue;
                     }
                     Exit::Terminated
@@ -36,6 +40,7 @@ pub(super) fn handle(stop: &CancellationToken, reload: &Arc<Notify>) -> io::Resu
             if stop.is_cancelled() {
                 std::process::exit(exit.number().into());
             }
+            notifier.stopping();
             stop.cancel();
         }
     });

@@ -39,7 +39,8 @@ pub(super) async fn prove(
         let text = "nonce must have 16 to 128 characters of base64, base64url or hex";
         return Err(Error::InvalidRequest(text.to_owned()).into());
     }
-    let origin = own_origin(&parts, is_tls, local)?;
+    // A Unix socket has no address that the proof could be bound to.
+    let origin = own_origin(&parts, is_tls, local.ok_or(Error::ProofUnavailable)?)?;
     let key = app.admin_key.as_ref().ok_or(Error::ProofUnavailable)?;
     let proof = key.prove(&nonce, &origin).ok_or(Error::ProofUnavailable)?;
     Ok(JsonResponse(KeyProof { origin, proof }))
