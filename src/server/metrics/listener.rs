@@ -32,7 +32,15 @@ pub(in crate::server) fn listen(app: &Arc<App>, socket: TcpListener, timeouts: T
     let router = Router::new().route("/metrics", get(metrics)).with_state(state.clone());
     let timeouts = Timeouts { max_connections: MAX_CONNECTIONS, ..timeouts };
     let connection_limit = ConnectionLimit::unlimited(state);
-    Listener { socket, router, tls: None, timeouts, connection_limit }
+    Listener {
+        socket: socket.into(),
+        router,
+        base_path: None,
+        tls: None,
+        timeouts,
+        connection_limit,
+        proxy_protocol: false,
+    }
 }
 
 async fn metrics(State(app): State<AppState>, request: Request) -> Response {
@@ -46,7 +54,7 @@ async fn metrics(State(app): State<AppState>, request: Request) -> Response {
         }
         Attempt::Missing => unauthorised(),
         Attempt::Wrong => {
-            let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+            let peer = request.extensions().get::<Peer>().map(|peer| peer.ip());
             let network = app.addresses.network_of(peer);
             match app.admin_key_attempts.check(network, app.now(), || attempt) {
                 Ok(_) => unauthorised(),

@@ -1,6 +1,5 @@
 //! Arguments of `sgsend serve`.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -36,6 +36,7 @@ use crate::cli::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::global::GlobalOptions;
+use crate::domain::address::is_loopback;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::crypto::key_proof;
