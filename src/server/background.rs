@@ -171,6 +171,7 @@ async fn reload_certificate(app: Arc<App>, tls: Option<Arc<Tls>>, reload: Arc<No
 mod tests {
     use super::*;
     use crate::domain::clock::{Clock, ManualClock};
+    use crate::domain::store::{Change, Commit, Condition, StorageKey};
     use crate::domain::timestamp::Timestamp;
     use crate::server::{Server, Settings};
 
@@ -183,5 +184,17 @@ mod tests {
         assert!(!sweep_unless_jumped(&server.app).await, "swept by a clock that has jumped");
         server.accept_clock().await.unwrap();
         assert!(sweep_unless_jumped(&server.app).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_swept_from_a_store_that_a_newer_version_has_upgraded() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+        let server = Server::open(Settings::new("memory:".parse().unwrap()), clock.clone()).await.unwrap();
+        assert!(sweep_unless_jumped(&server.app).await);
+        let (store, key) = (&server.app.store, StorageKey::header());
+        let condition = Condition::Is(store.get(&key).await.unwrap().unwrap().version);
+        let value = r#"{"v":3,"retain_audit_s":60}"#.into();
+        store.commit(Commit::of(Change { key, condition, value })).await.unwrap();
+        assert!(!sweep_unless_jumped(&server.app).await, "swept a newer store");
     }
 }

@@ -75,11 +75,12 @@ fn row(record: &Value) -> Vec<String> {
     let claimed =
         record.get("source").filter(|source| *source == "client").map(|_| "(reported by the client)".to_owned());
     let of_client = |name: &str| record.get("client").and_then(|client| client.get(name)).map(plain);
+    let finding = record.get("repaired").and_then(|repaired| repaired.get("finding")).map(plain);
     let token = text("token_id").map(|id| format!("token {id}"));
     vec![
         at.unwrap_or_default(),
         text("type").unwrap_or_default(),
-        join(&[text("kind"), text("action"), text("method"), text("route")]),
+        join(&[text("kind"), text("action"), finding, text("method"), text("route")]),
         join(&[text("outcome"), text("status").map(|status| format!("→ {status}")), text("code"), claimed]),
         join(&[of_client("agent"), of_client("address"), token]),
     ]
@@ -97,6 +98,9 @@ mod tests {
     fn every_record_fits_into_one_line() {
         let event = serde_json::json!({"type": "event", "at": 1_772_323_199_999_u64, "kind": "link_opened", "source": "client",
             "client": {"agent": "curl\u{1b}", "address": "ab"}});
+        let repair = serde_json::json!({"type": "action", "action": "store.repair", "outcome": "done",
+            "repaired": {"finding": "payload", "object": "transfers/ab/meta.json"}});
+        assert_eq!(line(&repair), "action  store.repair payload  done");
         let rest = "  event  link_opened  (reported by the client)  curl\\u{1b} ab";
         assert_eq!(line(&event), time::to_second(Timestamp::from_millis(1_772_323_199_999)) + rest);
         assert_eq!(line(&serde_json::json!({"new": 1})), "");
