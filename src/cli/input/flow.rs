@@ -26,7 +26,7 @@ impl FlowArguments {
 /// Values of `--flow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FlowOption {
-    /// As the server chooses, with a fallback through the server if its payload store is unreachable
+    /// As the server chooses, or through the server if its payload store cannot be used
     Auto,
     /// Directly between this machine and the server's payload store only
     Presigned,

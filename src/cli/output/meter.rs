@@ -157,7 +157,10 @@ impl Progress for Meter {
     }
 
     fn rerouted(&self, cause: &dyn Error) {
-        self.warn(&format!("{cause}; continuing through the server"));
+        // Unlike retries, in scripts too: the path says who sees the traffic, and JSON output names it.
+        if self.printer.is_verbose() || !self.printer.is_json() {
+            self.printer.warning(&format!("{cause}; continuing through the server"));
+        }
     }
 
     fn step(&self, message: fmt::Arguments<'_>) {

@@ -28,8 +28,10 @@ pub(super) const RANGE: u64 = 2 << 20;
 const PIECE: usize = 256 << 10;
 /// Maximum number of parallel requests. A downloaded range waits in memory until all earlier ranges are passed on.
 const MAX_PARALLEL: usize = 4;
-/// Consecutive connection failures, after earlier success, before the fallback to the service.
-const MAX_CONNECTION_FAILURES: u32 = 3;
+/// Consecutive failures of a range before the fallback to the service.
+///
+/// They are connection failures after earlier success, and refusals that may pass, such as status 502 of a proxy.
+const MAX_MISSES: u32 = 3;
 
 const CALL: &str = "download/create-presign-url";
 
@@ -40,7 +42,7 @@ pub(super) struct Ranges {
     pub grant: Grant,
     pub proof: Option<AccessProof>,
     pub size: u64,
-    /// Whether to fail fast if the store is unreachable, because the service can deliver the payload.
+    /// Whether to fail fast if the store cannot be used, because the service can deliver the payload.
     pub fail_fast: bool,
     pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
@@ -123,13 +125,16 @@ impl Ranges {
                     is_fresh = true;
                     continue;
                 }
-                Some(404) => return Err(self.missing_payload(error).await),
+                Some(404) if !(self.fail_fast && error.is_store_refusing()) => {
+                    return Err(self.missing_payload(error).await);
+                }
                 _ => {}
             }
-            misses = if error.is_store_unreachable() { misses + 1 } else { 0 };
+            let is_unreachable = error.is_store_unreachable();
+            misses = if is_unreachable || error.is_store_refusing() { misses + 1 } else { 0 };
             let never_contacted = !self.contacted.load(Ordering::Relaxed);
-            let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_CONNECTION_FAILURES);
-            if fails_fast || !error.is_transient() {
+            let gives_up = self.fail_fast && ((is_unreachable && never_contacted) || misses >= MAX_MISSES);
+            if gives_up || !error.is_transient() {
                 return Err(error.into());
             }
             retry.wait_after(error, &*self.progress).await?;

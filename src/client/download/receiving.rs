@@ -1,4 +1,4 @@
-//! Chooses the data path of a download. Falls back to the service if the payload store is unreachable.
+//! Chooses the data path of a download. Falls back to the service if the payload store cannot be used from here.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -44,7 +44,9 @@ impl Receiving<'_> {
             (Flow::Presigned, _) => {
                 let fail_fast = choice == FlowChoice::Auto && response.fallback_url.is_some();
                 match self.fetch_from_store(response, fail_fast, &mut offset, &pieces, &retry).await {
-                    Err(FetchError::Client(error)) if fail_fast && error.is_store_unreachable() => {
+                    Err(FetchError::Client(error))
+                        if fail_fast && (error.is_store_unreachable() || error.is_store_refusing()) =>
+                    {
                         self.progress.rerouted(&error);
                     }
                     outcome => return to_download_result(outcome, Flow::Presigned),

@@ -282,6 +282,12 @@ impl ClientError {
         matches!(self, Self::Store(error) if error.is_unreachable())
     }
 
+    /// Returns whether the payload store refuses this client, or something on the way to the store does.
+    #[must_use]
+    pub(crate) fn is_store_refusing(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_refusing())
+    }
+
     /// Returns the retry delay that the server or the payload store requested.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -111,6 +111,20 @@ impl BucketError {
         matches!(self, Self::Unreachable(_) | Self::ForbiddenAddress { .. } | Self::Unencrypted { .. })
     }
 
+    /// Returns whether the store, or something on the way to the store, refuses this client.
+    ///
+    /// Other requests would be refused, too. The responses are redirects, refused permissions (an expired or altered signature, a clock, an address that the bucket's
+    /// policy excludes), and responses without the error code that each response of a store has: they are from a proxy, a
+    /// filter or a login page of the network. A 403 may also concern the URL alone, so callers try a fresh URL first.
+    #[must_use]
+    pub fn is_refusing(&self) -> bool {
+        match self {
+            Self::ErrorResponse { code: None, .. } => true,
+            Self::ErrorResponse { .. } => matches!(self.status(), Some(300..=399 | 401 | 403 | 407 | 451 | 511)),
+            _ => false,
+        }
+    }
+
     /// Returns the HTTP status of an error response of the store; `None` for other errors.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -164,6 +178,38 @@ mod tests {
             assert_eq!(code(none), None, "{none}");
         }
         assert_eq!(code(&format!("<Code>{}</Code>", "x".repeat(65))), None);
+    }
+
+    #[test]
+    fn refusals_are_told_from_faults_of_a_store() {
+        let is_refusing = |status, code: Option<&str>| {
+            let origin = Origin::of(&"https://b.example".parse().unwrap());
+            BucketError::ErrorResponse { origin, status, code: code.map(str::to_owned), retry_after: None }
+                .is_refusing()
+        };
+        for (status, code) in [
+            (403, "RequestTimeTooSkewed"),
+            (403, "SignatureDoesNotMatch"),
+            (403, "AccessDenied"),
+            (400, "ExpiredToken"),
+            (307, "TemporaryRedirect"),
+            (301, "PermanentRedirect"),
+        ] {
+            assert!(is_refusing(status, Some(code)), "{status} {code}");
+        }
+        for status in [302, 400, 401, 403, 404, 405, 407, 413, 451, 500, 502, 503, 504, 511] {
+            assert!(is_refusing(status, None), "{status}");
+        }
+        for (status, code) in [
+            (400, "EntityTooLarge"),
+            (400, "BadDigest"),
+            (404, "NoSuchUpload"),
+            (412, "PreconditionFailed"),
+            (500, "InternalError"),
+            (503, "SlowDown"),
+        ] {
+            assert!(!is_refusing(status, Some(code)), "{status} {code}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Chooses the data path of an upload. Falls back to the service if the payload store is unreachable.
+//! Chooses the data path of an upload. Falls back to the service if the payload store cannot be used from here.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ impl Driver {
         );
         let store_error = match store_upload.run(missing, fallback.is_some()).await {
             Err(UploadError::Client(error @ ClientError::Store(_)))
-                if fallback.is_some() && store_upload.was_never_reached() =>
+                if fallback.is_some() && store_upload.is_unusable(&error) =>
             {
                 error
             }

@@ -22,6 +22,10 @@ const MAX_PARALLEL: usize = 4;
 const SEAL_AHEAD: usize = 1;
 /// Maximum number of lost connections per part whose sending time is excluded from the retry limit.
 const MAX_LOST_CONNECTIONS: u32 = 10;
+/// Number of consecutive refusals of a part before the fallback to the service.
+///
+/// It applies to refusals that may pass, such as status 502 of a proxy.
+const MAX_REFUSALS: u32 = 3;
 /// Maximum number of rounds in which parts are sent, while the service still reports missing parts.
 const MAX_ROUNDS: u32 = 5;
 
@@ -36,6 +40,8 @@ pub(super) struct StoreUpload {
     progress: Arc<dyn Progress>,
     /// Whether the store has accepted a byte or responded.
     contacted: AtomicBool,
+    /// Whether the store has accepted a part.
+    accepted: AtomicBool,
 }
 
 /// Outcome of sending a part.
@@ -58,13 +64,23 @@ impl StoreUpload {
         progress: Arc<dyn Progress>,
     ) -> Self {
         let urls = Urls::new(api.clone(), id, plan, instruction);
-        Self { api, id, plan, urls, payload, retry, progress, contacted: AtomicBool::new(false) }
+        Self {
+            api,
+            id,
+            plan,
+            urls,
+            payload,
+            retry,
+            progress,
+            contacted: AtomicBool::new(false),
+            accepted: AtomicBool::new(false),
+        }
     }
 
     /// Sends the `missing` parts and completes the upload.
     ///
-    /// With `fail_fast`, fails at once if the store is unreachable from the start;
-    /// [`was_never_reached`](Self::was_never_reached) tells this failure from others.
+    /// With `fail_fast`, fails at once if the store is unreachable from the start, or refuses this client;
+    /// [`is_unusable`](Self::is_unusable) tells this failure from others.
     pub(super) async fn run(
         &mut self,
         mut missing: Vec<u32>,
@@ -97,8 +113,15 @@ impl StoreUpload {
         }
     }
 
-    /// Returns whether no byte can have arrived, because the store was never reached.
-    pub(super) fn was_never_reached(&self) -> bool {
+    /// Returns whether an upload that failed with `error` can continue through the service.
+    ///
+    /// Either no byte can have arrived, because the store was never reached, or the store has refused each part. If a
+    /// part has arrived after all, the service rejects bytes.
+    pub(super) fn is_unusable(&self, error: &ClientError) -> bool {
+        self.was_never_reached() || (error.is_store_refusing() && !self.accepted.load(Ordering::Relaxed))
+    }
+
+    fn was_never_reached(&self) -> bool {
         !self.contacted.load(Ordering::Relaxed)
     }
 
@@ -138,7 +161,7 @@ impl StoreUpload {
     /// Sends one part with retries, until the part has arrived or the store no longer accepts it.
     async fn send_part(&self, number: u32, fail_fast: bool) -> Result<PartOutcome, UploadError> {
         let mut retry = self.retry.renewed();
-        let mut lost_connections = 0;
+        let (mut lost_connections, mut refusals) = (0, 0);
         let mut signed: Option<Signed> = None;
         // Whether the URL replaces a rejected URL and was not used yet.
         let mut is_fresh = false;
@@ -160,9 +183,11 @@ impl StoreUpload {
             };
             self.payload.sent_counter.subtract(result.sent_bytes);
             let was_fresh = std::mem::take(&mut is_fresh);
+            let refuses = error.is_store_refusing();
+            refusals = if refuses { refusals + 1 } else { 0 };
             match error.store_status() {
                 Some(412) if self.plan.is_single() => return Ok(PartOutcome::Unknown),
-                Some(404) => return Ok(PartOutcome::Unknown),
+                Some(404) if !(refuses && fail_fast) => return Ok(PartOutcome::Unknown),
                 Some(403) if !was_fresh => {
                     self.urls.forget(to.response);
                     is_fresh = true;
@@ -170,7 +195,8 @@ impl StoreUpload {
                 }
                 _ => {}
             }
-            if !error.is_transient() || (fail_fast && self.was_never_reached()) {
+            let gives_up = fail_fast && (self.was_never_reached() || refusals >= MAX_REFUSALS);
+            if !error.is_transient() || gives_up {
                 return Err(error.into());
             }
             lost_connections += u32::from(result.sent_bytes > 0);
@@ -206,6 +232,9 @@ impl StoreUpload {
             Err(UploadError::Client(error)) => error.store_status().is_some(),
             Err(_) => false,
         };
+        if result.outcome.is_ok() {
+            self.accepted.store(true, Ordering::Relaxed);
+        }
         if responded || result.sent_bytes > 0 {
             self.contacted.store(true, Ordering::Relaxed);
         }

@@ -82,6 +82,8 @@ struct State {
     /// Part numbers in each request for further URLs.
     asked_for: Vec<Vec<u32>>,
     grants: BTreeSet<String>,
+    /// Number of GET requests for the payload, to the service itself.
+    payload_reads: usize,
     /// Bytes uploaded to the service itself.
     bytes: Vec<u8>,
     parts: BTreeMap<u32, Vec<u8>>,
@@ -258,6 +260,11 @@ impl Stub {
     /// Returns the number of counted downloads.
     pub(crate) fn downloads(&self) -> usize {
         self.shared.state().grants.len()
+    }
+
+    /// Returns the number of GET requests for the payload, to the service itself.
+    pub(crate) fn payload_reads(&self) -> usize {
+        self.shared.state().payload_reads
     }
 
     /// Returns how often this call of the service was made.

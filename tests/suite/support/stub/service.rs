@@ -273,10 +273,11 @@ fn download_bytes(
     grant: Option<String>,
     range: Option<&str>,
 ) -> Response<super::listening::Body> {
-    let state = shared.state();
+    let mut state = shared.state();
     if method == Method::HEAD {
         return Response::new(whole(""));
     }
+    state.payload_reads += 1;
     assert!(grant.is_some_and(|grant| state.grants.contains(&grant)), "bytes without a grant");
     let object = state.object.clone().unwrap();
     let Some(range) = range else { return Response::new(whole(object)) };

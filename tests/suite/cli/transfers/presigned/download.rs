@@ -74,7 +74,7 @@ fn a_rejected_fresh_url_is_an_error() {
     let stub = store(|_| Act::Respond(403, refusal("AccessDenied")));
     for size in [5, 9_000_000] {
         let uploaded = upload(&stub, &home, &content(size), &[]);
-        let error = check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 8);
+        let error = check_failure(&run_download(&stub, &home, &uploaded, &["--flow", "presigned"]), &home, 8);
         assert_eq!(error["code"], "store_refused");
     }
 }

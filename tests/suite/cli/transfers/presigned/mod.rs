@@ -1,6 +1,7 @@
 //! Presigned flow: payloads go directly to and from a payload store, which may misbehave.
 
 mod download;
+mod fallback;
 mod flow;
 mod hostile_server;
 mod leaks;

@@ -99,7 +99,7 @@ fn a_rejected_fresh_url_is_an_error() {
     let home = Home::new();
     let stub =
         store(|request| if request.number == 2 { Act::Respond(403, refusal("AccessDenied")) } else { Act::Serve });
-    run_failing_upload(&stub, &home, &content(13_000_000), &[]).expect_failure(8, "accessdenied");
+    run_failing_upload(&stub, &home, &content(13_000_000), &["--flow", "presigned"]).expect_failure(8, "accessdenied");
     assert_eq!((stub.bodies(2).len(), stub.status()), (0, Some(Status::Deleted)));
     assert_eq!(stub.requested_part_numbers().iter().filter(|numbers| numbers.contains(&2)).count(), 1);
 }
