@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::SweepOutcome;
 use super::net::tls::Tls;
+use super::net::tls::acme::renew_certificate;
 use super::state::App;
 use crate::domain::clock::ClockState;
 use crate::domain::crypto::random;
@@ -27,13 +28,19 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Starts all jobs, which run until `stop`. `reload` asks for the files of the certificate at once.
+///
+/// A process that does not `order` certificates by ACME uses those of another process.
 pub(super) fn start(
     app: &Arc<App>,
     tls: Option<Arc<Tls>>,
+    order: bool,
     reload: Arc<Notify>,
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
+    if let Some(tls) = tls.clone() {
+        jobs.spawn(renew_certificate(app.clone(), tls, order, stop.clone()));
+    }
     jobs.spawn(reload_certificate(app.clone(), tls, reload, stop.clone()));
     jobs.spawn(write_counts_periodically(app.transfers.clone(), stop.clone()));
     jobs.spawn(flush_periodically(app.store.clone(), stop.clone()));

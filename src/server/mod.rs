@@ -43,6 +43,7 @@ pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::socket::ServiceSocket;
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
+pub use net::tls::acme::{AcmeDomain, AcmeSettings, InvalidAcmeDomain, LETS_ENCRYPT};
 pub use settings::{RateMode, Settings, TlsFiles};
 pub use store::{BackupError, BackupReport, FolderState, InvalidStorageLocation, StorageLocation};
 
@@ -106,7 +107,7 @@ impl Server {
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let possible = Possible::in_this_process(if settings.storage.is_remote() { Uses::Bucket } else { Uses::Files });
-        let tls = settings.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
+        let tls = Tls::open(&settings)?.map(Arc::new);
         let metrics = Metrics::new(&ProcessInfo {
             storage: settings.storage.kind(),
             started_at: clock.now(),
@@ -205,6 +206,8 @@ impl Server {
         if admin && self.app.admin_key.is_none() {
             return Err(StartError::NoAdminKey);
         }
+        // An ACME server validates domains at the address of the public service.
+        let order = listeners.iter().any(|(service, _)| *service == ServiceName::Public);
         let mut timeouts = self.settings.timeouts;
         let possible = self.possible.connections / listeners.len().max(1);
         timeouts.max_connections = timeouts.max_connections.min(possible).max(1);
@@ -241,7 +244,7 @@ impl Server {
         if let Some(socket) = self.metrics_listener.take() {
             listening.spawn(metrics::listen(&self.app, socket, self.settings.timeouts).serve(stop.clone()));
         }
-        let mut background = background::start(&self.app, self.tls.clone(), self.reload.clone(), &stop);
+        let mut background = background::start(&self.app, self.tls.clone(), order, self.reload.clone(), &stop);
         while listening.join_next().await.is_some() {}
         while background.join_next().await.is_some() {}
         self.shut_down().await;

@@ -18,6 +18,7 @@ use crate::server::middleware::cors::AllowedOrigin;
 use crate::server::net::client_address::ClientAddressResolver;
 use crate::server::net::rate_limit::RateLimit;
 use crate::server::net::timeouts::Timeouts;
+use crate::server::net::tls::acme::AcmeSettings;
 
 /// The complete configuration of a server.
 #[derive(Clone, Debug)]
@@ -52,9 +53,11 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Whether payloads may pass through this service if clients can also reach the store directly.
     pub bytes_fallback: bool,
-    /// TLS certificate and key; `None` serves plain HTTP.
+    /// TLS certificate and key, if the operator provides them.
     pub tls: Option<TlsFiles>,
-    /// Whether an admin service on a loopback address serves plain HTTP despite `tls`.
+    /// TLS certificate that the service obtains itself. Without both, the service speaks plain HTTP.
+    pub acme: Option<AcmeSettings>,
+    /// Whether an admin service on a loopback address serves plain HTTP despite a certificate.
     ///
     /// Certificates name the public service, so a command on this machine could not verify them for a loopback address.
     pub plain_loopback_admin: bool,
@@ -91,6 +94,7 @@ impl Settings {
             timeouts: Timeouts::default(),
             bytes_fallback: true,
             tls: None,
+            acme: None,
             plain_loopback_admin: false,
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,
@@ -114,7 +118,13 @@ impl Settings {
     pub fn is_encrypted(&self, service: ServiceName, address: Option<SocketAddr>) -> bool {
         let Some(address) = address else { return false };
         let is_exempt = self.plain_loopback_admin && service == ServiceName::Admin && is_loopback(address.ip());
-        self.tls.is_some() && !is_exempt
+        self.has_certificate() && !is_exempt
+    }
+
+    /// Returns whether services have a TLS certificate, or obtain one.
+    #[must_use]
+    pub const fn has_certificate(&self) -> bool {
+        self.tls.is_some() || self.acme.is_some()
     }
 }
 

@@ -1,11 +1,13 @@
-//! Calls that tell how a service is: version and limits, its store, and its clock.
+//! Calls that tell how a service is: version and limits, its store, its clock and its certificate.
 
 use http::header::DATE;
 use reqwest::Method;
+use reqwest::tls::TlsInfo;
 
 use super::api::Api;
 use super::error::ClientError;
 use super::response;
+use crate::domain::crypto::certificate::Validity;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Health, Readiness};
 
@@ -35,6 +37,15 @@ impl Api {
     pub async fn ready(&self) -> Result<Readiness, ClientError> {
         let request = self.bare(Method::GET, self.base_url().join("/health/ready"));
         response::call(self.destination(), "ready", request.timeout(self.transport().call_timeout)).await
+    }
+
+    /// Returns the validity of the service's certificate.
+    ///
+    /// It may be the certificate of a proxy in front of the service. `None` without TLS, or if the certificate cannot be parsed.
+    pub async fn certificate_validity(&self) -> Result<Option<Validity>, ClientError> {
+        let request = self.bare(Method::GET, self.base_url().join("/health")).timeout(self.transport().call_timeout);
+        let response = response::send(self.destination(), request).await?;
+        Ok(response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate).and_then(Validity::of))
     }
 
     /// Returns the service's clock from its `Date` header, to the second; `None` without a valid header.

@@ -106,7 +106,9 @@ fn connections(
         .referer(false)
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(Duration::from_secs(30))
-        .tcp_nodelay(true);
+        .tcp_nodelay(true)
+        // For the expiry of the server's certificate.
+        .tls_info(true);
     let proxy = match options.proxies.choose(base_url)? {
         // Leaves the settings of the operating system, where it has its own.
         ProxyChoice::Unset => None,

@@ -1,5 +1,6 @@
 //! Cryptography: the sealed stream, the envelope, link keys, access proofs and passphrases.
 
+pub mod certificate;
 pub mod digest;
 pub mod envelope;
 pub(crate) mod hkdf;

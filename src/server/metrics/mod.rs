@@ -48,6 +48,8 @@ pub(super) struct Metrics {
     failed_checks: Family<[(&'static str, &'static str); 1], Counter>,
     clock_jumped: Gauge,
     certificate_expiry: OptionalGauge,
+    certificate_orders: Family<[(&'static str, &'static str); 1], Counter>,
+    certificate_order_failures: OptionalGauge,
 }
 
 /// Counter of log lines that could not be written.
@@ -123,9 +125,25 @@ impl Metrics {
             Unit::Seconds,
             certificate_expiry.clone(),
         );
+        let certificate_orders = Family::<[(&'static str, &'static str); 1], Counter>::default();
+        registry.register("acme_orders", "Orders of a TLS certificate by ACME", certificate_orders.clone());
+        let certificate_order_failures = OptionalGauge::default();
+        let help = "Orders of a TLS certificate that have failed since the last success";
+        registry.register("acme_order_failures", help, certificate_order_failures.clone());
         let help = "Log lines lost since stderr was not read in time or refused them";
         registry.register("log_lines_dropped", help, process.dropped_lines.0.clone());
-        Self { registry, requests, store, sweeps, storage, failed_checks, clock_jumped, certificate_expiry }
+        Self {
+            registry,
+            requests,
+            store,
+            sweeps,
+            storage,
+            failed_checks,
+            clock_jumped,
+            certificate_expiry,
+            certificate_orders,
+            certificate_order_failures,
+        }
     }
 
     /// Counts a failed check of the readiness.
@@ -136,6 +154,13 @@ impl Metrics {
     /// Sets the gauge of the TLS certificate, which services without TLS do not have.
     pub(super) fn set_certificate_expiry(&self, at: Timestamp) {
         self.certificate_expiry.get_or_create(&[]).set(seconds(at));
+    }
+
+    /// Counts an order of a TLS certificate. `failures`: orders that have failed since the last success.
+    pub(super) fn count_certificate_order(&self, failures: u32) {
+        let result = if failures == 0 { "issued" } else { "failed" };
+        self.certificate_orders.get_or_create(&[("result", result)]).inc();
+        self.certificate_order_failures.get_or_create(&[]).set(failures.into());
     }
 
     /// Renders all metrics in the `OpenMetrics` 1.0 text format, which Prometheus reads.

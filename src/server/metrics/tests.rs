@@ -30,6 +30,7 @@ fn complete() -> Metrics {
     });
     metrics.storage.set_totals(&StoreTotals::default());
     metrics.set_certificate_expiry(now);
+    metrics.count_certificate_order(0);
     metrics.sweeps.count(SweepOutcome::Done(SweepResult::default(), now));
     metrics.requests.add_service(ServiceName::Public);
     let labels = RequestLabels { service: "public", method: "GET", route: "/health", status: 200 };

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use super::in_flight::{MAX_IN_FLIGHT_PER_CONNECTION, RequestSlots};
 use super::proxy_protocol;
 use super::socket::{ServiceSocket, ServiceStream};
 use super::timeouts::Timeouts;
+use super::tls::acme::CHALLENGE_PROTOCOL;
 use super::write_timeout::{PayloadMark, WriteLimits, WriteTimeout};
 
 /// Maximum size of a request's header section, in bytes.
@@ -165,11 +166,12 @@ impl Shared {
         };
         let stream = WriteTimeout::new(stream, limits);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
-        let stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream, info(true), stop).await
-        } else {
-            self.http1(stream, info(true), stop).await
+        let mut stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => self.http2(stream, info(true), stop).await,
+            // The validation of a domain ends with its handshake (RFC 8737, 3).
+            Some(CHALLENGE_PROTOCOL) => tokio::time::timeout(self.timeouts.header, stream.shutdown()).await?,
+            _ => self.http1(stream, info(true), stop).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Test support: services on free ports, API clients, home directories, proxies and stub servers.
 
+mod acme_server;
 mod api;
 #[path = "../../support/blocking_proxy.rs"]
 mod blocking_proxy;
@@ -34,6 +35,7 @@ mod terminal;
 #[path = "../../support/tink.rs"]
 mod tink;
 
+pub(crate) use acme_server::AcmeServer;
 pub(crate) use api::{Api, ApiResponse, Request};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use buffering_proxy::BufferingProxy;

@@ -1,4 +1,4 @@
-//! Checks for senders and recipients: server, clock, sender token, and private files.
+//! Checks for senders and recipients: server, clock, certificate, sender token, and private files.
 
 use std::fs;
 use std::io;
@@ -36,6 +36,9 @@ pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
                     findings.push(request_body(&api).await);
                 }
                 findings.push(clock(&api).await);
+                if api.base_url().is_encrypted() {
+                    findings.push(certificate(&api).await);
+                }
                 findings.push(token(context).await);
             }
         }
@@ -122,6 +125,13 @@ async fn clock(api: &Api) -> Finding {
     match api.time().await {
         Ok(server_time) => Finding::clock(server_time, SystemClock.now()),
         Err(error) => failed("clock", &error.into()),
+    }
+}
+
+async fn certificate(api: &Api) -> Finding {
+    match api.certificate_validity().await {
+        Ok(validity) => Finding::certificate_expiry(validity, SystemClock.now()),
+        Err(error) => failed("certificate", &error.into()),
     }
 }
 

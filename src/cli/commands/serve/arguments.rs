@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::ArgPredicate;
 use clap::{Args, Subcommand};
 use http::HeaderName;
 
+use super::acme::{ACME_LISTEN, AcmeOptions};
 use super::argument_values::{DurabilityName, IpModeName, bytes, limits, rate};
 use super::listen::{ListenAddress, SocketMode, listen_address};
 use super::monitoring::MonitoringOptions;
@@ -36,7 +38,7 @@ pub(super) enum ServiceChoice {
     /// Run the service for senders and recipients
     Public {
         /// Listen address, :PORT for all addresses, or unix:PATH; port 0 selects a free port
-        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, default_value_if("acme_domain", ArgPredicate::IsPresent, ACME_LISTEN), value_parser = listen_address)]
         listen: ListenAddress,
         #[command(flatten)]
         common: CommonArguments,
@@ -52,7 +54,7 @@ pub(super) enum ServiceChoice {
     /// Run both services in one process
     All {
         /// Listen address of the public service, :PORT, or unix:PATH; port 0 selects a free port
-        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, default_value_if("acme_domain", ArgPredicate::IsPresent, ACME_LISTEN), value_parser = listen_address)]
         listen: ListenAddress,
         /// Listen address of the admin service, :PORT, or unix:PATH; port 0 selects a free port
         #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
@@ -142,6 +144,8 @@ pub(super) struct CommonArguments {
     /// Private key of the TLS certificate, in PEM
     #[arg(long, env = "SGSEND_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) acme: AcmeOptions,
     /// Name of the header with the admin key, and of the session cookie
     #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
     auth_name: HeaderName,

@@ -1,5 +1,6 @@
 //! `sgsend serve`: runs the public service, the admin service, or both.
 
+mod acme;
 mod admin_key;
 mod argument_values;
 mod arguments;
@@ -76,6 +77,7 @@ pub(crate) fn run(
     }
     let mut settings = common.settings()?;
     settings.dropped_lines = dropped_lines;
+    common.acme.apply(&mut settings, global.ca_file.as_deref())?;
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
     let endpoints = sockets::inherit(addresses)?;
@@ -88,7 +90,7 @@ pub(crate) fn run(
         generated_key = loaded.generated;
     }
     settings.metrics_key = metrics_key::load(common.monitoring.metrics_key_file(), settings.admin_key.as_ref())?;
-    check_exposure(&endpoints, &common, settings.tls.is_some(), printer)?;
+    check_exposure(&endpoints, &common, settings.has_certificate(), printer)?;
     if settings.metrics_key.is_none()
         && common.monitoring.metrics_listen().is_some_and(|address| !is_loopback(address.ip()))
     {
@@ -170,8 +172,9 @@ fn check_exposure(
         return Err(failure.hint("omit the flag, or listen on 127.0.0.1"));
     }
     if open && !encrypted {
-        printer
-            .warning("this service serves plain http to other machines: use --tls-cert and --tls-key, or a TLS proxy");
+        printer.warning(
+            "this service serves plain http to other machines: use --acme-domain, or --tls-cert and --tls-key, or a TLS proxy",
+        );
     }
     if !open && common.seems_proxied() {
         printer.warning(

@@ -50,11 +50,17 @@ type Connection = (
 
 /// Connects a client that trusts `certificate`.
 async fn connect(tls: &Tls, certificate: &[u8]) -> std::io::Result<Connection> {
+    connect_with(tls, certificate, &[]).await
+}
+
+/// Connects a client that trusts `certificate`, and offers these protocols.
+async fn connect_with(tls: &Tls, certificate: &[u8], protocols: &[&[u8]]) -> std::io::Result<Connection> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.to_vec().into()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let (near, far) = tokio::io::duplex(1 << 16);
     let client = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), near);
     let (client, server) = tokio::join!(client, tls.acceptor().accept(far));
@@ -112,4 +118,37 @@ fn unchanged_files_are_loaded_again_on_request() {
     tls.expect_change();
     assert!(tls.reload_if_changed().unwrap());
     assert!(tls.validity().is_some());
+}
+
+#[tokio::test]
+async fn without_a_certificate_handshakes_are_refused_until_the_cache_has_one() {
+    let (folder, (der, certificate, key)) = (tempfile::tempdir().unwrap(), Files::pair());
+    let acme = AcmeSettings {
+        domains: vec!["localhost".parse().unwrap()],
+        contact: Vec::new(),
+        directory: "https://acme.example/directory".parse().unwrap(),
+        cache: folder.path().to_owned(),
+        extra_roots: None,
+    };
+    let tls = Tls::with_acme(&acme).unwrap();
+    assert!(tls.validity().is_none() && !tls.reload_if_changed().unwrap());
+    let refused = connect(&tls, &der).await.err().unwrap();
+    assert!(refused.to_string().contains("AccessDenied"), "{refused}");
+
+    // Another process has obtained a certificate.
+    fs::create_dir(tls.files.certificate.parent().unwrap()).unwrap();
+    fs::write(&tls.files.certificate, format!("{key}{certificate}")).unwrap();
+    assert!(tls.reload_if_changed().unwrap());
+    connect(&tls, &der).await.unwrap();
+    let (_, server) = connect_with(&tls, &der, &[b"h2", b"http/1.1"]).await.unwrap();
+    assert_eq!(server.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    // Nobody gets the certificate by the protocol of validations, while there is none.
+    assert!(connect_with(&tls, &der, &[acme::CHALLENGE_PROTOCOL]).await.is_err());
+
+    // A cache that is removed or damaged leaves the certificate in use.
+    fs::write(&tls.files.certificate, "no certificate").unwrap();
+    assert!(tls.reload_if_changed().is_err());
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert!(!tls.reload_if_changed().unwrap());
+    connect(&tls, &der).await.unwrap();
 }

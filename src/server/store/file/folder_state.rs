@@ -31,8 +31,9 @@ impl FolderState {
             entries => entries?.collect::<io::Result<Vec<_>>>()?,
         };
         // Ignores `lost+found` and hidden files, which file systems and operating systems create.
-        let is_foreign =
-            |name: &str| !name.starts_with('.') && !["lost+found", "payloads", "last-boot", "reserve"].contains(&name);
+        let is_foreign = |name: &str| {
+            !name.starts_with('.') && !["lost+found", "payloads", "last-boot", "reserve", "acme"].contains(&name)
+        };
         let foreign = entries.iter().any(|entry| entry.file_name().to_str().is_none_or(is_foreign));
         Ok(if foreign { Self::HasOtherFiles } else { Self::Usable })
     }

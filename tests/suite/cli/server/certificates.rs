@@ -2,6 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use serde_json::Value;
+use time::{Duration, OffsetDateTime};
 
 use crate::support::{Home, ServerProcess};
 
@@ -121,4 +122,25 @@ fn unreachable_servers_are_told_apart() {
     };
     check_error("https://127.0.0.1:1", "cannot reach https://127.0.0.1:1: connection refused", "port");
     check_error("https://send.invalid", "the host name of https://send.invalid cannot be resolved", "spelling");
+}
+
+#[test]
+fn doctor_says_when_a_certificate_expires() {
+    let authority = Authority::new();
+    for (lifetime, rest, verdict, words) in [
+        (90, 60, "ok", "expires in 5"),
+        (90, 10, "warning", "should have been renewed"),
+        (6, 3, "ok", "expires in 2 days"),
+    ] {
+        let serving = authority.serve(false, |params| {
+            params.not_after = OffsetDateTime::now_utc() + Duration::days(rest);
+            params.not_before = params.not_after - Duration::days(lifetime);
+        });
+        let doctor = ["--json", "--ca-file", &authority.ca, "--server", &serving.public, "doctor"];
+        let json = authority.home.run(&doctor).json();
+        let checks = json["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "certificate").unwrap_or_else(|| panic!("{json}"));
+        assert_eq!(check["verdict"], verdict, "{check}");
+        assert!(check["detail"].as_str().unwrap().contains(words), "{check}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Commands of an operator: `sgsend serve`, `sgsend doctor`, `sgsend sweep`.
 
 mod access_log;
+mod acme;
 mod anonymity;
 mod certificates;
 mod config_file;
