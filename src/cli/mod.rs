@@ -37,7 +37,8 @@ pub fn main() -> ExitCode {
         return Exit::Done.into();
     }
     remove_stale_state();
-    let mut given: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let given: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut given = commands::serve::lambda::arguments(&given).unwrap_or(given);
     let arguments = loop {
         let command = variables::with_rules(command_line());
         let parsed = service_file::parse(&command, &given);

@@ -9,6 +9,8 @@ mod fd_limit;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod maintenance;
 mod metrics;
 mod metrics_key;

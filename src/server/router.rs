@@ -55,6 +55,7 @@ pub(super) fn router(
         service,
         timeouts: settings.timeouts,
         limiter,
+        max_response_bytes: settings.max_response_bytes,
         cors,
         tls_at_proxy: https && service == ServiceName::Public,
         log_ids: settings.log_ids,

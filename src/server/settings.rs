@@ -53,6 +53,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Whether payloads may pass through this service if clients can also reach the store directly.
     pub bytes_fallback: bool,
+    /// Largest response to a read, in bytes, where the platform has a limit; payloads are exempt.
+    pub max_response_bytes: Option<u64>,
     /// TLS certificate and key, if the operator provides them.
     pub tls: Option<TlsFiles>,
     /// TLS certificate that the service obtains itself. Without both, the service speaks plain HTTP.
@@ -93,6 +95,7 @@ impl Settings {
             audit: WriteMode::default(),
             timeouts: Timeouts::default(),
             bytes_fallback: true,
+            max_response_bytes: None,
             tls: None,
             acme: None,
             plain_loopback_admin: false,

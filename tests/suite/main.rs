@@ -6,6 +6,8 @@ mod api;
 mod audit;
 mod cli;
 mod format;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod limits;
 mod net;
 mod storage;

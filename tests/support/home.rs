@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bucket;
-use super::server_process::{ServerBuilder, ServerProcess, sgsend};
+use super::server_process::{ServerBuilder, ServerProcess, Serving, sgsend};
 
 /// Returns the storage location of this test run. It is a fresh bucket if an S3 server is configured, memory otherwise.
 pub(crate) fn any_storage() -> String {
@@ -54,20 +54,20 @@ impl Home {
     }
 
     /// Returns the command with the addresses of `serving`.
-    fn at(&self, serving: &ServerProcess, arguments: &[&str]) -> Command {
-        let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
+    fn at(&self, serving: &impl Serving, arguments: &[&str]) -> Command {
+        let servers = ["--server", serving.public(), "--admin-server", serving.admin()];
         let mut command = self.sgsend(&[&servers, arguments].concat());
         command.envs(serving.admin_key().map(|key| ("SGSEND_ADMIN_KEY", key)));
         command
     }
 
     /// Runs the command against `serving`, with its admin key.
-    pub(crate) fn run_at(&self, serving: &ServerProcess, arguments: &[&str]) -> FinishedCommand {
+    pub(crate) fn run_at(&self, serving: &impl Serving, arguments: &[&str]) -> FinishedCommand {
         FinishedCommand::of(self.at(serving, arguments).output().unwrap())
     }
 
     /// Runs the command against `serving` with `input` on stdin.
-    pub(crate) fn pipe_at(&self, serving: &ServerProcess, arguments: &[&str], input: &[u8]) -> FinishedCommand {
+    pub(crate) fn pipe_at(&self, serving: &impl Serving, arguments: &[&str], input: &[u8]) -> FinishedCommand {
         let mut command = self.at(serving, arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -81,7 +81,7 @@ impl Home {
     }
 
     /// Creates a sender token and saves it for this home's uploads.
-    pub(crate) fn log_in(&self, serving: &ServerProcess) {
+    pub(crate) fn log_in(&self, serving: &impl Serving) {
         let created = self.run_at(serving, &["token", "create", "test", "--login", "--replace"]);
         assert_eq!(created.exit, 0, "{}", created.stderr);
     }

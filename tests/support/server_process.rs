@@ -65,6 +65,16 @@ pub(crate) struct ServerProcess {
     log: JoinHandle<String>,
 }
 
+/// Both services, wherever they run.
+pub(crate) trait Serving {
+    /// Returns the URL of the public service.
+    fn public(&self) -> &str;
+    /// Returns the URL of the admin service.
+    fn admin(&self) -> &str;
+    /// Returns the configured admin key; `None` if the service has generated its own key.
+    fn admin_key(&self) -> Option<&'static str>;
+}
+
 /// A process, killed on drop.
 pub(crate) struct ChildProcess(Child);
 
@@ -178,6 +188,20 @@ impl ServerBuilder {
             listening += 1;
         }
         if listening == listeners { Ok(started) } else { Err(format!("{error}{}", started.kill())) }
+    }
+}
+
+impl Serving for ServerProcess {
+    fn public(&self) -> &str {
+        &self.public
+    }
+
+    fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    fn admin_key(&self) -> Option<&'static str> {
+        self.admin_key
     }
 }
 

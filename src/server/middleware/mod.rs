@@ -44,6 +44,8 @@ pub(super) struct MiddlewareContext {
     pub(super) timeouts: Timeouts,
     /// `None` for no rate limit.
     pub(super) limiter: Option<Arc<RateLimiter>>,
+    /// Largest response to a read, in bytes; `None` for no limit.
+    pub(super) max_response_bytes: Option<u64>,
     pub(super) cors: Cors,
     /// Whether a proxy in front of this service terminates TLS.
     pub(super) tls_at_proxy: bool,

@@ -1,13 +1,15 @@
-//! Rejects reads whose response no longer fits into the memory for buffered responses.
+//! Rejects reads whose response does not fit into the memory for buffered responses, or into a response of the platform.
 
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::Method;
+use http_body::Body as _;
 
 use super::MiddlewareContext;
 use super::request_scope::matched_route;
+use crate::domain::error::Error;
 use crate::server::api::error::ApiError;
 
 /// Reserves budget for the response to a read on an audited route.
@@ -22,6 +24,12 @@ pub(super) async fn reserve_budget(
     let response = next(request).await;
     if !is_read {
         return response;
+    }
+    let bytes = response.body().size_hint().lower();
+    if let Some(max) = context.max_response_bytes.filter(|max| bytes > *max) {
+        let text =
+            format!("the response has {bytes} bytes, over the limit of {max} bytes: ask for fewer items with limit");
+        return ApiError::from(Error::InvalidRequest(text)).into_response();
     }
     context.app.response_budget.reserve(response).unwrap_or_else(|error| ApiError::from(error).into_response())
 }

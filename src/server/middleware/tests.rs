@@ -21,6 +21,8 @@ use crate::server::net::rate_limit::RateLimit;
 use crate::server::{Server, Settings, StorageLocation};
 
 const ORIGIN: &str = "https://app.example.org";
+/// Largest response to a read, in bytes.
+const MAX_RESPONSE_BYTES: u64 = 1024 * 1024;
 /// An audited read.
 const READ: &str = "/token/status";
 /// An audited change.
@@ -73,6 +75,7 @@ fn context(app: &AppState, rate: Option<&str>) -> MiddlewareContext {
         service: ServiceName::Public,
         timeouts: Timeouts::default(),
         limiter: rate.map(|rate| Arc::new(RateLimiter::new(rate.parse::<RateLimit>().unwrap()))),
+        max_response_bytes: Some(MAX_RESPONSE_BYTES),
         cors: Cors::new(vec![ORIGIN.parse().unwrap()]),
         tls_at_proxy: true,
         log_ids: false,
@@ -225,6 +228,24 @@ async fn a_read_beyond_the_response_budget_is_recorded_as_rejected() {
     assert_eq!(statuses, [200, 429]);
     drop(unread);
     assert_eq!(tiny.send(Method::GET, READ).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_read_beyond_the_limit_of_the_platform_is_recorded_as_rejected() {
+    let page = |bytes: u64| async move || vec![b'x'; usize::try_from(bytes).unwrap()];
+    let handlers = Router::new()
+        .route(READ, get(page(MAX_RESPONSE_BYTES)))
+        .route(LIST, get(page(MAX_RESPONSE_BYTES + 1)))
+        .route(CHANGE, post(page(MAX_RESPONSE_BYTES + 1)));
+    let tiny = Tiny::start(handlers, None).await;
+    assert_eq!(tiny.send(Method::GET, READ).await.status(), StatusCode::OK);
+    assert_eq!(tiny.send(Method::POST, CHANGE).await.status(), StatusCode::OK, "a change has been made by then");
+    let response = tiny.send(Method::GET, LIST_PATH).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let problem = problem(response).await;
+    assert_eq!(problem.code, "invalid_request");
+    assert!(problem.detail.contains("limit"), "{}", problem.detail);
+    assert!(tiny.counted("GET", LIST, 400));
 }
 
 #[tokio::test]

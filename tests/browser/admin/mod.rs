@@ -7,11 +7,11 @@ mod transfers;
 
 use sgsend::domain::link::Link;
 
-use crate::support::{Browser, Service};
+use crate::support::{Browser, Service, Serving};
 
 /// Logs in and opens a view of the page.
-async fn open(browser: &Browser, service: &Service, view: &str) {
-    browser.goto(&format!("{}/#{view}", service.serving.admin)).await;
+pub(super) async fn open<S: Serving>(browser: &Browser, service: &Service<S>, view: &str) {
+    browser.goto(&format!("{}/#{view}", service.serving.admin())).await;
     browser.fill("#key", &service.admin_key()).await;
     browser.enter("#key").await;
     browser.wait_until_visible(&format!("#{view}")).await;

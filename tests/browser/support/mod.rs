@@ -15,6 +15,10 @@ mod elements;
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod home;
 mod interrupted;
+#[cfg(feature = "lambda")]
+#[path = "../../support/lambda/mod.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+pub(crate) mod lambda;
 mod leftover_files;
 mod network;
 #[path = "../../support/not_run.rs"]
@@ -47,7 +51,10 @@ pub(crate) use home::{FinishedCommand, Home};
 pub(crate) use leftover_files::LeftoverFiles;
 pub(crate) use network::SentRequest;
 pub(crate) use not_run::not_run;
+#[cfg(feature = "lambda")]
+pub(crate) use open_bucket::open_bucket;
 pub(crate) use recording_proxy::RecordingProxy;
+pub(crate) use server_process::Serving;
 pub(crate) use service::Service;
 pub(crate) use tink::{tink_open, tink_seal};
 

@@ -6,12 +6,12 @@ use sgsend::domain::link::Link;
 use super::bucket;
 use super::home::{FinishedCommand, Home};
 use super::open_bucket::open_bucket;
-use super::server_process::ServerProcess;
+use super::server_process::{ServerProcess, Serving};
 
-/// Both services in one process, and a home for sender and operator.
-pub(crate) struct Service {
+/// Both services, and a home for sender and operator.
+pub(crate) struct Service<S = ServerProcess> {
     pub(crate) home: Home,
-    pub(crate) serving: ServerProcess,
+    pub(crate) serving: S,
     pub(crate) token: String,
 }
 
@@ -46,9 +46,11 @@ impl Service {
     pub(crate) fn store(&self) -> std::path::PathBuf {
         self.home.path().join("store")
     }
+}
 
+impl<S: Serving> Service<S> {
     /// Wraps running services, and logs their operator in.
-    pub(crate) fn of(home: Home, serving: ServerProcess) -> Self {
+    pub(crate) fn of(home: Home, serving: S) -> Self {
         home.log_in(&serving);
         let token = home.run_at(&serving, &["token", "create", "browser"]).text();
         Self { home, serving, token }
@@ -56,12 +58,12 @@ impl Service {
 
     /// Returns the URL of the send page.
     pub(crate) fn page(&self) -> String {
-        format!("{}/", self.serving.public)
+        format!("{}/", self.serving.public())
     }
 
     /// Returns the URL of the admin page.
     pub(crate) fn admin_page(&self) -> String {
-        format!("{}/", self.serving.admin)
+        format!("{}/", self.serving.admin())
     }
 
     /// Returns the admin key: the configured key, or the generated key.
@@ -93,7 +95,7 @@ impl Service {
     /// Returns the public status of the transfer of a link.
     pub(crate) async fn status(&self, link: &str) -> Value {
         let link: Link = link.parse().unwrap();
-        let url = format!("{}/transfers/id/{}/status", self.serving.public, link.transfer_id);
+        let url = format!("{}/transfers/id/{}/status", self.serving.public(), link.transfer_id);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         serde_json::from_slice(&client.get(url).send().await.unwrap().bytes().await.unwrap()).unwrap()
     }

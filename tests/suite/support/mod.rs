@@ -17,6 +17,9 @@ mod held_bucket;
 mod home;
 #[path = "../../support/in_process_server.rs"]
 mod in_process_server;
+#[cfg(feature = "lambda")]
+#[path = "../../support/lambda/mod.rs"]
+pub(crate) mod lambda;
 #[path = "../../support/not_run.rs"]
 mod not_run;
 mod partial_upload;
@@ -49,7 +52,7 @@ pub(crate) use not_run::not_run;
 pub(crate) use partial_upload::{start_partial_upload, wait_for_writer};
 pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use reserved_address::ReservedAddress;
-pub(crate) use server_process::{ADMIN_KEY, ServerBuilder, ServerProcess};
+pub(crate) use server_process::{ADMIN_KEY, ServerBuilder, ServerProcess, Serving};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use socks::{SOCKS_LOGIN, SocksProxy};
 pub(crate) use terminal::Terminal;

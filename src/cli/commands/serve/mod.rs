@@ -4,6 +4,7 @@ mod acme;
 mod admin_key;
 mod argument_values;
 mod arguments;
+pub(crate) mod lambda;
 mod listen;
 pub(crate) mod log;
 mod metrics_key;
@@ -69,12 +70,22 @@ pub(crate) fn run(
     let (addresses, common) = arguments.services.split();
     let format = common.monitoring.log_format();
     let dropped_lines = DroppedLines::default();
-    let _log = log::start_queued(format, printer, dropped_lines.clone())?;
+    // A function is frozen between its requests, and with it a thread that writes the log.
+    let _log = if lambda::is_runtime() {
+        log::start(format, printer)?;
+        None
+    } else {
+        Some(log::start_queued(format, printer, dropped_lines.clone())?)
+    };
     let logging = printer.to_log();
     let printer = if format == LogFormat::Json { &logging } else { printer };
     for name in variables::unknown(command_line) {
         printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
     }
+    if lambda::is_runtime() {
+        return lambda::run(&addresses, &common, global, printer);
+    }
+    lambda::check_no_secret()?;
     let mut settings = common.settings()?;
     settings.dropped_lines = dropped_lines;
     common.acme.apply(&mut settings, global.ca_file.as_deref())?;

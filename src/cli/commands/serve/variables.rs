@@ -5,12 +5,14 @@ use std::ffi::OsString;
 
 use clap::Command;
 
+use super::lambda;
 use crate::cli::config::environment;
 
 /// Prefix of the variables of `sgsend`.
 const PREFIX: &str = "SGSEND_";
 /// Variables that are neither bound to a flag nor in [`environment::NAMES`].
-const OTHERS: [&str; 4] = ["SGSEND_LOG", "SGSEND_COMPLETE", "SGSEND_METRICS_KEY", "SGSEND_METRICS_KEY_FILE"];
+const OTHERS: [&str; 5] =
+    ["SGSEND_LOG", "SGSEND_COMPLETE", "SGSEND_METRICS_KEY", "SGSEND_METRICS_KEY_FILE", lambda::ADMIN_KEY_SECRET];
 
 /// Returns the names of unknown variables with the prefix of `sgsend`; empty ones count as unset.
 pub(super) fn unknown(command_line: &Command) -> Vec<String> {

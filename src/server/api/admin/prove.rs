@@ -29,7 +29,7 @@ use crate::server::state::AppState;
 pub(super) async fn prove(
     State(app): State<AppState>,
     scope: Scope,
-    Extension(LocalAddress(local)): Extension<LocalAddress>,
+    local: Option<Extension<LocalAddress>>,
     Extension(IsTls(is_tls)): Extension<IsTls>,
     parts: Parts,
     Json(ProveKey { nonce }): Json<ProveKey>,
@@ -39,7 +39,8 @@ pub(super) async fn prove(
         let text = "nonce must have 16 to 128 characters of base64, base64url or hex";
         return Err(Error::InvalidRequest(text.to_owned()).into());
     }
-    // A Unix socket has no address that the proof could be bound to.
+    // Neither a Unix socket nor a Lambda function has an address that the proof could be bound to.
+    let local = local.and_then(|Extension(LocalAddress(local))| local);
     let origin = own_origin(&parts, is_tls, local.ok_or(Error::ProofUnavailable)?)?;
     let key = app.admin_key.as_ref().ok_or(Error::ProofUnavailable)?;
     let proof = key.prove(&nonce, &origin).ok_or(Error::ProofUnavailable)?;

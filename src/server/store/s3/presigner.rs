@@ -143,9 +143,10 @@ fn signed_length(length: u64) -> i64 {
     i64::try_from(length).expect("payloads are smaller than 2^63 bytes")
 }
 
-/// Converts a request presigned by the SDK. Omits `content-length` and `host`, which clients set themselves.
+/// Converts a request presigned by the SDK. Omits `content-length` and `host`, which clients set themselves, and the trace
+/// id that the SDK adds in Lambda functions, which it does not sign.
 fn to_signed_request(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
-    let is_sent = |name: &str| !matches!(name, "content-length" | "host");
+    let is_sent = |name: &str| !matches!(name, "content-length" | "host" | "x-amzn-trace-id");
     let headers: BTreeMap<String, String> = signed
         .headers()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))

@@ -4,25 +4,26 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::support::{FinishedCommand, Home, ServerProcess, any_storage};
+use crate::support::{FinishedCommand, Home, Serving, any_storage};
+
+/// Maximum content size of the services, so that a test can exceed it.
+const MAX_SIZE: &str = "20MiB";
 
 /// A user's session, with its transcript so far.
-struct Conversation {
+struct Conversation<S> {
     home: Home,
-    serving: ServerProcess,
+    serving: S,
     finished: String,
     /// Values that differ between runs, with their placeholders.
     changing: Vec<(String, String)>,
 }
 
-impl Conversation {
-    fn over(storage: &str) -> Self {
-        let home = Home::new();
-        let serving = home.serve(&["--storage", storage, "--max-size", "20MiB"]);
+impl<S: Serving> Conversation<S> {
+    fn with(home: Home, serving: S) -> Self {
         home.log_in(&serving);
         let changing = vec![
-            (serving.public.clone(), "PUBLIC".to_owned()),
-            (serving.public.trim_start_matches("http://").to_owned(), "ADDRESS".to_owned()),
+            (serving.public().to_owned(), "PUBLIC".to_owned()),
+            (serving.public().trim_start_matches("http://").to_owned(), "ADDRESS".to_owned()),
             (home.path().to_str().unwrap().to_owned(), "HOME".to_owned()),
         ];
         Self { home, serving, finished: String::new(), changing }
@@ -76,8 +77,13 @@ fn shape(mut object: Value) -> String {
     object.to_string()
 }
 
-fn conversation(storage: &str) -> String {
-    let mut world = Conversation::over(storage);
+fn conversation_over(storage: &str) -> String {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", storage, "--max-size", MAX_SIZE]);
+    conversation(Conversation::with(home, serving))
+}
+
+fn conversation<S: Serving>(mut world: Conversation<S>) -> String {
     let small = world.home.file("small.txt", b"hello world");
     let parts: Vec<u8> = (0..17_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
     let large = world.home.file("large.bin", &parts);
@@ -113,21 +119,38 @@ fn conversation(storage: &str) -> String {
     world.run(&["upload", "too large"]);
     world.run(&["upload", &small, "--expires", "10s"]);
     world.run(&["status", &"0".repeat(32)]);
-    world.run(&["download", &format!("{}/d/{}#v1.{}", world.serving.public, "0".repeat(32), "A".repeat(43))]);
+    world.run(&["download", &format!("{}/d/{}#v1.{}", world.serving.public(), "0".repeat(32), "A".repeat(43))]);
     let uploaded = world.home.run_at(&world.serving, &["upload", &small, "--json"]).json();
     let link = uploaded["link"].as_str().unwrap().to_owned();
     let downloaded = world.home.run_at(&world.serving, &["download", &link, "-o", "last.txt", "--json"]).json();
     format!("{}\n{}\n{}", world.transcript(), shape(uploaded), shape(downloaded).replace("HOME", ""))
 }
 
-#[test]
-fn every_store_yields_the_same_transcript() {
+fn conversation_on_disk() -> String {
     let folder = tempfile::tempdir().unwrap();
-    let on_disk = conversation(&format!("file:{}", folder.path().join("store").display()));
+    let on_disk = conversation_over(&format!("file:{}", folder.path().join("store").display()));
     assert!(on_disk.lines().count() > 60, "{on_disk}");
-    let other = conversation(&any_storage());
+    on_disk
+}
+
+fn assert_equal(on_disk: &str, other: &str) {
     for (number, (one, other)) in on_disk.lines().zip(other.lines()).enumerate() {
         assert_eq!(one, other, "line {number} of\n{on_disk}");
     }
     assert_eq!(on_disk.lines().count(), other.lines().count());
+}
+
+#[test]
+fn every_store_yields_the_same_transcript() {
+    assert_equal(&conversation_on_disk(), &conversation_over(&any_storage()));
+}
+
+#[cfg(feature = "lambda")]
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn lambda_functions_yield_the_same_transcript() {
+    let home = Home::new();
+    let functions =
+        crate::support::lambda::LambdaPair::over(home.path(), &any_storage(), 1, &[("SGSEND_MAX_SIZE", MAX_SIZE)]);
+    assert_equal(&conversation_on_disk(), &conversation(Conversation::with(home, functions)));
 }

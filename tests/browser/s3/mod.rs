@@ -1,11 +1,14 @@
 //! Payload transfers directly between a page and a bucket.
 
-use crate::support::{Browser, RecordingProxy, SentRequest, Service, chromium, content, each};
+#[cfg(feature = "lambda")]
+mod lambda;
+
+use crate::support::{Browser, RecordingProxy, SentRequest, Service, Serving, chromium, content, each};
 
 /// Content size in bytes, more than two parts.
 const SIZE: usize = 20_000_000;
 
-async fn send(browser: &Browser, service: &Service, page: &str, original: &[u8]) -> String {
+async fn send<S: Serving>(browser: &Browser, service: &Service<S>, page: &str, original: &[u8]) -> String {
     browser.goto(page).await;
     browser.fill("#token", &service.token).await;
     browser.choose("#files", &[&service.home.file("large.bin", original)]).await;
