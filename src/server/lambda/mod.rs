@@ -109,7 +109,9 @@ struct SweepReport {
     payloads_removed: u64,
     removed: u64,
     failed: u64,
-    /// Whether the sweep has ended; otherwise the deadline of the invocation came first, and the next sweep continues.
+    /// Whether the sweep has ended before the deadline of the invocation.
+    ///
+    /// Otherwise the next sweep continues.
     complete: bool,
 }
 
@@ -245,7 +247,7 @@ impl From<InvocationError> for Diagnostic {
     }
 }
 
-/// Does what the background jobs of other services do: this process may be suspended from the response on.
+/// Does the work of background jobs: this process may be suspended from the response on.
 ///
 /// Failures are logged, and retried with the next invocation.
 async fn finish_work(app: &App) {

@@ -36,7 +36,9 @@ pub(super) enum BasePath {
 pub(super) enum RoutedEvent {
     /// A request to the service.
     Request(Request),
-    /// A redirect to this path: the base path has no slash at its end, so relative links of the page would be wrong.
+    /// A redirect to this path, the base path with a slash at its end.
+    ///
+    /// Without it, relative links of the page would be wrong.
     Redirect(String),
 }
 

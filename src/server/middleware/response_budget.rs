@@ -1,4 +1,4 @@
-//! Rejects reads whose response does not fit into the memory for buffered responses, or into a response of the platform.
+//! Rejects reads whose response is too large for the memory of buffered responses, or for the platform.
 
 use std::sync::Arc;
 

@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::listen;
 
-/// Emulates the extension for parameters and secrets, with one secret; it rejects the first request, as while it starts.
+/// Emulates the extension for parameters and secrets, with one secret.
+///
+/// It rejects the first request, as while it starts.
 pub(crate) struct SecretsExtension {
     pub(crate) port: u16,
     runtime: Option<tokio::runtime::Runtime>,

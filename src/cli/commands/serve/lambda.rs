@@ -1,4 +1,6 @@
-//! The services as AWS Lambda functions: started without arguments, as `bootstrap`, with the service as their handler.
+//! The services as AWS Lambda functions, which start without arguments.
+//!
+//! The program is `bootstrap` there, and the handler of the function names the service.
 
 use std::env;
 use std::ffi::OsString;
@@ -25,7 +27,7 @@ pub(super) fn is_runtime() -> bool {
     env::args_os().len() <= 1 && env::var_os(RUNTIME_API).is_some()
 }
 
-/// Returns the arguments for a process that Lambda has started without arguments; `None` for any other process.
+/// Returns the arguments for a process that Lambda has started; `None` for any other process.
 pub(crate) fn arguments(given: &[OsString]) -> Option<Vec<OsString>> {
     let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     if !given.is_empty() || variable(RUNTIME_API).is_none() {
