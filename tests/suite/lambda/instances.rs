@@ -32,8 +32,8 @@ fn records_and_counters_are_written_before_the_response() {
     let stats = world.run(&["stats", "--json"]).json();
     let today = stats["days"].as_array().unwrap().last().unwrap();
     assert_eq!((&today["created"], &today["downloads"]), (&1.into(), &1.into()), "{stats}");
-    let status = world.run(&["status", &link, "--json"]).json();
-    assert_eq!(status["download_count"], 1, "{status}");
+    let shown = world.run(&["status", &link, "--json"]).json();
+    assert_eq!(shown["download_count"], 1, "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
