@@ -22,6 +22,7 @@ use crate::server::net::tls::acme::AcmeSettings;
 
 /// The complete configuration of a server.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// The storage for records and payloads.
     pub storage: StorageLocation,

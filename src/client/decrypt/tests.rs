@@ -135,7 +135,7 @@ fn a_download_resumes_within_its_padding() {
         let location = PartRecordLocation { path: folder.path().join("record"), server: "http://server".into() };
         let mut first = Decryption::of_layout(key.clone(), layout, choose()).with_record_at(layout, location.clone());
         let cut = usize::try_from(segments).unwrap() * SEGMENT_SIZE;
-        first.feed(&payload[..cut + 1]).unwrap();
+        first.feed(&payload[..=cut]).unwrap();
         drop(first);
         let (mut second, offset) = Decryption::resume(key.clone(), layout, choose(), location).unwrap();
         assert_eq!(offset, cut as u64, "not resumed");

@@ -59,6 +59,7 @@ mod tests {
     use super::*;
 
     /// Computes the padded size as in the paper, with floating-point logarithms, which are exact for small numbers.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number below 2^20")]
     fn from_the_paper(bytes: u32) -> u64 {
         let exponent = f64::from(bytes).log2().floor();
         let significant = exponent.log2().floor() + 1.0;

@@ -12,8 +12,9 @@ impl Transfers {
     /// Completes a transfer if the stored payload has exactly the declared size; idempotent.
     ///
     /// # Errors
-    /// [`Error::UploadIncomplete`], which changes nothing; [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored payload is larger than
-    /// declared, which also deletes the transfer; errors of [`Transfer::check_pending`] if the transfer has ended.
+    /// [`Error::UploadIncomplete`], which changes nothing; [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored
+    /// payload is larger than declared, which also deletes the transfer; errors of [`Transfer::check_pending`] if the
+    /// transfer has ended.
     pub async fn complete(
         &self,
         scope: &RequestScope,
@@ -21,18 +22,12 @@ impl Transfers {
         info: Option<&SealedInfo>,
     ) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
-        if transfer.check_pending(self.now()).is_ok() {
-            let size_bytes = transfer.size_bytes;
-            let received_bytes = self.store().finish(id, size_bytes).await?;
-            if received_bytes < size_bytes {
-                // If the transfer has ended and lost its payload meanwhile, report the end as the cause.
-                self.find(scope, id).await?.check_pending(self.now())?;
-                return Err(Error::UploadIncomplete { received_bytes, size_bytes });
-            }
-            if received_bytes > size_bytes {
-                self.mark_deleted_and_remove(scope, id, DeletionCause::SizeMismatch, None).await?;
-                return Err(Error::SizeMismatch);
-            }
+        match transfer.check_pending(self.now()) {
+            Ok(()) => self.finish_payload(scope, &transfer).await?,
+            // The response of an earlier request.
+            Err(Error::TransferNotPending) => {}
+            // Also if an upload has prolonged the transfer meanwhile: its payload is not finished.
+            Err(ended) => return Err(ended),
         }
         let now = self.now();
         self.change(id, |mut transfer| {
@@ -50,5 +45,21 @@ impl Transfers {
             Ok(Swap::write(transfer.clone(), with, transfer))
         })
         .await
+    }
+
+    /// Finishes the stored payload if it has exactly the declared size.
+    async fn finish_payload(&self, scope: &RequestScope, transfer: &Transfer) -> Result<(), Error> {
+        let (id, size_bytes) = (transfer.transfer_id, transfer.size_bytes);
+        let received_bytes = self.store().finish(id, size_bytes).await?;
+        if received_bytes < size_bytes {
+            // If the transfer has ended and lost its payload meanwhile, report the end as the cause.
+            self.find(scope, id).await?.check_pending(self.now())?;
+            return Err(Error::UploadIncomplete { received_bytes, size_bytes });
+        }
+        if received_bytes > size_bytes {
+            self.mark_deleted_and_remove(scope, id, DeletionCause::SizeMismatch, None).await?;
+            return Err(Error::SizeMismatch);
+        }
+        Ok(())
     }
 }

@@ -16,6 +16,7 @@ use sgsend::domain::link::Link;
 use super::{open_all, open_pieces, part, payload_key};
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the file")]
 struct Vectors {
     vectors: Vec<Payload>,
     links: Vec<SharedLink>,

@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         ended?;
     }
     let mut status = context.first_call(|| api.status(target.id)).await?;
-    let content = content_info(&mut status, target.key, &api, context).await;
+    let described = content_info(&mut status, target.key, &api, context).await;
     history::record_end(target.id, status.status, Some(api.base_url()));
     let events = if arguments.events {
         let page = |after: Option<String>| {
@@ -93,10 +93,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Output { status: &status, content: content.as_ref(), events: events.as_deref() })?;
+        printer.json_of(&Output { status: &status, content: described.as_ref(), events: events.as_deref() })?;
         return Ok(());
     }
-    printer.result(&describe(&status, content.as_ref()))?;
+    printer.result(&describe(&status, described.as_ref()))?;
     if let Some(events) = events.filter(|events| !events.is_empty()) {
         printer.result(&records::timeline(&events))?;
     }

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 
 use super::*;
 use crate::domain::store::{FaultInjector, FaultyStore, Payloads};
-use crate::domain::transfer::LATE_UPLOAD_PERIOD;
+use crate::domain::transfer::{LATE_UPLOAD_PERIOD, Status};
 
 /// More store operations than an upload uses.
 const OPERATIONS: u64 = 40;
@@ -99,4 +99,33 @@ async fn only_a_payload_with_recent_uploads_is_removed_twice() {
     assert_eq!(deleted.second_removal_at(), Some(START.plus(LATE_UPLOAD_PERIOD)));
     fixture.clock.set(START.plus(LATE_UPLOAD_PERIOD));
     assert_eq!(delete(&old).await.second_removal_at(), None);
+}
+
+/// A server with a fast clock sees an idle transfer as expired, and its bytes unfinished, while an upload through another
+/// server prolongs the transfer.
+#[tokio::test]
+async fn a_transfer_that_seemed_expired_is_not_completed_without_its_payload() {
+    let fixture = Fixture::new();
+    let fast = Fixture::with_store(fixture.store.clone());
+    let request = CreateTransfer {
+        size_bytes: 3,
+        expires_in_s: Some(3 * 86_400),
+        max_downloads: None,
+        access_sha256: None,
+        access_from_passphrase: true,
+        idempotency_key: None,
+    };
+    let scope = fixture.scope(ActionName::TransferCreate);
+    let stale = fixture.transfers.create(&scope, &fixture.token().await, &request).await.unwrap().transfer;
+    fixture.clock.set(START.plus(Duration::from_hours(24) - Duration::from_secs(1)));
+    fixture.send(&stale, b"abc").await.unwrap();
+    fast.clock.set(START.plus(Duration::from_hours(24)));
+    let result = fast.transfers.complete(&fast.scope(ActionName::UploadComplete), stale.clone(), None).await;
+    assert!(matches!(result, Err(Error::TransferExpired)), "{result:?}");
+    let scope = fixture.scope(ActionName::TransferStatus);
+    let found = fixture.transfers.find(&scope, stale.transfer_id).await.unwrap();
+    assert_eq!(found.state.status(), Status::Pending);
+    let completed = fast.transfers.complete(&fast.scope(ActionName::UploadComplete), found, None).await.unwrap();
+    assert_eq!(completed.state.status(), Status::Completed);
+    assert!(fixture.store.read(stale.transfer_id, 0..3).await.is_ok());
 }
