@@ -98,7 +98,9 @@ pub enum EnvelopeError {
     Padding,
 }
 
-/// Returns the least content size in bytes of a padded plaintext of `plaintext` bytes from a client of this project.
+/// Returns the least content size in bytes of a padded plaintext of `plaintext` bytes.
+///
+/// For payloads from clients of this project.
 #[must_use]
 pub const fn least_content_size(plaintext: u64) -> u64 {
     least_unpadded_size(plaintext).saturating_sub(MAX_ENVELOPE_BYTES as u64)

@@ -17,7 +17,9 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// Returns the size of a padded plaintext of `bytes` bytes, envelope included; saturates at [`u64::MAX`].
+    /// Returns the padded size of a plaintext of `bytes` bytes, envelope included.
+    ///
+    /// Saturates at [`u64::MAX`].
     #[must_use]
     pub const fn padded_size(self, bytes: u64) -> u64 {
         match self {
@@ -33,8 +35,9 @@ impl Padding {
     }
 }
 
-/// Returns the smallest size in bytes that Padmé pads to at least `padded` bytes: the least that a plaintext of `padded`
-/// bytes contains if its sender pads like this.
+/// Returns the smallest size in bytes that Padmé pads to at least `padded` bytes.
+///
+/// The least that a plaintext of `padded` bytes contains, if its sender pads like this.
 #[must_use]
 pub const fn least_unpadded_size(padded: u64) -> u64 {
     match padded.checked_sub(1) {
@@ -58,7 +61,9 @@ mod tests {
 
     use super::*;
 
-    /// Computes the padded size as in the paper, with floating-point logarithms, which are exact for small numbers.
+    /// Computes the padded size as in the paper.
+    ///
+    /// With floating-point logarithms, which are exact for small numbers.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number below 2^20")]
     fn from_the_paper(bytes: u32) -> u64 {
         let exponent = f64::from(bytes).log2().floor();

@@ -20,7 +20,9 @@ use crate::domain::wire::{CreateToken, CreateTransfer, UploadInstruction};
 /// Number of tries of a request.
 pub(super) const TRIES: usize = 3;
 
-/// Counts an upload request in progress; a drop before its regular end stands for a crash or a failed store.
+/// Counts an upload request in progress.
+///
+/// A drop before its regular end stands for a crash or a failed store.
 struct UploadGuard {
     world: std::sync::Arc<World>,
     id: TransferId,

@@ -34,7 +34,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::transfers::SweepResult;
 use crate::server::api::error::ApiError;
 use event::{InvalidEvent, LambdaEventKind};
-use request::{BasePath, RoutedEvent};
+use request::{FunctionPath, RoutedEvent};
 use response::LambdaResponse;
 
 /// Largest body of a response, in bytes.
@@ -91,7 +91,7 @@ enum InvocationError {
 struct OpenFunction {
     server: Server,
     router: Router,
-    base: BasePath,
+    base: FunctionPath,
 }
 
 /// Result of an invocation.
@@ -164,7 +164,7 @@ impl LambdaFunction {
             ServiceName::Public => settings.public_url.as_ref(),
             ServiceName::Admin => settings.admin_url.as_ref(),
         };
-        let base = own_url.map_or(BasePath::Stage, BasePath::of);
+        let base = own_url.map_or(FunctionPath::Stage, FunctionPath::of);
         // All other machines can reach a function.
         let limiter = settings.rate.limit(true).map(RateLimiter::new).map(Arc::new);
         let router = router::router(&server.app, self.service, settings, limiter);

@@ -23,7 +23,7 @@ const DEFAULT_STAGE: &str = "$default";
 
 /// The part of paths in front of the service's routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BasePath {
+pub(super) enum FunctionPath {
     /// The path of the service's configured URL, without a slash at its end; may be empty.
     Fixed(String),
     /// The stage of the API, if it has a name.
@@ -57,7 +57,7 @@ pub(super) enum InvalidRequestEvent {
     Address,
 }
 
-impl BasePath {
+impl FunctionPath {
     /// Returns the path of a configured URL.
     pub(super) fn of(url: &BaseUrl) -> Self {
         Self::Fixed(url.join("").path().trim_end_matches('/').to_owned())
@@ -77,7 +77,7 @@ impl RequestEvent {
     ///
     /// # Errors
     /// [`InvalidRequestEvent`] if a part of the event is malformed.
-    pub(super) fn route(self, base: &BasePath) -> Result<RoutedEvent, InvalidRequestEvent> {
+    pub(super) fn route(self, base: &FunctionPath) -> Result<RoutedEvent, InvalidRequestEvent> {
         let method: Method = self
             .request_context
             .http
@@ -163,14 +163,14 @@ mod tests {
         }
     }
 
-    fn routed(event: RequestEvent, base: &BasePath) -> Request {
+    fn routed(event: RequestEvent, base: &FunctionPath) -> Request {
         match event.route(base) {
             Ok(RoutedEvent::Request(request)) => request,
             other => panic!("{other:?}"),
         }
     }
 
-    fn path(path: &str, stage: &str, base: &BasePath) -> String {
+    fn path(path: &str, stage: &str, base: &FunctionPath) -> String {
         match event(path, stage, json!({})).route(base).unwrap() {
             RoutedEvent::Request(request) => request.uri().to_string(),
             RoutedEvent::Redirect(to) => format!("-> {to}"),
@@ -179,20 +179,20 @@ mod tests {
 
     #[test]
     fn stage_and_base_path_are_removed() {
-        let fixed = |url: &str| BasePath::of(&url.parse().unwrap());
+        let fixed = |url: &str| FunctionPath::of(&url.parse().unwrap());
         for (raw, stage, base, expected) in [
-            ("/health", "$default", BasePath::Stage, "/health"),
-            ("/", "$default", BasePath::Stage, "/"),
-            ("", "$default", BasePath::Stage, "/"),
-            ("/prod/health", "prod", BasePath::Stage, "/health"),
-            ("/prod/", "prod", BasePath::Stage, "/"),
-            ("/prod", "prod", BasePath::Stage, "-> /prod/"),
-            ("/production/health", "prod", BasePath::Stage, "/production/health"),
-            ("/health", "prod", BasePath::Stage, "/health"),
+            ("/health", "$default", FunctionPath::Stage, "/health"),
+            ("/", "$default", FunctionPath::Stage, "/"),
+            ("", "$default", FunctionPath::Stage, "/"),
+            ("/prod/health", "prod", FunctionPath::Stage, "/health"),
+            ("/prod/", "prod", FunctionPath::Stage, "/"),
+            ("/prod", "prod", FunctionPath::Stage, "-> /prod/"),
+            ("/production/health", "prod", FunctionPath::Stage, "/production/health"),
+            ("/health", "prod", FunctionPath::Stage, "/health"),
             ("/send/health", "prod", fixed("https://x.example/send/"), "/health"),
             ("/send", "prod", fixed("https://x.example/send/"), "-> /send/"),
             ("/prod/health", "prod", fixed("https://x.example"), "/prod/health"),
-            ("/a b/ü", "$default", BasePath::Stage, "/a%20b/%C3%BC"),
+            ("/a b/ü", "$default", FunctionPath::Stage, "/a%20b/%C3%BC"),
         ] {
             assert_eq!(path(raw, stage, &base), expected, "{raw} of {stage}, {base:?}");
         }
@@ -204,7 +204,7 @@ mod tests {
             "rawQueryString": "limit=5&after=a%20b", "cookies": ["a=1", "b=2"], "isBase64Encoded": true,
             "body": "AAH/", "headers": { "host": "x.example", "x-request-id": "7" },
         });
-        let request = routed(event("/health", "$default", more), &BasePath::Stage);
+        let request = routed(event("/health", "$default", more), &FunctionPath::Stage);
         assert_eq!(request.method(), Method::POST);
         assert_eq!(request.uri(), "/health?limit=5&after=a%20b");
         assert_eq!(
@@ -213,7 +213,7 @@ mod tests {
         );
         assert!(IsTls::of(request.extensions()), "functions are reached over TLS only");
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes().as_ref(), [0, 1, 255]);
-        let plain = routed(event("/", "$default", json!({ "body": "{}" })), &BasePath::Stage);
+        let plain = routed(event("/", "$default", json!({ "body": "{}" })), &FunctionPath::Stage);
         assert_eq!(plain.into_body().collect().await.unwrap().to_bytes().as_ref(), b"{}");
     }
 
@@ -226,7 +226,7 @@ mod tests {
             ("203.0.113.9", Some("203.0.113.9")),
         ] {
             let more = json!({ "headers": { "host": "x.example", "x-forwarded-for": header } });
-            let request = routed(event("/", "$default", more), &BasePath::Stage);
+            let request = routed(event("/", "$default", more), &FunctionPath::Stage);
             assert_eq!(request.extensions().get::<Peer>().unwrap().ip().to_string(), "192.0.2.1");
             let kept = request.headers().get(FORWARDED_FOR).map(|value| value.to_str().unwrap());
             assert_eq!(kept, left, "{header}");
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn malformed_parts_are_rejected() {
-        let error = |more: Value| event("/", "$default", more).route(&BasePath::Stage).unwrap_err();
+        let error = |more: Value| event("/", "$default", more).route(&FunctionPath::Stage).unwrap_err();
         let context = |method: &str, address: &str| json!({ "requestContext": { "stage": "$default", "http": { "method": method, "sourceIp": address } } });
         assert_eq!(error(context("a b", "192.0.2.1")), InvalidRequestEvent::Method);
         assert_eq!(error(context("GET", "nowhere")), InvalidRequestEvent::Address);
