@@ -14,7 +14,7 @@ lint:
 
 # Tests that need nothing beyond this machine; arguments go to cargo test
 test *arguments:
-    cargo test --locked {{arguments}}
+    cargo test --locked --features lambda {{arguments}}
 
 # Tests over buckets, on LocalStack and SeaweedFS
 test-s3 *servers:
