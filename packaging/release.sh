@@ -7,7 +7,7 @@
 #   packaging/release.sh finish FOLDER               writes source archive, formula, checksums and signature
 #
 # Targets: x86_64-unknown-linux-musl and aarch64-unknown-linux-musl, static binaries for any distribution, also in the
-# Debian packages.
+# Debian packages and the zip files for AWS Lambda.
 #
 #   RELEASE_URL    URL of the folder in which the files will be published, for the Homebrew formula
 #   RELEASE_KEY    OpenSSH key that signs the checksums; without it there is no signature
@@ -58,7 +58,7 @@ build_binary() {
     export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$build
     export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_RUSTFLAGS=$flags"
     export CFLAGS="-ffile-prefix-map=$source=/sgsend -ffile-prefix-map=$build=/build -ffile-prefix-map=$cargo_home=/cargo"
-    cargo zigbuild --locked --profile dist --target "$target" --bin sgsend
+    cargo zigbuild --locked --profile dist --features lambda --target "$target" --bin sgsend
   )
 }
 
@@ -104,6 +104,7 @@ build() {
     say "== Building $target"
     build_binary "$target" "$source" "$source/target"
     pack "$folder" "$target" "$source/target/$target/dist/sgsend"
+    "$root/packaging/lambda.sh" "$source/target/$target/dist/sgsend" "$folder/sgsend-$version-lambda-${target%%-*}.zip" >/dev/null
   done
   say "== Components"
   (cd "$source" && "$cache/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --target "$1" --override-filename sgsend)
