@@ -107,7 +107,7 @@ build() {
     "$root/packaging/lambda.sh" "$source/target/$target/dist/sgsend" "$folder/sgsend-$version-lambda-${target%%-*}.zip" >/dev/null
   done
   say "== Components"
-  (cd "$source" && "$cache/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --target "$1" --override-filename sgsend)
+  (cd "$source" && "$cache/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --features lambda --target "$1" --override-filename sgsend)
   mv "$source/sgsend.json" "$folder/sgsend-$version.cdx.json"
   finish "$folder"
 }
