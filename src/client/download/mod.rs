@@ -60,7 +60,7 @@ pub struct Downloaded {
     pub decrypted: Decrypted,
     /// Data path of the payload; the last path used if the download changed paths.
     pub flow: Flow,
-    /// What the sender said about the content, if it differs from the content.
+    /// The sender's description of the content, if the content differs.
     pub wrong_info: Option<ContentInfo>,
 }
 

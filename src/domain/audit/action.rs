@@ -143,7 +143,7 @@ pub struct Action {
     /// Number of requests that this record covers, for an upload in pieces; absent for a single request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pieces: Option<u32>,
-    /// What was repaired, for [`ActionName::StoreRepair`].
+    /// Repaired object and its finding, for [`ActionName::StoreRepair`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<RepairedObject>,
 }

@@ -33,7 +33,7 @@ const MAX_TYPE_BYTES: usize = 255;
 /// Longest text form: base64url without padding.
 const MAX_CHARACTERS: usize = (NONCE_BYTES + MAX_BYTES + TAG_BYTES).div_ceil(3) * 4;
 
-/// What a recipient may know before downloading. Names and texts come from the sender and are not sanitised.
+/// Description of a content, for recipients before they download. Names and texts come from the sender and are not sanitised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentInfo {
     /// File name as in the envelope; shortened if it does not fit.
@@ -43,7 +43,7 @@ pub struct ContentInfo {
     /// Media type of the content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// What an archive contains.
+    /// Content of an archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<ArchiveInfo>,
     /// Message of the sender to the recipients.
@@ -54,7 +54,7 @@ pub struct ContentInfo {
     pub modified_ms: Option<i64>,
 }
 
-/// What an archive contains.
+/// Content of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveInfo {
     /// Number of files.

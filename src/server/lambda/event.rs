@@ -46,11 +46,11 @@ pub(super) struct RequestEvent {
     pub(super) body: Option<String>,
     /// Whether the body is in Base64.
     pub(super) is_base64_encoded: bool,
-    /// What the platform knows about the request.
+    /// Properties of the request, by the platform.
     pub(super) request_context: RequestContext,
 }
 
-/// What the platform knows about a request.
+/// Properties of a request, by the platform.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RequestContext {

@@ -30,7 +30,7 @@ pub(super) enum FunctionPath {
     Stage,
 }
 
-/// What an event asks for.
+/// Request or redirect of an event.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "exists once per request")]
 pub(super) enum RoutedEvent {

@@ -45,7 +45,7 @@ struct Output<'a> {
     /// Total number of findings; `items` lists only the first ones.
     found: u64,
     objects: u64,
-    /// What was repaired; absent if nothing was to be repaired.
+    /// Repairs; absent if nothing was to be repaired.
     #[serde(skip_serializing_if = "Option::is_none")]
     repair: Option<RepairOutput<'a>>,
 }

@@ -51,7 +51,7 @@ pub(in crate::server) struct BackupJob<'a> {
     pub watch: &'a dyn CopyObserver,
 }
 
-/// What a backup contains, and what it did.
+/// Content of a backup, and the work of its run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackupReport {
     /// Number of records.
