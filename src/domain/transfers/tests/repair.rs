@@ -7,7 +7,7 @@ use crate::domain::audit::Outcome;
 use crate::domain::maintenance::check::{CheckReport, StoreFinding, check};
 use crate::domain::maintenance::repair::{RepairReport, repair};
 use crate::domain::store::{FaultInjector, FaultyStore, Records, read};
-use crate::domain::transfer::{DeletionCause, PayloadState, State};
+use crate::domain::transfer::{DeletionCause, LATE_UPLOAD_PERIOD, PayloadState, State};
 
 /// Store with every damage that can be repaired.
 struct Damaged {
@@ -42,11 +42,14 @@ impl Damaged {
             writer.write(Bytes::from_static(b"ab")).await.unwrap();
             writer.close().await.unwrap();
         };
-        let (lost, unscheduled) = (fixture.completed_transfer(Some(2)).await, fixture.completed_transfer(None).await);
-        let (orphaned, deleted) = (fixture.completed_transfer(None).await, fixture.completed_transfer(None).await);
-        let read_by_many = fixture.completed_transfer(None).await;
-        fixture.store_reads(read_by_many.transfer_id, 3).await;
+        let deleted = fixture.completed_transfer(None).await;
         fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
+        // From here on, nothing of the service removes its payload.
+        fixture.clock.advance(LATE_UPLOAD_PERIOD);
+        fixture.transfers.sweep().await.unwrap();
+        let (lost, unscheduled) = (fixture.completed_transfer(Some(2)).await, fixture.completed_transfer(None).await);
+        let (orphaned, read_by_many) = (fixture.completed_transfer(None).await, fixture.completed_transfer(None).await);
+        fixture.store_reads(read_by_many.transfer_id, 3).await;
         let token = fixture.quota_token().await;
         let schedule = fixture.keys(&StorageKey::all_schedule_entries()).await;
         let unscheduled_id = unscheduled.transfer_id.to_string();
