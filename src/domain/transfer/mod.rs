@@ -71,8 +71,9 @@ pub struct Transfer {
     /// Time until which an issued upload URL may still write to the payload store. `None` without such URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_urls_until: Option<Timestamp>,
-    /// Time until which an upload request that began before the transfer's end may still write bytes; set when the
-    /// payload is removed earlier.
+    /// Time until which an upload that began before the transfer's end may write bytes.
+    ///
+    /// Set when the payload is removed earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_uploads_until: Option<Timestamp>,
     /// Grants of a transfer with a download limit; their number is the download count.
@@ -248,7 +249,9 @@ impl Transfer {
         Ok(!covered)
     }
 
-    /// Marks the upload as complete, with an info block; returns `false` if the transfer is already completed.
+    /// Marks the upload as complete, with an info block.
+    ///
+    /// Returns `false` if the transfer is already completed.
     ///
     /// # Errors
     /// [`Error::InfoMismatch`] if the transfer is completed with another info block; as [`Transfer::check_pending`].

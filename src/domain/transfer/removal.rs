@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{PayloadState, State, Transfer};
 use crate::domain::timestamp::Timestamp;
 
-/// Time after a transfer's completion or end within which an upload request that began before may still write bytes.
+/// Time after a transfer's completion or end within which a late upload may write bytes.
 ///
 /// An upload request reads the state of its transfer before its first bytes, and then at least once an hour. The second
 /// hour is for slow stores and for clocks that differ.
@@ -39,8 +39,9 @@ impl Transfer {
         }
     }
 
-    /// Returns the time at which a removed payload must be removed again, since it may have been written anew; `None`
-    /// if nothing can write it.
+    /// Returns the time at which a removed payload must be removed again.
+    ///
+    /// Something may have written it anew until then; `None` if nothing can.
     #[must_use]
     pub fn second_removal_at(&self) -> Option<Timestamp> {
         self.upload_urls_until.into_iter().chain(self.late_uploads_until).min()

@@ -70,7 +70,9 @@ impl Transfers {
         }
     }
 
-    /// Returns the info block of a transfer that can be downloaded, to a client with the access proof if one is required.
+    /// Returns the info block of a transfer that can be downloaded.
+    ///
+    /// Only to a client with the access proof, if the transfer requires one.
     ///
     /// # Errors
     /// [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.

@@ -1,7 +1,7 @@
 //! The services as AWS Lambda functions: events of function URLs and HTTP APIs instead of connections.
 //!
 //! Lambda suspends the process between two invocations, and may end it there without notice. So no work is left for
-//! later: what background jobs do elsewhere happens before each response ([`finish_work`]), and a scheduled event runs
+//! later: what background jobs do elsewhere happens before each response (`finish_work`), and a scheduled event runs
 //! the sweep.
 
 mod event;

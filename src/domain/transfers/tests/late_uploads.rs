@@ -1,4 +1,6 @@
-//! Upload requests that began before the end of their transfer, and write bytes after the removal of the payload.
+//! Upload requests that write bytes after the removal of the payload.
+//!
+//! They began before the end of their transfer.
 
 use futures_util::StreamExt;
 
@@ -101,8 +103,9 @@ async fn only_a_payload_with_recent_uploads_is_removed_twice() {
     assert_eq!(delete(&old).await.second_removal_at(), None);
 }
 
-/// A server with a fast clock sees an idle transfer as expired, and its bytes unfinished, while an upload through another
-/// server prolongs the transfer.
+/// Completes a transfer through a server that reads it as expired.
+///
+/// Its clock is fast, and an upload through another server prolongs the idle transfer.
 #[tokio::test]
 async fn a_transfer_that_seemed_expired_is_not_completed_without_its_payload() {
     let fixture = Fixture::new();

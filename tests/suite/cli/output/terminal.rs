@@ -41,7 +41,7 @@ fn an_upload_shows_progress_and_result() {
     let mut terminal =
         Terminal::start(&home, &["upload", &file, "--server", &proxy.url, "--qr", "--resume"], &environment);
     // A progress bar with transferred size, total size, rate and remaining time.
-    terminal.wait_for("MiB of 30.00 MiB");
+    terminal.wait_for("MiB of 30.50 MiB");
     terminal.wait_for("/s");
     proxy.wait();
     terminal.type_in(CTRL_C);

@@ -73,7 +73,9 @@ fn a_message_has_a_limit() {
     upload("").expect_failure(2, "");
 }
 
-/// A sender announces another name and size than it sends: what was sent wins, and the recipient learns of it.
+/// Announces another name and size than it sends.
+///
+/// The content wins, and the recipient learns of the difference.
 #[tokio::test]
 async fn content_that_differs_from_its_announcement_causes_a_warning() {
     let service = Service::any().start().await;
