@@ -177,8 +177,19 @@ async fn all_controls_are_reachable_by_keyboard() {
                 break;
             }
         }
-        let fields =
-            ["files", "folder", "text", "expires", "downloads", "passphrase", "apart", "token", "keep-token", "send"];
+        let fields = [
+            "files",
+            "folder",
+            "text",
+            "message",
+            "expires",
+            "downloads",
+            "passphrase",
+            "apart",
+            "token",
+            "keep-token",
+            "send",
+        ];
         assert_eq!(reached, fields);
         browser.fill("#text", "hello").await;
         browser.fill("#token", &service.token).await;

@@ -64,9 +64,11 @@ pub struct ArchiveInfo {
 }
 
 /// Encrypted info block in its text form: base64url of nonce, ciphertext and tag.
+///
+/// In the pattern, 3 KiB more are 4 096 characters more.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, min_length = 1403, max_length = 21883, pattern = "^[A-Za-z0-9_-]+$")]
+#[schema(value_type = String, min_length = 1403, max_length = 21883, pattern = "^(?:[A-Za-z0-9_-]{4096}){0,5}(?:[A-Za-z0-9_-]{1402}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{2768}|[A-Za-z0-9_-]{4133}[AQgw])$")]
 pub struct SealedInfo(String);
 
 /// The text is not an encrypted info block.
