@@ -40,10 +40,12 @@ use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
 use self::progress::SentCounter;
 use self::request::UploadPayload;
+use self::segments::padded_layout;
 use self::session::UploadSession;
 use super::{Api, FlowChoice, Interrupt, Origin, Progress, RetryPolicy};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
 use crate::domain::crypto::padding::Padding;
@@ -95,6 +97,18 @@ pub enum StateFileLocation {
     Disabled,
     /// No state directory exists for this user.
     NoStateDirectory,
+}
+
+impl Upload {
+    /// Returns the encrypted size of the payload in bytes.
+    ///
+    /// # Errors
+    /// [`UploadError`] if the content does not fit the payload format.
+    pub fn sealed_size(&self) -> Result<u64, UploadError> {
+        let envelope = envelope::encode(&self.metadata).map_err(SealError::from)?;
+        let layout = padded_layout(&self.source, &envelope, self.padding).map_err(SealError::from)?;
+        Ok(layout.sealed_size())
+    }
 }
 
 /// Completed upload.

@@ -128,7 +128,7 @@ impl Segments {
 }
 
 /// Divides envelope, content and padding into segments.
-fn padded_layout(source: &UploadSource, envelope: &[u8], padding: Padding) -> Result<Layout, TooLarge> {
+pub(super) fn padded_layout(source: &UploadSource, envelope: &[u8], padding: Padding) -> Result<Layout, TooLarge> {
     Layout::of_plaintext(padding.padded_size(source.size().saturating_add(envelope.len() as u64)))
 }
 

@@ -7,10 +7,8 @@ use serde::Serialize;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::printer::Printer;
 use crate::client::pack::{Entry, Kind, Plan, SkippedEntry};
-use crate::client::upload::{SealError, Upload, UploadError};
-use crate::domain::crypto::envelope;
+use crate::client::upload::Upload;
 use crate::domain::crypto::envelope::Archive;
-use crate::domain::crypto::sealed::Layout;
 
 #[derive(Serialize)]
 struct Output<'a> {
@@ -41,19 +39,11 @@ struct Total {
     sealed: u64,
 }
 
-/// Returns the encrypted size of `upload` in bytes.
-pub(crate) fn sealed_size(upload: &Upload) -> Result<u64, UploadError> {
-    let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
-    let plaintext = upload.source.size().saturating_add(envelope.len() as u64);
-    let layout = Layout::of_plaintext(upload.padding.padded_size(plaintext));
-    Ok(layout.map_err(|error| UploadError::from(SealError::from(error)))?.sealed_size())
-}
-
 /// Prints the files of `upload` with their sizes. No transfer exists at this point.
 pub(crate) fn print(upload: &Upload, skipped: &[SkippedEntry], printer: &Printer) -> Result<()> {
     let name = &upload.metadata.filename;
     let content = upload.source.size();
-    let sealed = sealed_size(upload)?;
+    let sealed = upload.sealed_size()?;
     let entries = upload.source.plan().map(Plan::entries).unwrap_or_default();
     let is_archive = upload.source.plan().is_some();
     let count = |wanted: fn(&Entry) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
@@ -101,8 +91,4 @@ fn line(directory: &str, entry: &Entry) -> String {
 
 const fn is_file(entry: &Entry) -> bool {
     matches!(entry.kind(), Kind::File { .. })
-}
-
-fn of_envelope(error: envelope::EnvelopeError) -> UploadError {
-    SealError::from(error).into()
 }

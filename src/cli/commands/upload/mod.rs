@@ -112,7 +112,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let link_is_chosen = prepared.link_server.is_some();
     let summary = Summary { name, files, skipped, separate_key, transparency };
     let meter = context.meter("upload");
-    let sealed = dry_run::sealed_size(&prepared)?;
+    let sealed = prepared.sealed_size()?;
     let uploaded = match Box::pin(upload::run(&api, prepared, context.retry_policy(), meter, interrupt)).await {
         Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::QuotaExceeded) => {
             return Err(over_quota(&api, error, (&summary.name, sealed)).await);

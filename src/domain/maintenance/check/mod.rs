@@ -43,7 +43,7 @@ pub struct StoreFinding {
     pub problem: String,
     /// Suggested fix, for a finding that a repair cannot mend or should not.
     pub advice: &'static str,
-    /// What mends the finding; serialised as its description, or as `null`.
+    /// Repair of the finding; serialised as its description, or as `null`.
     #[serde(rename = "repair")]
     pub(crate) remedy: Option<Repair>,
 }

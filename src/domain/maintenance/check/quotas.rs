@@ -14,7 +14,7 @@ pub(super) struct Account {
     recorded: Option<u64>,
     /// Version of the token before the transfers were summed; `None` without a byte limit.
     version: Option<Version>,
-    /// What the entries below added and subtracted before the transfers were summed.
+    /// Sums of the entries below before the transfers were summed.
     before: EntrySums,
     /// Quota entries possibly not yet recorded in their transfers, after a crash. There are few entries, since the next
     /// transfer of the token completes the entries of earlier transfers.

@@ -19,7 +19,7 @@ use crate::domain::stats::DayStats;
 use crate::domain::store::{StorageKey, Store, StoreError, StoreHeader, Version, upgrade_layout};
 use crate::domain::timestamp::Timestamp;
 
-/// What mends a finding.
+/// Repair of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Repair {
     /// Removes an object whose key is not a schedule entry.
@@ -73,7 +73,7 @@ pub struct SkippedRepair {
     pub reason: String,
 }
 
-/// What a run of repairs did.
+/// Result of a run of repairs.
 #[derive(Clone, Debug, Default)]
 pub struct RepairReport {
     /// Number of repairs.

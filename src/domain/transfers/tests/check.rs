@@ -22,6 +22,19 @@ impl Fixture {
         self.store.commit(Commit { change: Some(change), ..Commit::default() }).await.unwrap();
     }
 
+    /// Creates a pending transfer of 3 bytes, of a token with a byte quota.
+    pub(super) async fn transfer_with_quota(&self) -> Transfer {
+        let request = CreateToken {
+            name: "press".to_owned(),
+            expires_in_s: None,
+            max_transfers: None,
+            max_total_bytes: Some(100),
+        };
+        let token = self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0;
+        let scope = self.scope(ActionName::TransferCreate);
+        self.transfers.create(&scope, &token, &create_request()).await.unwrap().transfer
+    }
+
     pub(super) async fn remove(&self, keys: Vec<StorageKey>) {
         self.store.commit(Commit { removals: keys, ..Commit::default() }).await.unwrap();
     }
@@ -150,21 +163,9 @@ async fn orphaned_payloads_are_reported() {
 #[tokio::test]
 async fn quotas_that_differ_from_their_transfers_are_reported() {
     let fixture = Fixture::used().await;
-    let request =
-        CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
-    let token = fixture.tokens.create(&fixture.scope(ActionName::TokenCreate), request).await.unwrap().0;
-    let create = CreateTransfer {
-        size_bytes: 3,
-        expires_in_s: Some(86_400),
-        max_downloads: None,
-        access_sha256: None,
-        access_from_passphrase: true,
-        idempotency_key: None,
-    };
-    let transfer =
-        fixture.transfers.create(&fixture.scope(ActionName::TransferCreate), &token, &create).await.unwrap().transfer;
+    let Transfer { transfer_id, token_id, .. } = fixture.transfer_with_quota().await;
     assert_eq!(fixture.findings().await, []);
-    let key = StorageKey::token(token.token_id);
+    let key = StorageKey::token(token_id);
     for (bytes, finding) in [(2, "quota"), (4, "quota_high")] {
         let stored = fixture.store.get(&key).await.unwrap().unwrap().value;
         let mut changed: serde_json::Value = serde_json::from_slice(&stored).unwrap();
@@ -175,9 +176,9 @@ async fn quotas_that_differ_from_their_transfers_are_reported() {
         fixture.put(&key, stored).await;
     }
     // The states after crashes between the two writes of a creation, and of a removal.
-    let found = fixture.tokens.find(token.token_id).await.unwrap();
+    let found = fixture.tokens.find(token_id).await.unwrap();
     fixture.transfers.reserve_quota(&found, TransferId::random(), 40).await.unwrap();
     assert_eq!(fixture.findings().await, []);
-    fixture.transfers.release_quota(transfer.transfer_id, token.token_id).await.unwrap();
+    fixture.transfers.release_quota(transfer_id, token_id).await.unwrap();
     assert_eq!(fixture.findings().await, []);
 }

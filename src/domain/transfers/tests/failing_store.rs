@@ -20,14 +20,8 @@ impl Fixture {
     /// Creates and completes a transfer that requires an access proof, with or without a passphrase.
     pub(super) async fn protected(&self, max_downloads: Option<u32>, access_from_passphrase: bool) -> Protected {
         let proof = AccessProof::of(&PayloadKey::random());
-        let request = CreateTransfer {
-            size_bytes: 3,
-            expires_in_s: Some(86_400),
-            max_downloads,
-            access_sha256: Some(proof.digest()),
-            access_from_passphrase,
-            idempotency_key: None,
-        };
+        let access_sha256 = Some(proof.digest());
+        let request = CreateTransfer { max_downloads, access_sha256, access_from_passphrase, ..create_request() };
         let scope = self.scope(ActionName::TransferCreate);
         let created = self.transfers.create(&scope, &self.token().await, &request).await.unwrap().transfer;
         self.send(&created, b"abc").await.unwrap();

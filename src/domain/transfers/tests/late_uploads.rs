@@ -110,14 +110,7 @@ async fn only_a_payload_with_recent_uploads_is_removed_twice() {
 async fn a_transfer_that_seemed_expired_is_not_completed_without_its_payload() {
     let fixture = Fixture::new();
     let fast = Fixture::with_store(fixture.store.clone());
-    let request = CreateTransfer {
-        size_bytes: 3,
-        expires_in_s: Some(3 * 86_400),
-        max_downloads: None,
-        access_sha256: None,
-        access_from_passphrase: true,
-        idempotency_key: None,
-    };
+    let request = CreateTransfer { expires_in_s: Some(3 * 86_400), ..create_request() };
     let scope = fixture.scope(ActionName::TransferCreate);
     let stale = fixture.transfers.create(&scope, &fixture.token().await, &request).await.unwrap().transfer;
     fixture.clock.set(START.plus(Duration::from_hours(24) - Duration::from_secs(1)));

@@ -45,6 +45,18 @@ struct Fixture {
     addresses: AddressPolicy,
 }
 
+/// Returns a request for an unlimited transfer of 3 bytes that expires after a day.
+fn create_request() -> CreateTransfer {
+    CreateTransfer {
+        size_bytes: 3,
+        expires_in_s: Some(86_400),
+        max_downloads: None,
+        access_sha256: None,
+        access_from_passphrase: true,
+        idempotency_key: None,
+    }
+}
+
 impl Fixture {
     fn new() -> Self {
         Self::with_store(Arc::new(MemoryStore::default()))
@@ -104,14 +116,8 @@ impl Fixture {
     }
 
     async fn create_transfer(&self, max_downloads: Option<u32>) -> Transfer {
-        let request = CreateTransfer {
-            size_bytes: 3,
-            expires_in_s: Some(86_400),
-            max_downloads,
-            access_sha256: None,
-            access_from_passphrase: true,
-            idempotency_key: Some("ab".repeat(32)),
-        };
+        let idempotency_key = Some("ab".repeat(32));
+        let request = CreateTransfer { max_downloads, idempotency_key, ..create_request() };
         let scope = self.scope(ActionName::TransferCreate);
         self.transfers.create(&scope, &self.token().await, &request).await.unwrap().transfer
     }

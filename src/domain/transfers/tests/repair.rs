@@ -50,7 +50,7 @@ impl Damaged {
         let (lost, unscheduled) = (fixture.completed_transfer(Some(2)).await, fixture.completed_transfer(None).await);
         let (orphaned, read_by_many) = (fixture.completed_transfer(None).await, fixture.completed_transfer(None).await);
         fixture.store_reads(read_by_many.transfer_id, 3).await;
-        let token = fixture.quota_token().await;
+        let token = StorageKey::token(fixture.transfer_with_quota().await.token_id);
         let schedule = fixture.keys(&StorageKey::all_schedule_entries()).await;
         let unscheduled_id = unscheduled.transfer_id.to_string();
         let lost_entries = |entry: &String| entry.contains(".reads") || entry.ends_with(&unscheduled_id);
@@ -76,27 +76,6 @@ impl Damaged {
 }
 
 impl Fixture {
-    /// Creates a token with a byte quota and a pending transfer; returns the token's key.
-    async fn quota_token(&self) -> StorageKey {
-        let request = CreateToken {
-            name: "press".to_owned(),
-            expires_in_s: None,
-            max_transfers: None,
-            max_total_bytes: Some(100),
-        };
-        let token = self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0;
-        let create = CreateTransfer {
-            size_bytes: 3,
-            expires_in_s: Some(86_400),
-            max_downloads: None,
-            access_sha256: None,
-            access_from_passphrase: true,
-            idempotency_key: None,
-        };
-        self.transfers.create(&self.scope(ActionName::TransferCreate), &token, &create).await.unwrap();
-        StorageKey::token(token.token_id)
-    }
-
     async fn check(&self) -> CheckReport {
         check(&*self.store).await.unwrap()
     }

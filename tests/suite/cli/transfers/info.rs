@@ -1,4 +1,4 @@
-//! What a recipient sees before a download is counted.
+//! Name, size and message that a recipient sees before a download is counted.
 
 use sgsend::domain::crypto::envelope::{Metadata, encode};
 use sgsend::domain::crypto::info::ContentInfo;
