@@ -29,7 +29,7 @@ fn check_key(text: &str) {
         assert!(text.contains(day.as_str()) && !day.as_str().contains('/'));
     }
     if let Some(entry) = ScheduleEntry::from_key(&key) {
-        assert_eq!(text, format!("due/{}/{}", entry.minute, entry.transfer_id));
+        assert_eq!(entry.key(), key);
     }
 }
 

@@ -35,6 +35,17 @@ impl ScheduleEntry {
         };
         Some(Self { minute: minute.to_owned(), transfer_id: id.parse().ok()?, work })
     }
+
+    /// Returns the key of the entry.
+    #[must_use]
+    pub fn key(&self) -> StorageKey {
+        let Self { minute, transfer_id, work } = self;
+        let suffix = match work {
+            ScheduledWork::Transfer => "",
+            ScheduledWork::Reads => READ_REMOVAL,
+        };
+        StorageKey::from_backend(format!("due/{minute}/{transfer_id}{suffix}"))
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +62,9 @@ mod tests {
         ] {
             assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{name}"));
             let minute = "1970-01-01T00:00".to_owned();
-            assert_eq!(ScheduleEntry::from_key(&key), Some(ScheduleEntry { minute, transfer_id: id, work }));
+            let entry = ScheduleEntry { minute, transfer_id: id, work };
+            assert_eq!(entry.key(), key);
+            assert_eq!(ScheduleEntry::from_key(&key), Some(entry));
         }
         assert_eq!(ScheduleEntry::from_key(&StorageKey::transfer(id)), None);
     }
