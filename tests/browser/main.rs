@@ -14,6 +14,7 @@ mod hostile_server;
 mod large;
 mod plaintext_leaks;
 mod receive;
+mod refusing_store;
 mod s3;
 mod save_to_disk;
 mod screenshots;

@@ -9,6 +9,8 @@ import { ApiError, apiError, at, call, root, Unreachable, withRetries } from "..
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;
+/** Number of transient refusals by the store, such as status 502 of a proxy, before the fallback to the service. */
+const MAX_REFUSALS = 3;
 
 /** Reads a payload from an offset under one grant, so that reconnects count as the same download. */
 export class PayloadReader {
@@ -82,7 +84,8 @@ export class Source {
   #proof;
   /** @type {DownloadAnswer | undefined} */
   #response;
-  #storeReachable = false;
+  #hasStoreServed = false;
+  #refusals = 0;
 
   /**
    * @param {string} transferId
@@ -114,14 +117,32 @@ export class Source {
     } catch (error) {
       signal?.throwIfAborted();
       if (this.#response.mode !== "presigned") throw error;
-      if (error instanceof Unreachable && !this.#storeReachable && this.#response.fallback_url) {
-        this.#response = { ...this.#response, mode: "bytes", url: this.#response.fallback_url };
-        return this.#fetch(this.#response, offset, signal);
-      }
-      if (!(error instanceof ApiError && error.status === 403) || !known) throw error;
-      this.#response = await this.#request(signal);
-      return this.#fetch(this.#response, offset, signal);
+      // An older URL may have expired.
+      if (!known || !(error instanceof ApiError) || error.status !== 403) return this.#fallBack(error, offset, signal);
     }
+    this.#response = await this.#request(signal);
+    try {
+      return await this.#fetch(this.#response, offset, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      return this.#fallBack(error, offset, signal);
+    }
+  }
+
+  /**
+   * Connects to the service after `error`, if the store has served nothing yet and cannot be expected to.
+   *
+   * @param {unknown} error
+   * @param {number} offset
+   * @param {AbortSignal} [signal]
+   */
+  async #fallBack(error, offset, signal) {
+    const response = this.#response;
+    if (response?.mode !== "presigned" || this.#hasStoreServed || !response.fallback_url) throw error;
+    const isTransient = error instanceof ApiError && error.isTransient;
+    if (isTransient && ++this.#refusals < MAX_REFUSALS) throw error;
+    this.#response = { ...response, mode: "bytes", url: response.fallback_url };
+    return this.#fetch(this.#response, offset, signal);
   }
 
   /**
@@ -154,8 +175,8 @@ export class Source {
     const response = await withTimeout(abort, () =>
       fetch(target, { headers, signal: ended, credentials: "omit", cache: "no-store", redirect: "error" }),
     );
-    if (mode === "presigned") this.#storeReachable = true;
     if (response.body && (response.status === 206 || (response.status === 200 && offset === 0))) {
+      if (mode === "presigned") this.#hasStoreServed = true;
       return new Connection(response.body.getReader(), abort);
     }
     if (response.ok) throw new Unreachable(new Error("the server sent another part than it was asked for"));

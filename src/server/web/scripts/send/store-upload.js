@@ -20,12 +20,15 @@ const MIN_PART_SIZE = 5 * 1024 * 1024;
 /** Maximum number of presigned parts in one response of the service. */
 const MAX_SIGNED = 100;
 
-/** The store cannot be reached and has received nothing yet. */
-export class StoreUnreachable extends Error {
+/** Number of transient refusals of a part, such as status 502 of a proxy, before the fallback to the service. */
+const MAX_REFUSALS = 3;
+
+/** The store cannot be reached, or refuses this browser, and has received nothing yet. */
+export class StoreUnusable extends Error {
   /** @param {unknown} cause */
   constructor(cause) {
-    super("the store does not answer", { cause });
-    this.name = "StoreUnreachable";
+    super("the store cannot be used", { cause });
+    this.name = "StoreUnusable";
   }
 }
 
@@ -40,7 +43,7 @@ export class StoreUnreachable extends Error {
 export async function uploadWhole(upload, instruction, payload, { signal, progress, waiting }) {
   const signed = new PresignedRequests(upload, [], signal, [{ number: undefined, ...instruction }]);
   const body = await payload.sealed(0, payload.size);
-  await sendPart(signed, undefined, body, { signal, moved: (sent) => progress.at(sent), waiting, mayFallBack: true });
+  await sendPart(signed, undefined, body, { signal, moved: (sent) => progress.at(sent), waiting, mayFallBack: () => true });
 }
 
 /**
@@ -78,7 +81,7 @@ export async function uploadParts(upload, instruction, payload, arrived, { signa
         report();
       };
       const body = await payload.sealed(start, end);
-      await sendPart(signed, number, body, { signal: ended, moved, waiting, mayFallBack: !anyArrived });
+      await sendPart(signed, number, body, { signal: ended, moved, waiting, mayFallBack: () => !anyArrived });
       anyArrived = true;
       inFlight.delete(number);
       done += end - start;
@@ -100,27 +103,38 @@ export async function uploadParts(upload, instruction, payload, arrived, { signa
  * @param {PresignedRequests} signed
  * @param {number | undefined} number
  * @param {Blob} body
- * @param {Omit<SendOptions, "progress"> & { moved: (sent: number) => void, mayFallBack: boolean }} options
+ * @param {Omit<SendOptions, "progress"> & { moved: (sent: number) => void, mayFallBack: () => boolean }} options
  */
 async function sendPart(signed, number, body, { signal, moved, waiting, mayFallBack }) {
+  let atStore = false;
   const send = async () => {
+    atStore = false;
     const { method, url, headers } = await signed.request(number);
+    atStore = true;
     await put(url, { method, headers, body, signal, moved });
   };
   let renewed = false;
+  /** @type {(error: unknown, attempts: number) => boolean} */
+  const isUnusable = (error, attempts) => {
+    if (!atStore || !signed.hasFallback || !mayFallBack()) return false;
+    if (error instanceof Unreachable) return true;
+    return error instanceof ApiError && (!error.isTransient || attempts + 1 >= MAX_REFUSALS);
+  };
   await withRetries(
-    async () => {
+    async (attempts) => {
       try {
-        await send();
+        try {
+          await send();
+        } catch (error) {
+          if (!(error instanceof ApiError) || error.status !== 403 || renewed) throw error;
+          renewed = true;
+          signed.forget(number);
+          await send();
+        }
       } catch (error) {
-        if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new StoreUnreachable(error);
-        const status = error instanceof ApiError ? error.status : undefined;
         // An earlier attempt has stored the part.
-        if (status === 412) return;
-        if (status !== 403 || renewed) throw error;
-        renewed = true;
-        signed.forget(number);
-        await send();
+        if (error instanceof ApiError && error.status === 412) return;
+        throw isUnusable(error, attempts) ? new StoreUnusable(error) : error;
       }
     },
     { signal, waiting },

@@ -3,7 +3,7 @@
 import { ApiError, call, withRetries } from "../api.js";
 import { hex, random } from "../format/bytes.js";
 import { uploadToService } from "./service-upload.js";
-import { StoreUnreachable, uploadParts, uploadWhole } from "./store-upload.js";
+import { StoreUnusable, uploadParts, uploadWhole } from "./store-upload.js";
 
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Progress } from "../ui/progress.js" */
@@ -53,7 +53,7 @@ export class Upload {
     this.#instruction = transfer.upload;
   }
 
-  /** Upload URL of the service if the store cannot be reached. */
+  /** Upload URL of the service if the store cannot be used. */
   get fallbackUrl() {
     return this.#instruction.fallback_url;
   }
@@ -103,9 +103,16 @@ export class Upload {
         await uploadParts(this, instruction, payload, numbers(arrived?.parts_received), options);
       }
     } catch (error) {
-      if (!(error instanceof StoreUnreachable) || this.fallbackUrl === undefined) throw error;
+      if (!(error instanceof StoreUnusable) || this.fallbackUrl === undefined) throw error;
       this.#instruction = { kind: "bytes", url: this.fallbackUrl };
-      await this.#deliver(payload, isRetry, options);
+      try {
+        await this.#deliver(payload, isRetry, options);
+      } catch (refusal) {
+        // The store has received bytes after all, and one upload cannot use both paths.
+        if (!(refusal instanceof ApiError) || refusal.code !== "wrong_mode") throw refusal;
+        this.#instruction = { ...instruction, fallback_url: undefined };
+        await this.#deliver(payload, true, options);
+      }
     }
   }
 
