@@ -94,6 +94,25 @@ finish() {
   fi
 }
 
+# components SOURCE TARGET FILE: writes the list of components, without the path of this machine.
+components() {
+  local source=$1 target=$2 file=$3
+  (cd "$source" && "$cache/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --features lambda --target "$target" --override-filename sgsend)
+  sed "s|path+file://$source|path+file:///sgsend|g" "$source/sgsend.json" >"$file"
+  rm "$source/sgsend.json"
+}
+
+# same FOLDER OTHER: compares the files of two builds byte for byte, and reports each.
+same() {
+  local file name status=0
+  for file in "$1"/*; do
+    name=$(basename "$file")
+    case $name in *.sig) continue ;; esac
+    if cmp "$file" "$2/$name"; then say "identical: $name"; else say "different: $name"; status=1; fi
+  done
+  return "$status"
+}
+
 # build FOLDER SOURCE [TARGET...]: builds everything from a copy of the last commit in SOURCE.
 build() {
   local folder=$1 source=$2 target
@@ -107,8 +126,7 @@ build() {
     "$root/packaging/lambda.sh" "$source/target/$target/dist/sgsend" "$folder/sgsend-$version-lambda-${target%%-*}.zip" >/dev/null
   done
   say "== Components"
-  (cd "$source" && "$cache/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --features lambda --target "$1" --override-filename sgsend)
-  mv "$source/sgsend.json" "$folder/sgsend-$version.cdx.json"
+  components "$source" "$1" "$folder/sgsend-$version.cdx.json"
   finish "$folder"
 }
 
@@ -129,11 +147,7 @@ case $command in
       (cd "$folder" && sha256sum -- *)
     else
       build "$work/again" "$work/another/source" "$@"
-      for file in "$work"/again/*; do
-        case $file in *.sig) continue ;; esac
-        cmp "$file" "$folder/$(basename "$file")"
-        say "identical: $(basename "$file")"
-      done
+      same "$work/again" "$folder"
     fi
     ;;
   pack) [ $# = 2 ] || usage; pack "$folder" "$1" "$(realpath "$2")" ;;
