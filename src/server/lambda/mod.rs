@@ -160,11 +160,10 @@ impl LambdaFunction {
         }
         let server = Server::open(settings, Arc::new(SystemClock)).await?;
         let settings = &server.settings;
-        let own_url = match self.service {
-            ServiceName::Public => settings.public_url.as_ref(),
-            ServiceName::Admin => settings.admin_url.as_ref(),
+        let base = match settings.own_url(self.service) {
+            Some(_) => FunctionPath::Configured(router::base_path(self.service, settings)),
+            None => FunctionPath::Stage,
         };
-        let base = own_url.map_or(FunctionPath::Stage, FunctionPath::of);
         // All other machines can reach a function.
         let limiter = settings.rate.limit(true).map(RateLimiter::new).map(Arc::new);
         let router = router::router(&server.app, self.service, settings, limiter);

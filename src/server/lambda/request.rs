@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 use url::Url;
 
 use super::event::RequestEvent;
-use crate::domain::base_url::BaseUrl;
+use crate::server::net::base_path::BasePath;
 use crate::server::net::connection_info::{IsTls, Peer};
 
 /// Header to which the platform appends the address of its client.
@@ -22,10 +22,10 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 const DEFAULT_STAGE: &str = "$default";
 
 /// The part of paths in front of the service's routes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum FunctionPath {
-    /// The path of the service's configured URL, without a slash at its end; may be empty.
-    Fixed(String),
+    /// That of the service's configured URL, which may have none.
+    Configured(Option<BasePath>),
     /// The stage of the API, if it has a name.
     Stage,
 }
@@ -36,7 +36,7 @@ pub(super) enum FunctionPath {
 pub(super) enum RoutedEvent {
     /// A request to the service.
     Request(Request),
-    /// A redirect to this path, the base path with a slash at its end.
+    /// A redirect to this relative path, the base path with a slash at its end.
     ///
     /// Without it, relative links of the page would be wrong.
     Redirect(String),
@@ -58,16 +58,10 @@ pub(super) enum InvalidRequestEvent {
 }
 
 impl FunctionPath {
-    /// Returns the path of a configured URL.
-    pub(super) fn of(url: &BaseUrl) -> Self {
-        Self::Fixed(url.join("").path().trim_end_matches('/').to_owned())
-    }
-
-    fn for_stage(&self, stage: &str) -> String {
+    fn for_stage(&self, stage: &str) -> Option<BasePath> {
         match self {
-            Self::Fixed(path) => path.clone(),
-            Self::Stage if stage.is_empty() || stage == DEFAULT_STAGE => String::new(),
-            Self::Stage => format!("/{stage}"),
+            Self::Configured(base_path) => base_path.clone(),
+            Self::Stage => Some(stage).filter(|stage| *stage != DEFAULT_STAGE).and_then(BasePath::of_segment),
         }
     }
 }
@@ -84,17 +78,18 @@ impl RequestEvent {
             .method
             .parse()
             .map_err(|_: http::method::InvalidMethod| InvalidRequestEvent::Method)?;
-        let base = base.for_stage(&self.request_context.stage);
-        let path = match self.raw_path.strip_prefix(&base) {
-            Some("") if !base.is_empty() => return Ok(RoutedEvent::Redirect(format!("{base}/"))),
-            Some("") => "/",
-            Some(rest) if rest.starts_with('/') => rest,
-            // A domain name of its own can map its root to the stage.
-            _ => &self.raw_path,
-        };
+        let uri = uri(if self.raw_path.is_empty() { "/" } else { &self.raw_path }, &self.raw_query_string)?;
+        let base_path = base.for_stage(&self.request_context.stage);
+        if let Some(target) = base_path.as_ref().and_then(|base_path| base_path.with_slash(&uri)) {
+            return Ok(RoutedEvent::Redirect(target));
+        }
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method;
-        *request.uri_mut() = uri(path, &self.raw_query_string)?;
+        *request.uri_mut() = uri;
+        // Also of a domain name of its own, which can map its root to the stage: its paths have no stage.
+        if let Some(base_path) = base_path {
+            base_path.strip(&mut request);
+        }
         let source: IpAddr = self.request_context.http.source_ip.parse().map_err(|_| InvalidRequestEvent::Address)?;
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| InvalidRequestEvent::Header)?;
@@ -179,19 +174,20 @@ mod tests {
 
     #[test]
     fn stage_and_base_path_are_removed() {
-        let fixed = |url: &str| FunctionPath::of(&url.parse().unwrap());
+        let configured = |url: &str| FunctionPath::Configured(BasePath::of(&url.parse().unwrap()));
         for (raw, stage, base, expected) in [
             ("/health", "$default", FunctionPath::Stage, "/health"),
             ("/", "$default", FunctionPath::Stage, "/"),
             ("", "$default", FunctionPath::Stage, "/"),
             ("/prod/health", "prod", FunctionPath::Stage, "/health"),
             ("/prod/", "prod", FunctionPath::Stage, "/"),
-            ("/prod", "prod", FunctionPath::Stage, "-> /prod/"),
+            ("/prod", "prod", FunctionPath::Stage, "-> ./prod/"),
             ("/production/health", "prod", FunctionPath::Stage, "/production/health"),
             ("/health", "prod", FunctionPath::Stage, "/health"),
-            ("/send/health", "prod", fixed("https://x.example/send/"), "/health"),
-            ("/send", "prod", fixed("https://x.example/send/"), "-> /send/"),
-            ("/prod/health", "prod", fixed("https://x.example"), "/prod/health"),
+            ("/send/health", "prod", configured("https://x.example/send/"), "/health"),
+            ("/send", "prod", configured("https://x.example/send/"), "-> ./send/"),
+            ("/prod/health", "prod", configured("https://x.example"), "/prod/health"),
+            ("/s%65nd/health", "prod", configured("https://x.example/send/"), "/health"),
             ("/a b/ü", "$default", FunctionPath::Stage, "/a%20b/%C3%BC"),
         ] {
             assert_eq!(path(raw, stage, &base), expected, "{raw} of {stage}, {base:?}");

@@ -22,6 +22,12 @@ impl BasePath {
         if path.is_empty() { None } else { Some(Self(path.split('/').map(decode).collect())) }
     }
 
+    /// Returns the base path of one segment; `None` for an empty one.
+    #[cfg(feature = "lambda")]
+    pub(crate) fn of_segment(segment: &str) -> Option<Self> {
+        if segment.is_empty() { None } else { Some(Self(Arc::from([segment.as_bytes().to_vec()]))) }
+    }
+
     /// Returns whether the base path begins with one of these segments.
     pub(crate) fn begins_with_any<'a>(&self, mut segments: impl Iterator<Item = &'a str>) -> bool {
         segments.any(|segment| self.0.first().is_some_and(|first| first == segment.as_bytes()))

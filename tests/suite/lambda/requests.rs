@@ -66,7 +66,7 @@ fn an_api_may_have_a_stage() {
         let client = reqwest::Client::builder().no_proxy().redirect(policy).build().unwrap();
         for function in [&public, &admin] {
             let bare = client.get(&function.url).send().await.unwrap();
-            assert_eq!((bare.status().as_u16(), bare.headers()["location"].to_str().unwrap()), (308, "/prod/"));
+            assert_eq!((bare.status().as_u16(), bare.headers()["location"].to_str().unwrap()), (308, "./prod/"));
             let page = client.get(format!("{}/", function.url)).send().await.unwrap();
             assert_eq!(
                 (page.status().as_u16(), page.headers()["content-type"].to_str().unwrap()),
