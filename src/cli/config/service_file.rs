@@ -17,8 +17,10 @@ use crate::cli::failure::usage;
 
 /// Name of the flag with the path of the file.
 const FLAG: &str = "config-file";
-/// Global option that a file may set: the others belong to commands.
+/// Global option that a file may set, beside [`CA_FILE`]: the others belong to commands.
 const ADMIN_KEY_FILE: &str = "admin-key-file";
+/// Global option with the certificate authorities of the services that a service calls.
+const CA_FILE: &str = "ca-file";
 /// Files of secrets, and the variables that override them without being bound to the flag.
 const SECRETS: [(&str, [&str; 2]); 2] = [
     (ADMIN_KEY_FILE, ["SGSEND_ADMIN_KEY", "SGSEND_ADMIN_KEY_FILE"]),
@@ -90,7 +92,7 @@ fn argument<'a>(key: &str, service: &'a Command, command: &'a Command) -> Option
     let long = |argument: &&Arg| argument.get_long() == Some(key);
     match key {
         FLAG => None,
-        ADMIN_KEY_FILE => command.get_arguments().find(long),
+        ADMIN_KEY_FILE | CA_FILE => command.get_arguments().find(long),
         _ => service.get_arguments().find(long),
     }
 }
@@ -227,12 +229,14 @@ mod tests {
     #[test]
     fn a_file_has_the_flags_and_a_flag_takes_precedence() {
         let text = "# Comment\nmax-size = \"2GiB\"\nmin-body-rate = 0\nno-bytes-fallback = true\ns3-path-style = \"Yes\"\n\
-            trusted-proxy = [\"10.0.0.0/8\", \"192.0.2.1\"]\nadmin-key-file = \"/k\"\nretain-audit = \"1d\"\n";
+            trusted-proxy = [\"10.0.0.0/8\", \"192.0.2.1\"]\nadmin-key-file = \"/k\"\nca-file = \"/c\"\n\
+            retain-audit = \"1d\"\n";
         let matches = parsed("all", text, &["--retain-audit", "2d"]).unwrap();
         assert_eq!(raw(&matches, "max_size"), ["2GiB"]);
         assert_eq!(raw(&matches, "min_body_rate"), ["0"]);
         assert_eq!(raw(&matches, "trusted_proxy"), ["10.0.0.0/8", "192.0.2.1"]);
         assert_eq!(raw(&matches, "admin_key_file"), ["/k"]);
+        assert_eq!(raw(&matches, "ca_file"), ["/c"]);
         assert_eq!(raw(&matches, "retain_audit"), ["2d"]);
         assert!(matches.get_flag("no_bytes_fallback") && matches.get_flag("s3_path_style"));
         let off = parsed("all", "no-bytes-fallback = false\ns3-path-style = \"off\"\n", &[]).unwrap();

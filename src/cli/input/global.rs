@@ -37,7 +37,14 @@ pub(crate) struct GlobalOptions {
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// PEM file with CA certificates to trust in addition to the system's
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SGSEND_CA_FILE",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
     pub ca_file: Option<PathBuf>,
     /// Allow plain http to other machines, although anyone on the network path can read it
     #[arg(long, global = true, hide_short_help = true)]

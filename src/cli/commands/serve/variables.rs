@@ -47,6 +47,7 @@ mod tests {
             "SGSEND_RATE_LIMIT",
             "SGSEND_STORAGE",
             "SGSEND_ADMIN_KEY_FILE",
+            "SGSEND_CA_FILE",
             "SGSEND_LOG",
             "HOME",
         ];

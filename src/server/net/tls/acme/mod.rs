@@ -112,8 +112,9 @@ impl Acme {
         retry_after: RetryAfter,
     ) -> Result<Ordered, AcmeError> {
         let Some(lock) = self.blocking(Cache::lock).await? else { return Ok(Ordered::Unneeded) };
-        let is_recent = lock.since_last_order.is_some_and(|elapsed| elapsed < MIN_INTERVAL);
-        if is_recent && !forced {
+        let wait = lock.since_last_order.and_then(|elapsed| MIN_INTERVAL.checked_sub(elapsed));
+        if let Some(wait) = wait.filter(|wait| !forced && !wait.is_zero()) {
+            tracing::info!(wait_s = wait.as_secs(), "the last order was less than a minute ago: the next one waits");
             return Ok(Ordered::Unneeded);
         }
         // A file that cannot be used is replaced.
