@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ScheduledWork;
 use crate::domain::audit::{Record, RecordClass, RecordKind};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::{RecordId, TokenId, TransferId};
@@ -201,7 +202,7 @@ impl StorageKey {
     /// Returns the key of a schedule entry: the sweeper processes the transfer in the minute of `at`.
     #[must_use]
     pub fn schedule_entry(at: Timestamp, id: TransferId) -> Self {
-        Self::all_schedule_entries().with(&format!("{}/{id}", at.minute()))
+        Self::scheduled(&at.minute(), id, ScheduledWork::Transfer)
     }
 
     /// Returns the key of a schedule entry for the read records of a transfer.
@@ -209,7 +210,16 @@ impl StorageKey {
     /// The sweeper removes the records that are due.
     #[must_use]
     pub fn read_removal_entry(at: Timestamp, id: TransferId) -> Self {
-        Self::all_schedule_entries().with(&format!("{}/{id}{READ_REMOVAL}", at.minute()))
+        Self::scheduled(&at.minute(), id, ScheduledWork::Reads)
+    }
+
+    /// Returns the key of a schedule entry for `work` on a transfer in `minute`.
+    pub(super) fn scheduled(minute: &str, id: TransferId, work: ScheduledWork) -> Self {
+        let suffix = match work {
+            ScheduledWork::Transfer => "",
+            ScheduledWork::Reads => READ_REMOVAL,
+        };
+        Self::all_schedule_entries().with(&format!("{minute}/{id}{suffix}"))
     }
 
     /// Returns the prefix of all schedule entries; key order is earliest first.

@@ -39,12 +39,7 @@ impl ScheduleEntry {
     /// Returns the key of the entry.
     #[must_use]
     pub fn key(&self) -> StorageKey {
-        let Self { minute, transfer_id, work } = self;
-        let suffix = match work {
-            ScheduledWork::Transfer => "",
-            ScheduledWork::Reads => READ_REMOVAL,
-        };
-        StorageKey::from_backend(format!("due/{minute}/{transfer_id}{suffix}"))
+        StorageKey::scheduled(&self.minute, self.transfer_id, self.work)
     }
 }
 

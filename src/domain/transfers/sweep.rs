@@ -122,11 +122,7 @@ impl Transfers {
         };
         if let Err(error) = result {
             swept.failed += 1;
-            let retry_at = self.now().plus(RETRY_AFTER);
-            let retry = match due.work {
-                ScheduledWork::Transfer => StorageKey::schedule_entry(retry_at, id),
-                ScheduledWork::Reads => StorageKey::read_removal_entry(retry_at, id),
-            };
+            let retry = ScheduleEntry { minute: self.now().plus(RETRY_AFTER).minute(), ..due }.key();
             Self::report(Some(id), Err(error));
             Self::report(Some(id), self.reschedule(entry, Some(retry)).await);
         }
