@@ -47,6 +47,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Number of transient refusals by the store, such as status 502 of a proxy, before the fallback to the service. */
+const MAX_REFUSALS = 3;
+
 /** The server did not respond. */
 export class Unreachable extends Error {
   /** @param {unknown} [cause] */
@@ -119,6 +122,18 @@ export async function apiError(response) {
   /** @type {Problem} */
   const problem = await response.json().catch(() => ({}));
   return new ApiError(response.status, problem, Number(response.headers.get("retry-after")) || undefined);
+}
+
+/**
+ * Returns whether a page that the store has not served yet should use the service instead, after `failures` failed
+ * requests to the store, the last with `error`.
+ *
+ * @param {unknown} error
+ * @param {number} failures
+ */
+export function isStoreUnusable(error, failures) {
+  if (error instanceof Unreachable) return true;
+  return error instanceof ApiError && (!error.isTransient || failures >= MAX_REFUSALS);
 }
 
 /**

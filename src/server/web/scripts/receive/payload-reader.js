@@ -1,6 +1,6 @@
 // Reads a payload in order, with reconnects.
 
-import { ApiError, apiError, at, call, root, Unreachable, withRetries } from "../api.js";
+import { ApiError, apiError, at, call, isStoreUnusable, root, Unreachable, withRetries } from "../api.js";
 
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Bytes } from "../format/bytes.js" */
@@ -9,8 +9,6 @@ import { ApiError, apiError, at, call, root, Unreachable, withRetries } from "..
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;
-/** Number of transient refusals by the store, such as status 502 of a proxy, before the fallback to the service. */
-const MAX_REFUSALS = 3;
 
 /** Reads a payload from an offset under one grant, so that reconnects count as the same download. */
 export class PayloadReader {
@@ -139,8 +137,8 @@ export class Source {
   async #fallBack(error, offset, signal) {
     const response = this.#response;
     if (response?.mode !== "presigned" || this.#hasStoreServed || !response.fallback_url) throw error;
-    const isTransient = error instanceof ApiError && error.isTransient;
-    if (isTransient && ++this.#refusals < MAX_REFUSALS) throw error;
+    this.#refusals += 1;
+    if (!isStoreUnusable(error, this.#refusals)) throw error;
     this.#response = { ...response, mode: "bytes", url: response.fallback_url };
     return this.#fetch(this.#response, offset, signal);
   }

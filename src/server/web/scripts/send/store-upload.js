@@ -1,6 +1,6 @@
 // Uploads a payload to the store with presigned URLs: in one request, or in parallel parts.
 
-import { ApiError, call, Unreachable, withRetries } from "../api.js";
+import { ApiError, call, isStoreUnusable, withRetries } from "../api.js";
 import { put } from "./put.js";
 
 /** @import { BytesInstruction, MultipartInstruction, SingleInstruction } from "../wire.d.ts" */
@@ -19,9 +19,6 @@ const CONCURRENCY = 3;
 const MIN_PART_SIZE = 5 * 1024 * 1024;
 /** Maximum number of presigned parts in one response of the service. */
 const MAX_SIGNED = 100;
-
-/** Number of transient refusals of a part, such as status 502 of a proxy, before the fallback to the service. */
-const MAX_REFUSALS = 3;
 
 /** The store cannot be reached, or refuses this browser, and has received nothing yet. */
 export class StoreUnusable extends Error {
@@ -114,12 +111,7 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
     await put(url, { method, headers, body, signal, moved });
   };
   let renewed = false;
-  /** @type {(error: unknown, attempts: number) => boolean} */
-  const isUnusable = (error, attempts) => {
-    if (!atStore || !signed.hasFallback || !mayFallBack()) return false;
-    if (error instanceof Unreachable) return true;
-    return error instanceof ApiError && (!error.isTransient || attempts + 1 >= MAX_REFUSALS);
-  };
+  const canFallBack = () => atStore && signed.hasFallback && mayFallBack();
   await withRetries(
     async (attempts) => {
       try {
@@ -134,7 +126,7 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
       } catch (error) {
         // An earlier attempt has stored the part.
         if (error instanceof ApiError && error.status === 412) return;
-        throw isUnusable(error, attempts) ? new StoreUnusable(error) : error;
+        throw canFallBack() && isStoreUnusable(error, attempts + 1) ? new StoreUnusable(error) : error;
       }
     },
     { signal, waiting },
