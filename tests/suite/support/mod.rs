@@ -8,6 +8,7 @@ mod blocking_proxy;
 pub(crate) mod bucket;
 #[path = "../../support/buffering_proxy.rs"]
 mod buffering_proxy;
+mod connect_proxy;
 mod content;
 mod eventually;
 #[path = "../../support/faulty_bucket.rs"]
@@ -42,6 +43,7 @@ pub(crate) use acme_server::AcmeServer;
 pub(crate) use api::{Api, ApiResponse, Request};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use buffering_proxy::BufferingProxy;
+pub(crate) use connect_proxy::ConnectProxy;
 pub(crate) use content::{content, overwrite};
 pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};

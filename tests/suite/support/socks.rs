@@ -90,7 +90,7 @@ fn text(client: &mut TcpStream, length: u8) -> io::Result<String> {
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream) {
+pub(super) fn copy(mut from: TcpStream, mut to: TcpStream) {
     // The peer may have closed its side already.
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Write);

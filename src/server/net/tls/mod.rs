@@ -51,23 +51,23 @@ impl Tls {
     /// # Errors
     /// [`TlsError`] if the files cannot be used.
     pub(crate) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let this = Self::new(files.clone(), None)?;
+        let this = Self::new(files.clone(), None, provider())?;
         this.reload_if_changed()?;
         Ok(this)
     }
 
     /// Loads the certificate of an ACME cache, if there is one.
     fn with_acme(settings: &AcmeSettings) -> Result<Self, TlsError> {
-        let acme = Acme::new(settings.clone());
-        let this = Self::new(acme.files(), Some(acme))?;
+        let provider = provider();
+        let acme = Acme::new(settings.clone(), provider.clone());
+        let this = Self::new(acme.files(), Some(acme), provider)?;
         if let Err(error) = this.reload_if_changed() {
             tracing::error!(error = %chain(&error), "cannot use the certificate in the ACME cache");
         }
         Ok(this)
     }
 
-    fn new(files: TlsFiles, acme: Option<Acme>) -> Result<Self, TlsError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    fn new(files: TlsFiles, acme: Option<Acme>, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
         let challenges = acme.as_ref().map(Acme::challenges);
         let is_acme = challenges.is_some();
         let current = Arc::new(CurrentCertificate { certificate: RwLock::default(), challenges });
@@ -149,6 +149,10 @@ impl Tls {
     fn loaded(&self) -> MutexGuard<'_, Option<FileStamps>> {
         self.loaded.lock().expect("the lock is never poisoned")
     }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// The certificate that new connections get. Without one, handshakes are refused.

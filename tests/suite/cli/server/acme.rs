@@ -10,7 +10,7 @@ use reqwest::Client;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{ADMIN_KEY, AcmeServer, Home, ServerBuilder, ServerProcess, eventually};
+use crate::support::{ADMIN_KEY, AcmeServer, ConnectProxy, Home, ServerBuilder, ServerProcess, eventually};
 
 /// Domains of the certificates.
 const DOMAINS: [&str; 2] = ["send.example.org", "files.example.org"];
@@ -208,4 +208,62 @@ async fn a_cache_that_cannot_be_written_is_reported() {
     wait_for_failure(&serving).await;
     let log = serving.terminate();
     assert!(log.contains("cannot write in the ACME cache"), "{log}");
+}
+
+#[tokio::test]
+async fn any_process_over_the_cache_answers_validations() {
+    let Some(acme) = AcmeServer::start() else { return };
+    let (home, root) = (Home::new(), acme.root().await);
+    // Validations reach the admin service, which does not order.
+    let admin = server(&home, &acme, &DOMAINS).only("admin").listen(&acme.validated.to_string()).start();
+    let public = server(&home, &acme, &DOMAINS).only("public").start();
+    let address = public.public.trim_start_matches("https://").parse().unwrap();
+    let trusted = || async { is_trusted(&root, address, DOMAINS[1]).await.then_some(()) };
+    eventually(trusted).await;
+    // The admin service loads the certificate within 10 s.
+    wait_for_certificate(&root, &acme, DOMAINS[0]).await;
+    let left = fs::read_dir(cached(&home, &acme).parent().unwrap()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.starts_with(".challenge-")), "{left:?}");
+    let log = public.terminate();
+    assert!(!log.contains("cannot obtain"), "{log}");
+    drop(admin);
+}
+
+#[tokio::test]
+async fn services_that_start_together_make_one_order() {
+    let Some(acme) = AcmeServer::start() else { return };
+    let (home, root) = (Home::new(), acme.root().await);
+    let first = server(&home, &acme, &DOMAINS).listen(&acme.validated.to_string());
+    let services = std::thread::scope(|scope| {
+        let first = scope.spawn(|| first.start());
+        let second = scope.spawn(|| server(&home, &acme, &DOMAINS).start());
+        [first.join().unwrap(), second.join().unwrap()]
+    });
+    for service in &services {
+        let address = service.public.trim_start_matches("https://").parse().unwrap();
+        eventually(|| async { is_trusted(&root, address, DOMAINS[0]).await.then_some(()) }).await;
+    }
+    let mut orders = Vec::new();
+    for service in &services {
+        let issued = metric(service, "sgsend_acme_orders_total{result=\"issued\"}").await.unwrap_or(0);
+        let failed = metric(service, "sgsend_acme_orders_total{result=\"failed\"}").await.unwrap_or(0);
+        orders.push((issued, failed));
+    }
+    orders.sort_unstable();
+    assert_eq!(orders, [(0, 0), (1, 0)]);
+}
+
+#[tokio::test]
+async fn orders_go_through_the_proxy() {
+    let Some(acme) = AcmeServer::start() else { return };
+    let (home, root) = (Home::new(), acme.root().await);
+    let proxy = ConnectProxy::start();
+    let serving =
+        server(&home, &acme, &DOMAINS[..1]).listen(&acme.validated.to_string()).env("HTTPS_PROXY", &proxy.url).start();
+    wait_for_certificate(&root, &acme, DOMAINS[0]).await;
+    let requested = proxy.requested();
+    let api = acme.directory.split('/').nth(2).unwrap();
+    assert!(!requested.is_empty() && requested.iter().all(|target| target == api), "{requested:?}");
+    drop(serving);
 }

@@ -5,6 +5,7 @@
 //!   acme-v02.api.letsencrypt.org_directory/    one folder per ACME server, mode 0700
 //!     account.json                             account key, mode 0600
 //!     send.example.org.pem                     private key and certificate chain, mode 0600, named by the first domain
+//!     .challenge-send.example.org              digest of a pending challenge, mode 0600
 //!     lock                                     held during an order; its modification time is that of the last order
 //! ```
 
@@ -19,12 +20,14 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use url::Url;
 
-use super::settings::AcmeSettings;
+use super::settings::{AcmeDomain, AcmeSettings};
 
 /// Bytes reserved for a certificate before it is ordered, so that a full disk is noticed in time.
 const RESERVED_BYTES: usize = 16 * 1024;
 /// Prefix of unfinished files.
 const UNFINISHED: &str = ".unfinished-";
+/// Prefix of the files of pending challenges.
+const CHALLENGE: &str = ".challenge-";
 
 /// Files of one account and one certificate.
 #[derive(Clone, Debug)]
@@ -92,11 +95,34 @@ impl Cache {
     fn remove_unfinished(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            let name = entry.file_name();
+            if [UNFINISHED, CHALLENGE].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
                 fs::remove_file(entry.path())?;
             }
         }
         Ok(())
+    }
+
+    /// Lets all processes over the cache answer the validation of a domain. The caller has the lock.
+    pub(super) fn save_challenge(&self, domain: &AcmeDomain, digest: &[u8]) -> io::Result<()> {
+        let mut file = self.unfinished()?;
+        file.write_all(digest)?;
+        file.persist(self.challenge_path(domain)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Returns the digest of a pending challenge; `None` if there is none.
+    pub(super) fn pending_challenge(&self, domain: &AcmeDomain) -> Option<[u8; 32]> {
+        fs::read(self.challenge_path(domain)).ok()?.try_into().ok()
+    }
+
+    /// Ends a challenge. A file that cannot be removed is removed with the next order.
+    pub(super) fn remove_challenge(&self, domain: &AcmeDomain) {
+        drop(fs::remove_file(self.challenge_path(domain)));
+    }
+
+    fn challenge_path(&self, domain: &AcmeDomain) -> PathBuf {
+        self.folder.join(format!("{CHALLENGE}{}", domain.as_str()))
     }
 
     /// Reserves space for a certificate.

@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::CryptoProvider;
 use tokio::sync::Notify;
 
 use self::cache::{Cache, OrderLock, ReservedFile};
@@ -74,9 +75,10 @@ enum Ordered {
 }
 
 impl Acme {
-    pub(super) fn new(settings: AcmeSettings) -> Self {
+    pub(super) fn new(settings: AcmeSettings, provider: Arc<CryptoProvider>) -> Self {
         let cache = Cache::new(&settings);
-        Self { settings, cache, challenges: Arc::default(), retry: Notify::new() }
+        let challenges = Arc::new(Challenges::new(settings.domains.clone(), cache.clone(), provider));
+        Self { settings, cache, challenges, retry: Notify::new() }
     }
 
     /// Returns the file of the key and the certificate, as the files of both.
@@ -122,7 +124,7 @@ impl Acme {
             return Ok(Ordered::Unneeded);
         }
         let (lock, reserved) = self.blocking(|cache| begin(cache, lock)).await?;
-        let ordered = order(&self.settings, &self.cache, &self.challenges, &tls.provider, retry_after);
+        let ordered = order(&self.settings, &self.cache, &self.challenges, retry_after);
         let pem = tokio::time::timeout(ORDER_TIMEOUT, ordered).await.map_err(|_| AcmeError::Timeout)??;
         let source = self.settings.directory.as_str();
         let certificate = LoadedCertificate::parse(&pem, source, &tls.provider).map_err(AcmeError::Certificate)?;

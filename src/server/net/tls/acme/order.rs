@@ -8,7 +8,6 @@ use instant_acme::{
     Account, AuthorizationStatus, ChallengeType, Error as ProtocolError, Identifier, NewAccount, NewOrder, Order,
     OrderStatus, Problem, RetryPolicy,
 };
-use rustls::crypto::CryptoProvider;
 
 use super::cache::{AccountFile, Cache};
 use super::challenge::{ChallengeError, Challenges, PendingChallenge};
@@ -58,7 +57,6 @@ pub(super) async fn order(
     settings: &AcmeSettings,
     cache: &Cache,
     challenges: &Arc<Challenges>,
-    provider: &CryptoProvider,
     retry_after: RetryAfter,
 ) -> Result<String, OrderError> {
     let account = account(settings, cache, retry_after).await?;
@@ -72,7 +70,7 @@ pub(super) async fn order(
         order => order?,
     };
     let retries = RetryPolicy::new().timeout(STEP_TIMEOUT);
-    let pending = answer_challenges(&mut order, challenges, provider).await?;
+    let pending = answer_challenges(&mut order, challenges).await?;
     let validated = order.poll_ready(&retries).await;
     drop(pending);
     match validated {
@@ -117,7 +115,6 @@ async fn account(settings: &AcmeSettings, cache: &Cache, retry_after: RetryAfter
 async fn answer_challenges(
     order: &mut Order,
     challenges: &Arc<Challenges>,
-    provider: &CryptoProvider,
 ) -> Result<Vec<PendingChallenge>, OrderError> {
     let mut pending = Vec::new();
     let mut authorizations = order.authorizations();
@@ -131,7 +128,7 @@ async fn answer_challenges(
             return Err(OrderError::NoChallenge(domain));
         };
         let digest = challenge.key_authorization().digest();
-        pending.push(challenges.answer(&domain, digest.as_ref(), provider)?);
+        pending.push(challenges.answer(&domain, digest.as_ref())?);
         challenge.set_ready().await?;
     }
     Ok(pending)
