@@ -49,6 +49,16 @@ for vector in vectors["links"]:
     assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
 for vector in vectors["info_blocks"]:
     assert json.loads(example("info", vector["key"], vector["block"])) == vector["info"]
+for vector in vectors["further_links"]:
+    link_id, key = vector["link_id"], vector["key"]
+    passphrase = [vector["passphrase"]] if "passphrase" in vector else []
+    own = f"v1.{vector['payload_key']}"
+    assert vector["link"].endswith(f"/d/{link_id}#{key}")
+    assert example("link", link_id, key, vector["wrapped_key"], *passphrase).strip() == own
+    assert example("label", link_id, own, vector["label"]).rstrip("\n") == vector["name"]
+    made = example("add", link_id, key, own, vector["name"], vector["nonces"], *passphrase).split()
+    assert made == [vector["wrapped_key"], vector["label"]]
+    assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
 sizes = vectors["padded_sizes"]
 given = "".join(f"{size}\n" for size, _ in sizes)
 assert [int(line) for line in example("sizes", given=given).split()] == [padded for _, padded in sizes]

@@ -39,7 +39,7 @@ fn keys(link: &str) -> Vec<Vec<u8>> {
     let link: Link = link.parse().unwrap();
     let key = link.key.unwrap();
     let passphrase = Passphrase::new(PASSPHRASE).unwrap();
-    let payload_key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
+    let payload_key = key.unlock(key.needs_passphrase().then_some(&passphrase)).unwrap().into_own().unwrap();
     let mut all = Vec::new();
     for bytes in [link_key.as_slice(), payload_key.as_bytes()] {
         all.push(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());

@@ -26,7 +26,7 @@ use crate::client::decrypt::Decrypted;
 use crate::client::download::{self, Download, DownloadError, GrantFile};
 use crate::client::unpack::UnpackedFile;
 use crate::domain::crypto::envelope::least_content_size;
-use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::id::TransferId;
@@ -164,11 +164,11 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     let output = resolve_target(target_path, size).await?;
     let link_key = options.read(target.key, context).await?;
     let file = arguments.key.passphrase_file;
-    let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
+    let secret = link_secret(link_key, arguments.key.passphrase, file, context).await?;
 
     let choose = output.into_choice();
     let max_size = arguments.max_download_size.map(|limit| limit.0);
-    let download = Download { status, key, choose, flow, resume: arguments.resume, max_size };
+    let download = Download { status, secret, choose, flow, resume: arguments.resume, max_size };
     Ok((api, grant_file, download))
 }
 
@@ -178,13 +178,13 @@ pub(crate) async fn resolve_target(mut target: OutputTarget, size: Option<u64>) 
     Ok(spawn_blocking(resolve_target).await.expect("checking the output target does not panic")?)
 }
 
-/// Returns the key that encrypts the payload, derived with the passphrase if there is one.
-pub(crate) async fn payload_key(
+/// Returns the secret of the link, derived with the passphrase if there is one.
+pub(crate) async fn link_secret(
     link_key: LinkKey,
     ask: bool,
     file: Option<PathBuf>,
     context: &Context,
-) -> Result<PayloadKey> {
+) -> Result<LinkSecret> {
     let file = file.or_else(|| context.environment.passphrase_file.clone().filter(|_| link_key.needs_passphrase()));
     let passphrase: Option<Passphrase> = if link_key.needs_passphrase() {
         Some(context.prompt.passphrase(file.filter(|_| !ask), false).await?)
@@ -193,9 +193,9 @@ pub(crate) async fn payload_key(
     } else {
         None
     };
-    let derive = move || link_key.payload_key(passphrase.as_ref());
-    let key = spawn_blocking(derive).await.expect("deriving a key does not panic");
-    Ok(key.map_err(|error| Failure::usage(error.to_string()))?)
+    let derive = move || link_key.unlock(passphrase.as_ref());
+    let secret = spawn_blocking(derive).await.expect("deriving a key does not panic");
+    Ok(secret.map_err(|error| Failure::usage(error.to_string()))?)
 }
 
 /// Converts the error of printing the result of a download or decryption, which has succeeded.

@@ -3,6 +3,7 @@
 use super::GrantFile;
 use crate::client::decrypt::{DecryptError, OutputError};
 use crate::client::{ClientError, Signal};
+use crate::domain::crypto::key::UnwrapError;
 use crate::domain::crypto::sealed::{ImpossibleSize, OpenError};
 use crate::domain::error::ErrorCode;
 use crate::domain::timestamp::Timestamp;
@@ -27,6 +28,9 @@ pub enum DownloadError {
     /// The access proof of this key does not match the server's.
     #[error("the key or the passphrase is wrong")]
     WrongKey,
+    /// The payload key of a further link cannot be unwrapped. Nothing was counted.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
     /// The server reports a size that no payload can have.
     #[error(transparent)]
     Size(#[from] ImpossibleSize),

@@ -14,15 +14,15 @@ use tokio::task::spawn_blocking;
 
 pub use self::error::DownloadError;
 use self::error::access_error;
-pub use self::grant_file::GrantFile;
 pub(in crate::client) use self::grant_file::remove_stale;
+pub use self::grant_file::{EarlierGrant, GrantFile};
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
 use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::ContentInfo;
-use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::key::LinkSecret;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
@@ -40,8 +40,8 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Download {
     /// The transfer's status.
     pub status: TransferStatus,
-    /// The key of the payload.
-    pub key: PayloadKey,
+    /// The secret of the link.
+    pub secret: LinkSecret,
     /// Chooses the output of the content.
     pub choose: ChooseOutput,
     /// Allowed data path of the payload.
@@ -231,17 +231,19 @@ async fn start(
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
-    let Download { status, key, choose, resume, max_size, .. } = download;
+    let Download { status, secret, choose, resume, max_size, .. } = download;
     let id = status.transfer_id;
-    let proof = status.access_proof.then(|| AccessProof::of(&key));
-    let earlier = grant_file.load();
-    let sealed_info = match (&proof, &earlier) {
+    let proof = status.access_proof.then(|| secret.access_proof());
+    let (earlier, saved_key) = grant_file.load().map(|saved| (saved.grant, saved.wrapped_key)).unzip();
+    let (sealed_info, wrapped_key) = match (&proof, &earlier) {
         // A wrong key must not use up a download.
         (Some(proof), None) => {
-            retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?.info
+            let status = retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?;
+            (status.info, status.wrapped_key)
         }
-        _ => status.info.clone(),
+        _ => (status.info.clone(), status.wrapped_key.clone().or(saved_key.flatten())),
     };
+    let key = secret.payload_key(id.into(), wrapped_key.as_ref())?;
     let info = sealed_info.and_then(|info| info.open(&key).ok());
     if let Some(info) = &info {
         progress.described(info);
@@ -252,11 +254,11 @@ async fn start(
     let mut grant = earlier.unwrap_or_else(Grant::random);
     // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
     // download.
-    let _ = grant_file.save(&grant);
+    let _ = grant_file.save(&grant, wrapped_key.as_ref());
     let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
         grant = Grant::random();
-        let _ = grant_file.save(&grant);
+        let _ = grant_file.save(&grant, wrapped_key.as_ref());
         response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
     let response = response.map_err(access_error).inspect_err(|error| {

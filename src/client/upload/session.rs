@@ -205,7 +205,8 @@ impl PreparedUpload {
             None => LinkKey::random(),
             Some(_) => LinkKey::random_with_passphrase(),
         };
-        let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
+        let secret = link_key.unlock(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
+        let key = secret.into_own().expect("the key is that of an own link");
         let archive = upload.source.plan().map(Plan::info);
         let info = ContentInfo::of(&upload.metadata, archive, upload.message).seal(&key);
         let segments = Segments::new(upload.source, &upload.metadata, upload.padding, &key)?;

@@ -100,7 +100,7 @@ impl UnfinishedUpload {
     fn of(file: TagFile, state: &UploadState, tags: Vec<Option<Tag>>) -> Option<Self> {
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         let link_key: LinkKey = state.link_key.parse().ok()?;
-        if link_key.needs_passphrase() != state.access_sha256.is_some() {
+        if link_key.is_further() || link_key.needs_passphrase() != state.access_sha256.is_some() {
             return None;
         }
         Some(Self {
@@ -141,7 +141,8 @@ impl UnfinishedUpload {
     /// # Errors
     /// [`UploadError::OtherPassphrase`] if the upload was started with another passphrase, or with none.
     pub(super) fn payload_key(&self, passphrase: Option<&Passphrase>) -> Result<PayloadKey, UploadError> {
-        let key = self.link_key.payload_key(passphrase).map_err(|_| UploadError::OtherPassphrase)?;
+        let secret = self.link_key.unlock(passphrase).map_err(|_| UploadError::OtherPassphrase)?;
+        let key = secret.into_own().expect("the state has the key of an own link");
         match self.access_sha256 {
             Some(expected) if AccessProof::of(&key).digest() != expected => Err(UploadError::OtherPassphrase),
             _ => Ok(key),

@@ -19,7 +19,6 @@ use crate::cli::output::{info, records, time};
 use crate::client::Api;
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::crypto::key::LinkKey;
-use crate::domain::crypto::proof::AccessProof;
 use crate::domain::transfer::Status;
 use crate::domain::wire::TransferStatus;
 
@@ -112,13 +111,13 @@ async fn content_info(
     context: &Context,
 ) -> Option<ContentInfo> {
     let open = status.info.take();
-    let key = key.filter(|key| !key.needs_passphrase())?.payload_key(None).ok()?;
+    let secret = key.filter(|key| !key.needs_passphrase())?.unlock(None).ok()?;
     if !status.access_proof || status.status != Status::Completed {
-        return open?.open(&key).ok();
+        return open?.open(&secret.into_own()?).ok();
     }
-    let proof = AccessProof::of(&key);
+    let proof = secret.access_proof();
     match context.first_call(|| api.status_with_info(status.transfer_id, &proof)).await {
-        Ok(TransferStatus { info, .. }) => info?.open(&key).ok(),
+        Ok(TransferStatus { info, .. }) => info?.open(&secret.into_own()?).ok(),
         Err(error) => {
             context.printer.warning(&format!("the name of the content is not shown: {error}"));
             None

@@ -39,7 +39,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         DownloadError::NotComplete => {
             Failure::new(Exit::Other, "not_completed", message).hint("retry after the upload has finished").retryable()
         }
-        DownloadError::WrongKey => wrong_key(message),
+        DownloadError::WrongKey | DownloadError::Unwrap(_) => wrong_key(message),
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
         DownloadError::SizeChanged { .. } => Failure::new(Exit::Network, "unknown_answer", message)
             .hint("the server contradicts itself; report the error to the operator of the server"),

@@ -79,7 +79,7 @@ fn content_name_and_key_never_leak() {
         let link: Link = link.parse().unwrap();
         let passphrase = sgsend::domain::crypto::passphrase::Passphrase::new("the canary's own passphrase").unwrap();
         let key = link.key.unwrap();
-        let key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
+        let key = key.unlock(key.needs_passphrase().then_some(&passphrase)).unwrap().into_own().unwrap();
         canaries.push(key.as_bytes().to_vec());
         canaries.push(BASE64_STANDARD.encode(key.as_bytes()).into_bytes());
         canaries.push(BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()).into_bytes());
@@ -153,7 +153,7 @@ fn request_lines_contain_no_secret() {
     {
         assert!(lines.iter().any(|line| line.starts_with(expected)), "{expected} was not recorded: {lines:?}");
     }
-    let key = parsed.key.unwrap().payload_key(None).unwrap();
+    let key = parsed.key.unwrap().unlock(None).unwrap().into_own().unwrap();
     let fragment = link.split_once('#').unwrap().1.to_owned();
     let mut header_and_body_secrets = grants(&wire);
     assert!(!header_and_body_secrets.is_empty(), "no grant was recorded");

@@ -128,7 +128,7 @@ async function send() {
   let progress;
   let completed;
   try {
-    const payloadKey = await linkKey.payloadKey(field("passphrase").value);
+    const payloadKey = await linkKey.secret(field("passphrase").value);
     const message = typedById("message", HTMLTextAreaElement).value.trim();
     const info = { ...selected.info, ...(message && { message }) };
     const payload = await Payload.of({ ...selected, info }, payloadKey);
