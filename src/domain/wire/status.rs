@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::Transparency;
 use crate::domain::crypto::info::SealedInfo;
+use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{Status, Transfer};
@@ -62,6 +63,10 @@ pub struct TransferStatus {
     pub access_proof: bool,
     /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
+    /// Encrypted payload key, for clients with the key of a further link; absent under the transfer's own link. As the
+    /// info block, only for a ready transfer and with the access proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapped_key: Option<WrappedKey>,
     /// Encrypted name, size and message, for clients with the payload key. Only in responses of `status` for a ready
     /// transfer, and with the access proof if the transfer requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +90,7 @@ impl TransferStatus {
             downloads_remaining: transfer.downloads_remaining(),
             access_proof: transfer.access_sha256.is_some(),
             mode,
+            wrapped_key: None,
             info: None,
         }
     }
