@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::timestamp::Timestamp;
 
-/// Status of a transfer, as named in the API and the counters.
+/// Status of a transfer or of one of its links, as named in the API and the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -19,10 +19,12 @@ pub enum Status {
     Exhausted,
     /// The transfer was deleted.
     Deleted,
+    /// The sender closed the link; only links have this status.
+    Closed,
 }
 
 impl Status {
-    /// All statuses.
+    /// All statuses of a transfer.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Completed, Self::Expired, Self::Exhausted, Self::Deleted];
 
     /// Returns the status as used in the API.
@@ -34,6 +36,7 @@ impl Status {
             Self::Expired => "expired",
             Self::Exhausted => "exhausted",
             Self::Deleted => "deleted",
+            Self::Closed => "closed",
         }
     }
 }

@@ -12,6 +12,7 @@ fn transfer(max_downloads: Option<u32>) -> Transfer {
         max_downloads,
         access_sha256: None,
         access_from_passphrase: true,
+        own_link_closed: false,
     };
     Transfer::new(TransferId::random(), TokenId::random(), &terms, START)
 }

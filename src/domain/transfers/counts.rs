@@ -84,7 +84,7 @@ impl Transfers {
         for (id, batch) in pending.flat_map(|(id, pending)| pending.into_batches().map(move |batch| (id, batch))) {
             let Batch { mark, downloads, is_attempted } = batch;
             let added = self.change(id, |mut transfer| {
-                if !transfer.add_downloads(downloads.sum(), mark) {
+                if !transfer.add_downloads(downloads.sum(), mark, self.now()) {
                     return Ok(Swap::Keep(()));
                 }
                 let counter_delta = (downloads.unstored > 0)

@@ -58,6 +58,7 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
         max_downloads: request.max_downloads,
         access_sha256: request.access_sha256,
         access_from_passphrase: request.access_from_passphrase,
+        own_link_closed: !request.own_link.is_open(),
     })
 }
 
