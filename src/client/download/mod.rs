@@ -29,7 +29,7 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
-use crate::domain::wire::{ClientEventKind, DownloadResponse, Flow, TransferStatus};
+use crate::domain::wire::{ClientEventKind, DownloadResponse, Flow, LinkStatus, TransferStatus};
 
 /// Maximum number of received pieces that wait for decryption, each a few hundred KiB at most.
 const PIECES_AHEAD: usize = 4;
@@ -66,32 +66,58 @@ pub struct Downloaded {
 
 /// Checks that a transfer can be downloaded, and returns its status. Counts no download.
 ///
-/// A saved grant also gives access after the download limit is reached: the earlier attempt was counted.
+/// Under a further link, the response has no size and [`check_with_proof`] must follow. A saved grant also gives access
+/// after the download limit is reached: the earlier attempt was counted.
 pub async fn check(
     api: &Api,
     id: TransferId,
     flow: FlowChoice,
     grant_file: &GrantFile,
     (retry, progress): (&RetryPolicy, &dyn Progress),
-) -> Result<TransferStatus, DownloadError> {
-    let status = retry.first_call(progress, || api.status(id)).await.inspect_err(|error| {
+) -> Result<LinkStatus, DownloadError> {
+    let status = retry.first_call(progress, || api.status(id, None)).await.inspect_err(|error| {
         if error.code() == Some(ErrorCode::TransferNotFound) {
             grant_file.forget();
         }
     });
     let status = status.map_err(|error| DownloadError::from(error).or_unfinished(grant_file))?;
-    match status.status {
-        Status::Pending => return Err(DownloadError::NotComplete),
-        Status::Completed => {}
-        Status::Exhausted if grant_file.load().is_some() => {}
+    check_state(status.state(), grant_file)?;
+    if let LinkStatus::Full(status) = &status {
+        check_payload(status, flow, api)?;
+    }
+    Ok(status)
+}
+
+/// Checks that a further link can be downloaded, and returns its status. Counts no download.
+pub async fn check_with_proof(
+    api: &Api,
+    id: TransferId,
+    flow: FlowChoice,
+    grant_file: &GrantFile,
+    (proof, retry, progress): (&AccessProof, &RetryPolicy, &dyn Progress),
+) -> Result<TransferStatus, DownloadError> {
+    let status = retry.first_call(progress, || api.status_with_info(id, proof)).await;
+    let status = status.map_err(|error| access_error(error).or_unfinished(grant_file))?;
+    check_state(status.status, grant_file)?;
+    check_payload(&status, flow, api)?;
+    Ok(status)
+}
+
+fn check_state(state: Status, grant_file: &GrantFile) -> Result<(), DownloadError> {
+    match state {
+        Status::Pending => Err(DownloadError::NotComplete),
+        Status::Completed => Ok(()),
+        Status::Exhausted if grant_file.load().is_some() => Ok(()),
         ended @ (Status::Expired | Status::Exhausted | Status::Deleted | Status::Closed) => {
             grant_file.forget();
-            return Err(DownloadError::Gone(ended));
+            Err(DownloadError::Gone(ended))
         }
     }
+}
+
+fn check_payload(status: &TransferStatus, flow: FlowChoice, api: &Api) -> Result<(), DownloadError> {
     Layout::of_sealed(status.size_bytes)?;
-    flow.check(status.mode.download, api.origin())?;
-    Ok(status)
+    Ok(flow.check(status.mode.download, api.origin())?)
 }
 
 /// Downloads the transfer after [`check`], and decrypts its payload.
@@ -236,8 +262,8 @@ async fn start(
     let proof = status.access_proof.then(|| secret.access_proof());
     let (earlier, saved_key) = grant_file.load().map(|saved| (saved.grant, saved.wrapped_key)).unzip();
     let (sealed_info, wrapped_key) = match (&proof, &earlier) {
-        // A wrong key must not use up a download.
-        (Some(proof), None) => {
+        // A wrong key must not use up a download. The server has already accepted the proof of a further link.
+        (Some(proof), None) if status.wrapped_key.is_none() => {
             let status = retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?;
             (status.info, status.wrapped_key)
         }

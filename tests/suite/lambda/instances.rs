@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sgsend::domain::audit::ServiceName;
-use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
 use sgsend::server::store::S3Location;
 

@@ -262,6 +262,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         max_downloads: state.max_downloads,
         downloads_remaining: None,
         access_proof: state.max_downloads.is_some(),
+        wrapped_key: None,
         mode,
         info: None,
     }
