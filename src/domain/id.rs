@@ -137,6 +137,12 @@ impl Striped for TransferId {
     }
 }
 
+impl Striped for LinkId {
+    fn stripe(&self, stripes: usize) -> usize {
+        stripe(self.0[0], self.0[1], stripes)
+    }
+}
+
 impl Striped for TokenId {
     fn stripe(&self, stripes: usize) -> usize {
         stripe(self.0[0], self.0[1], stripes)

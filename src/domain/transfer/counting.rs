@@ -50,7 +50,7 @@ pub struct GrantObjects {
 }
 
 /// Downloads of one link, as its record counts them.
-pub struct LinkDownloads<'a> {
+pub(super) struct LinkDownloads<'a> {
     pub(super) limit: &'a mut Option<u32>,
     pub(super) grants: &'a mut Vec<GrantRecord>,
     /// Downloads whose grants are not in the record.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::own_link::needed_until;
 use super::counting::{GrantObjects, LimitHistory, LinkDownloads};
 use super::{CountedDownload, GrantRecord, PayloadState, State, Status, Transfer};
 use crate::domain::audit::EventKind;
@@ -128,7 +129,7 @@ impl FurtherLink {
     #[must_use]
     pub fn status_at(&self, transfer: &Transfer, now: Timestamp) -> Status {
         match transfer.state_at(now) {
-            State::Deleted { .. } => Status::Deleted,
+            state if state.is_deletion() => Status::Deleted,
             state => self.state_at(now).status().unwrap_or_else(|| state.status()),
         }
     }
@@ -155,20 +156,17 @@ impl FurtherLink {
     /// # Errors
     /// As [`Transfer::check_downloadable`].
     pub fn check_downloadable(&self, transfer: &Transfer, now: Timestamp, granted: bool) -> Result<(), Error> {
-        match transfer.state_at(now) {
-            State::Pending if self.state_at(now).is_open() => return Err(Error::NotCompleted),
-            State::Deleted { .. } => return Err(Error::TransferDeleted),
-            _ => {}
-        }
-        match self.state_at(now) {
-            LinkState::Exhausted { .. } if granted && transfer.payload == PayloadState::Stored => Ok(()),
-            LinkState::Open => match transfer.state_at(now) {
-                State::Completed { .. } => Ok(()),
-                State::Expired { .. } | State::Pending => Err(Error::TransferExpired),
-                State::Exhausted { .. } => Err(Error::TransferExhausted),
-                State::Deleted { .. } => Err(Error::TransferDeleted),
-            },
-            ended => ended.error().map_or(Ok(()), Err),
+        let usable = granted && transfer.payload == PayloadState::Stored;
+        match (transfer.state_at(now), self.state_at(now)) {
+            (state, _) if state.is_deletion() => Err(Error::TransferDeleted),
+            (_, LinkState::Exhausted { .. }) if usable => Ok(()),
+            (_, state) if !state.is_open() => state.error().map_or(Ok(()), Err),
+            (State::Completed { .. }, _) => Ok(()),
+            (State::Pending, _) => Err(Error::NotCompleted),
+            // An open link of a transfer that ended is one whose creation the end has overtaken.
+            (State::Exhausted { .. }, _) => Err(Error::TransferExhausted),
+            (State::Expired { .. }, _) => Err(Error::TransferExpired),
+            (State::Deleted { .. }, _) => Err(Error::TransferDeleted),
         }
     }
 
@@ -251,10 +249,10 @@ impl FurtherLink {
         is_open
     }
 
-    /// Returns the time after which no grant in the record is valid; `None` without grants.
+    /// Returns until when the link keeps the payload: its expiry, or that of its last grant; `None` if it does not.
     #[must_use]
-    pub fn last_grant_expires_at(&self) -> Option<Timestamp> {
-        self.grants.iter().map(|grant| grant.expires_at).max()
+    pub fn needed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        needed_until(self.state_at(now), self.expires_at, &self.grants).filter(|until| *until > now)
     }
 
     fn end_if_full(&mut self, now: Timestamp) -> bool {

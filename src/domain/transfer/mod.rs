@@ -6,6 +6,7 @@ mod grant;
 mod own_link;
 mod parts;
 mod removal;
+mod resolved_link;
 mod state;
 mod terms;
 
@@ -18,6 +19,7 @@ pub use further_link::{FurtherLink, LinkState};
 pub use grant::{CountedDownload, GrantRecord};
 pub use parts::PartPlan;
 pub use removal::LATE_UPLOAD_PERIOD;
+pub use resolved_link::ResolvedLink;
 pub use state::{DeletionCause, PayloadState, State, Status, UploadKind};
 pub use terms::TransferTerms;
 
@@ -198,9 +200,7 @@ impl Transfer {
             State::Completed { .. } | State::Exhausted { .. } => Err(Error::TransferNotPending),
             State::Expired { .. } => Err(Error::TransferExpired),
             State::Deleted { cause: DeletionCause::SizeMismatch, .. } => Err(Error::SizeMismatch),
-            State::Deleted { cause: DeletionCause::Requested | DeletionCause::PayloadLost, .. } => {
-                Err(Error::TransferDeleted)
-            }
+            State::Deleted { .. } => Err(Error::TransferDeleted),
         }
     }
 

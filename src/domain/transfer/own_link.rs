@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::counting::{GrantObjects, LinkDownloads};
 use super::{
-    CountedDownload, GrantRecord, LinkState, MIN_DOWNLOAD_RATE, MIN_GRANT_LIFETIME, PayloadState, State, Status,
+    CountedDownload, DeletionCause, GrantRecord, LinkState, MIN_DOWNLOAD_RATE, MIN_GRANT_LIFETIME, PayloadState, State, Status,
     Transfer,
 };
+use crate::domain::audit::EventKind;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
@@ -31,7 +32,7 @@ impl Transfer {
     #[must_use]
     pub fn own_status_at(&self, now: Timestamp) -> Status {
         match self.state_at(now) {
-            State::Deleted { .. } => Status::Deleted,
+            state if state.is_deletion() => Status::Deleted,
             state => self.own_link_at(now).status().unwrap_or_else(|| state.status()),
         }
     }
@@ -57,7 +58,7 @@ impl Transfer {
     pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
         let usable = granted && self.payload == PayloadState::Stored;
         match (self.state_at(now), self.own_link_at(now)) {
-            (State::Deleted { .. }, _) => Err(Error::TransferDeleted),
+            (state, _) if state.is_deletion() => Err(Error::TransferDeleted),
             (State::Completed { .. }, LinkState::Exhausted { .. }) if usable => Ok(()),
             (_, state) if !state.is_open() => state.error().map_or(Ok(()), Err),
             (State::Completed { .. }, _) => Ok(()),
@@ -65,6 +66,7 @@ impl Transfer {
             (State::Pending, _) => Err(Error::NotCompleted),
             (State::Exhausted { .. }, _) => Err(Error::TransferExhausted),
             (State::Expired { .. }, _) => Err(Error::TransferExpired),
+            (State::Deleted { .. }, _) => Err(Error::TransferDeleted),
         }
     }
 
@@ -115,6 +117,19 @@ impl Transfer {
         }
     }
 
+    /// Checks that the transfer can have further links, which a transfer that has ended cannot.
+    ///
+    /// # Errors
+    /// [`Error::TransferExhausted`], [`Error::TransferExpired`], [`Error::TransferDeleted`].
+    pub fn check_can_have_links(&self, now: Timestamp) -> Result<(), Error> {
+        match self.state_at(now) {
+            State::Pending | State::Completed { .. } => Ok(()),
+            State::Exhausted { .. } => Err(Error::TransferExhausted),
+            State::Expired { .. } => Err(Error::TransferExpired),
+            State::Deleted { .. } => Err(Error::TransferDeleted),
+        }
+    }
+
     /// Changes expiry time and limit of the own link; `None` leaves a value as it is. Returns whether the link has ended.
     ///
     /// # Errors
@@ -149,6 +164,37 @@ impl Transfer {
         is_open
     }
 
+    /// Returns until when the own link keeps the payload: its expiry, or that of its last grant; `None` if it does not.
+    #[must_use]
+    pub fn own_link_needed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        needed_until(self.own_link_at(now), self.expires_at, &self.grants).filter(|until| *until > now)
+    }
+
+    /// Ends a completed transfer at `now` with its last link, which ended as `last`, and releases the payload.
+    ///
+    /// Returns the event; `None` if the transfer is not completed, or its own link is still in use.
+    pub fn end_with_last_link(&mut self, last: LinkState, now: Timestamp) -> Option<EventKind> {
+        let State::Completed { at: completed_at } = self.state else { return None };
+        if self.own_link_needed_until(now).is_some() {
+            return None;
+        }
+        self.own_link = self.own_link_at(now);
+        let (state, event) = match last {
+            LinkState::Exhausted { at } => (State::Exhausted { at, completed_at }, EventKind::TransferExhausted),
+            LinkState::Closed { at } => {
+                let cause = DeletionCause::LinksClosed;
+                (State::Deleted { at, completed_at: Some(completed_at), cause }, EventKind::TransferDeleted)
+            }
+            LinkState::Expired { at } => {
+                (State::Expired { at, completed_at: Some(completed_at) }, EventKind::TransferExpired)
+            }
+            LinkState::Open => return None,
+        };
+        self.state = state;
+        self.payload = PayloadState::PendingRemoval;
+        Some(event)
+    }
+
     /// Ends the own link if its limit is reached, and the transfer with it if there are no further links.
     fn end_if_full(&mut self, now: Timestamp) -> bool {
         let is_full = self.own_link.is_open() && self.own_downloads().is_full();
@@ -171,5 +217,14 @@ impl Transfer {
             history: &mut self.limit_history,
             last_at: &mut self.last_download_at,
         }
+    }
+}
+
+/// Returns until when a link in `state` keeps the payload; `None` if its end was immediate.
+pub(super) fn needed_until(state: LinkState, expires_at: Timestamp, grants: &[GrantRecord]) -> Option<Timestamp> {
+    match state {
+        LinkState::Open => Some(expires_at),
+        LinkState::Exhausted { .. } => grants.iter().map(|grant| grant.expires_at.min(expires_at)).max(),
+        LinkState::Expired { .. } | LinkState::Closed { .. } => None,
     }
 }

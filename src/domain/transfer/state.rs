@@ -27,6 +27,12 @@ impl Status {
     /// All statuses of a transfer.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Completed, Self::Expired, Self::Exhausted, Self::Deleted];
 
+    /// Returns whether recipients can use a link with this status, at present or once the upload is complete.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Pending | Self::Completed)
+    }
+
     /// Returns the status as used in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,6 +94,8 @@ pub enum DeletionCause {
     SizeMismatch,
     /// A repair of the store found no complete payload.
     PayloadLost,
+    /// The sender closed the last link.
+    LinksClosed,
 }
 
 impl State {
@@ -101,6 +109,12 @@ impl State {
             Self::Exhausted { .. } => Status::Exhausted,
             Self::Deleted { .. } => Status::Deleted,
         }
+    }
+
+    /// Returns whether the transfer was deleted as a whole, which ends all its links.
+    #[must_use]
+    pub const fn is_deletion(&self) -> bool {
+        !matches!(self, Self::Deleted { cause: DeletionCause::LinksClosed, .. }) && matches!(self, Self::Deleted { .. })
     }
 
     /// Returns the time of completion; `None` if the upload was never completed.

@@ -82,9 +82,15 @@ impl StorageKey {
         Self(format!("transfers/{id}0"))
     }
 
-    /// Returns the key of a grant of a transfer without a download limit.
+    /// Returns the prefix of the grants of a transfer's own link, which it has while it is unlimited.
+    #[must_use]
+    pub fn grants(id: TransferId) -> Prefix {
+        Prefix(format!("transfers/{id}/grants/"))
+    }
+
+    /// Returns the key of a grant of an unlimited own link.
     #[must_use]
     pub fn grant(id: TransferId, grant: &Sha256) -> Self {
-        Self(format!("transfers/{id}/grants/{grant}.json"))
+        Self::grants(id).object(grant)
     }
 }
