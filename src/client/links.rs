@@ -1,5 +1,6 @@
 //! Further links of a transfer: their keys, and what the server stores of them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
@@ -65,6 +66,13 @@ impl NewLink {
         Self { name, key, request }
     }
 
+    /// Returns the link as the server has it, with its key. `base_url` is that of the link to share.
+    #[must_use]
+    pub fn with_item(self, item: LinkItem, base_url: &BaseUrl) -> NamedLink {
+        let transfer_id = self.request.link_id.as_transfer();
+        NamedLink { name: self.name, link: Link { base_url: base_url.clone(), transfer_id, key: Some(self.key) }, item }
+    }
+
     /// Creates the link at the server, with retries. `base_url` is that of the link to share.
     pub async fn create(
         self,
@@ -74,8 +82,25 @@ impl NewLink {
         (retry, progress): (&mut RetryPolicy, &dyn Progress),
     ) -> Result<NamedLink, ClientError> {
         let created = retry.call(progress, || api.create_link(id, &self.request)).await?;
-        let link =
-            Link { base_url: base_url.clone(), transfer_id: self.request.link_id.as_transfer(), key: Some(self.key) };
-        Ok(NamedLink { name: self.name, link, item: created.link })
+        Ok(self.with_item(created.link, base_url))
     }
+}
+
+/// Reads the links of a transfer from the server, by their ids.
+pub(super) async fn existing(
+    api: &Api,
+    id: TransferId,
+    (retry, progress): (&mut RetryPolicy, &dyn Progress),
+) -> Result<HashMap<LinkId, LinkItem>, ClientError> {
+    let (mut found, mut after) = (HashMap::new(), None::<String>);
+    // At most a page for each link: a server cannot keep the client busy forever.
+    for _ in 0..MAX_LINKS {
+        let page = retry.call(progress, || api.links(id, after.as_deref())).await?;
+        found.extend(page.items.into_iter().map(|item| (item.link_id, item)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(found)
 }

@@ -20,6 +20,7 @@ mod urls;
 mod verify;
 mod watched_file;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +44,7 @@ use self::request::UploadPayload;
 use self::segments::padded_layout;
 use self::session::UploadSession;
 use super::{Api, ClientError, FlowChoice, Interrupt, MAX_LINKS, NamedLink, NewLink, Origin, Progress, RetryPolicy};
+use crate::client::links;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
@@ -189,7 +191,8 @@ pub async fn run(
     let may_have_arrived = payload.may_have_arrived.clone();
     let sending = async {
         // Before the payload: a transfer without a usable link cannot be completed.
-        let links = create_links(api, (id, &base_url), links, (&mut retry, &*progress)).await?;
+        let is_complete = already.complete_by.is_some();
+        let links = create_links(api, (id, &base_url), (links, is_complete), (&mut retry, &*progress)).await?;
         let driver = Driver { api: api.clone(), id, payload, retry: retry.renewed(), progress: progress.clone() };
         let (completed, flow) = driver.run(instruction, flow, already).await?;
         Ok((completed, flow, links))
@@ -225,12 +228,21 @@ pub async fn run(
 async fn create_links(
     api: &Api,
     (id, base_url): (TransferId, &BaseUrl),
-    links: Vec<NewLink>,
+    (links, is_complete): (Vec<NewLink>, bool),
     (retry, progress): (&mut RetryPolicy, &dyn Progress),
 ) -> Result<Vec<NamedLink>, ClientError> {
+    // A complete transfer has its links, and takes no others once they have ended.
+    let mut existing = if is_complete && !links.is_empty() {
+        links::existing(api, id, (retry, progress)).await?
+    } else {
+        HashMap::new()
+    };
     let mut created = Vec::with_capacity(links.len());
     for link in links {
-        created.push(link.create(api, id, base_url, (retry, progress)).await?);
+        created.push(match existing.remove(&link.request.link_id) {
+            Some(item) => link.with_item(item, base_url),
+            None => link.create(api, id, base_url, (retry, progress)).await?,
+        });
     }
     retry.reset();
     Ok(created)

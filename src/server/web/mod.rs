@@ -51,6 +51,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/payload-reader.js"),
     asset!("scripts/receive/preview.js"),
     asset!("scripts/receive/save.js"),
+    asset!("scripts/send/links.js"),
     asset!("scripts/send/main.js"),
     asset!("scripts/send/payload.js"),
     asset!("scripts/send/put.js"),

@@ -19,14 +19,14 @@ import { newFile } from "./save.js";
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { Metadata } from "../format/envelope.js" */
 /** @import { Info } from "../format/info.js" */
-/** @import { TransferStatus } from "../wire.d.ts" */
+/** @import { LinkStatus } from "../wire.d.ts" */
 /** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress }} Context */
 
 const linkId = location.pathname.split("/").findLast((part) => part !== "") ?? "";
 const path = `/transfers/id/${linkId}`;
 
 // Both are set before the first form or button is shown.
-/** @type {TransferStatus} */
+/** @type {LinkStatus} */
 let transfer;
 /** @type {LinkKey} */
 let linkKey;
@@ -76,7 +76,7 @@ async function open(key) {
 /**
  * Returns the error code of a state in which nothing can be downloaded.
  *
- * @param {Exclude<TransferStatus["status"], "completed">} status
+ * @param {Exclude<LinkStatus["status"], "completed">} status
  */
 function endCode(status) {
   if (status === "pending") return "not_completed";
@@ -126,8 +126,8 @@ async function unlock(secret) {
     showError(errorMessage(error, linkKey.needsPassphrase));
     return;
   }
-  const payloadKey = linkKey.isFurther ? await unwrapKey(transfer.wrapped_key ?? "", secret, linkId) : secret;
-  if (!payloadKey) {
+  const payloadKey = await payloadKeyOf(secret);
+  if (!payloadKey || transfer.size_bytes === undefined) {
     showError("The server has no valid key for this link. Ask the sender for another link.");
     return;
   }
@@ -143,13 +143,24 @@ async function unlock(secret) {
 }
 
 /**
+ * Returns the payload key: that of a further link is wrapped; `undefined` if it cannot be unwrapped.
+ *
+ * @param {Bytes} secret of the link
+ */
+async function payloadKeyOf(secret) {
+  if (!linkKey.isFurther) return secret;
+  const wrapped = transfer.size_bytes === undefined ? undefined : transfer.wrapped_key;
+  return wrapped === undefined ? undefined : unwrapKey(wrapped, secret, linkId);
+}
+
+/**
  * Runs `work` with the download's metadata and reports the result.
  *
  * @param {(download: Download, metadata: Metadata, current: Context) => Promise<void>} work
  */
 async function runDownload(work) {
   const current = download;
-  if (!current) return;
+  if (!current || transfer.size_bytes === undefined) return;
   hide("actions", "actions-hint");
   showMessage("");
   stopping = new AbortController();
@@ -195,7 +206,7 @@ function warnBeforeLeaving(event) {
 }
 
 async function refresh() {
-  /** @type {Promise<TransferStatus>} */
+  /** @type {Promise<LinkStatus>} */
   const status = call(`${path}/status`, { headers: proofHeaders });
   const fresh = await status.catch(() => undefined);
   if (!fresh) return;
