@@ -28,7 +28,8 @@ fn a_link_is_added_with_any_complete_link_of_the_transfer() {
 #[test]
 fn a_link_needs_the_key_from_a_link_or_the_history() {
     let (home, serving) = started();
-    for (options, is_kept) in [(&["--link", "Ada"][..], false), (&["--link", "Ada", "--keep-key"], true), (&[], false)] {
+    for (options, is_kept) in [(&["--link", "Ada"][..], false), (&["--link", "Ada", "--keep-key"], true), (&[], false)]
+    {
         let uploaded = upload(&home, &serving, options);
         let id = uploaded["transfer_id"].as_str().unwrap();
         let added = home.run_at(&serving, &["link", "add", id, "--name", "Carol", "--no-input"]);
@@ -51,7 +52,8 @@ fn a_wrong_key_adds_no_link() {
     let page = ada.split_once('#').unwrap().0;
     let own_page = page.replace(id_of(&ada), first["transfer_id"].as_str().unwrap());
     for wrong in [format!("{page}#{}", bob.split_once('#').unwrap().1), format!("{own_page}#{own_key}")] {
-        home.run_at(&serving, &["link", "add", &wrong, "--name", "Carol"]).expect_failure(6, "not that of the transfer");
+        home.run_at(&serving, &["link", "add", &wrong, "--name", "Carol"])
+            .expect_failure(6, "not that of the transfer");
     }
     assert_eq!(links_of(&home, &serving, &ada).len(), 2);
 }

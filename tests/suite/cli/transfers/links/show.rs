@@ -23,7 +23,10 @@ fn the_sender_sees_who_has_downloaded() {
         let links = status["links"].as_array().unwrap();
         assert_eq!(named(links, "Ada")["download_count"], 1, "{status}");
         assert!(named(links, "Ada")["last_download_at"].as_u64() > Some(0));
-        assert_eq!((&named(links, "Bob")["download_count"], &named(links, "Bob")["last_download_at"]), (&0.into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&named(links, "Bob")["download_count"], &named(links, "Bob")["last_download_at"]),
+            (&0.into(), &serde_json::Value::Null)
+        );
     }
     let shown = home.run_at(&serving, &["status", id]).text();
     let row = |name: &str| shown.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
