@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::own_link::needed_until;
 use super::counting::{GrantObjects, LimitHistory, LinkDownloads};
+use super::own_link::needed_until;
 use super::{CountedDownload, GrantRecord, PayloadState, State, Status, Transfer};
 use crate::domain::audit::EventKind;
 use crate::domain::crypto::digest::Sha256;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::counting::{GrantObjects, LinkDownloads};
 use super::{
-    CountedDownload, DeletionCause, GrantRecord, LinkState, MIN_DOWNLOAD_RATE, MIN_GRANT_LIFETIME, PayloadState, State, Status,
-    Transfer,
+    CountedDownload, DeletionCause, GrantRecord, LinkState, MIN_DOWNLOAD_RATE, MIN_GRANT_LIFETIME, PayloadState, State,
+    Status, Transfer,
 };
 use crate::domain::audit::EventKind;
 use crate::domain::crypto::digest::Sha256;

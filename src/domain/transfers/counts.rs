@@ -84,7 +84,8 @@ impl Transfers {
     /// Adds the downloads since the last call to the counts of their links. Failed writes are retried next time.
     pub async fn flush_counts(&self) {
         let pending = self.0.counts.take().into_iter();
-        for (link, batch) in pending.flat_map(|(link, pending)| pending.into_batches().map(move |batch| (link, batch))) {
+        for (link, batch) in pending.flat_map(|(link, pending)| pending.into_batches().map(move |batch| (link, batch)))
+        {
             let Batch { downloads, is_attempted, .. } = batch;
             match self.add_to_count(link, batch).await {
                 Ok(()) | Err(Error::TransferNotFound | Error::LinkNotFound) => {}

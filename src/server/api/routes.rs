@@ -59,8 +59,7 @@ const TRANSFER_ENDED: &[ErrorCode] = &[TransferExpired, TransferExhausted, Trans
 /// Errors of a link that has ended.
 const LINK_ENDED: &[ErrorCode] = &[TransferExpired, TransferExhausted, TransferDeleted, LinkClosed];
 /// Errors of a payload that cannot be downloaded.
-const NOT_DOWNLOADABLE: &[ErrorCode] =
-    &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted, LinkClosed];
+const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted, LinkClosed];
 /// Errors of the admin key.
 const ADMIN: &[ErrorCode] = &[AdminKeyInvalid];
 /// Errors of the metrics key.
@@ -146,15 +145,20 @@ pub const ROUTES: &[Route] = &[
         ActionName::EventAdd,
         &[ANY_TRANSFER, BODY, PROOFS, &[GrantInvalid, NotCompleted, EventLimitReached]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VISIBLE_TRANSFER, LIST, LINK_PROOF]),
-    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VISIBLE_TRANSFER, LIST, LINK_PROOF]),
-    public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
     public(
-        "POST",
-        "/transfers/id/{transfer_id}/update",
-        ActionName::TransferUpdate,
-        &[OWN_TRANSFER, BODY, LINK_ENDED],
+        "GET",
+        "/transfers/id/{transfer_id}/events/list",
+        ActionName::EventList,
+        &[VISIBLE_TRANSFER, LIST, LINK_PROOF],
     ),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/actions/list",
+        ActionName::ActionList,
+        &[VISIBLE_TRANSFER, LIST, LINK_PROOF],
+    ),
+    public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
+    public("POST", "/transfers/id/{transfer_id}/update", ActionName::TransferUpdate, &[OWN_TRANSFER, BODY, LINK_ENDED]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/links/create",
@@ -191,8 +195,18 @@ pub const ROUTES: &[Route] = &[
     admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, LIST]),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
-    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, &[IsALink], ADMIN, LIST]),
-    admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[ANY_TRANSFER, &[IsALink], ADMIN_CHANGE]),
+    admin(
+        "GET",
+        "/audit/transfers/id/{transfer_id}/all",
+        ActionName::AuditRead,
+        &[ANY_TRANSFER, &[IsALink], ADMIN, LIST],
+    ),
+    admin(
+        "POST",
+        "/transfers/id/{transfer_id}/delete",
+        ActionName::TransferDelete,
+        &[ANY_TRANSFER, &[IsALink], ADMIN_CHANGE],
+    ),
     unrecorded(ServiceName::Admin, "/metrics", &[ADMIN, METRICS]),
     unrecorded(ServiceName::Admin, "/", &[]),
     unrecorded(ServiceName::Admin, "/web/{*path}", &[&[RouteNotFound]]),

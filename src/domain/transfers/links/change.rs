@@ -92,11 +92,7 @@ impl Transfers {
         };
         let changed = if let Some(further) = link.further {
             let further = self.change_link(further.link_id, |mut further| {
-                Ok(if further.close(now) {
-                    Swap::write(further.clone(), with(), further)
-                } else {
-                    Swap::Keep(further)
-                })
+                Ok(if further.close(now) { Swap::write(further.clone(), with(), further) } else { Swap::Keep(further) })
             });
             ResolvedLink { further: Some(further.await?), transfer: link.transfer }
         } else {
