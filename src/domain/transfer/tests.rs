@@ -101,7 +101,7 @@ fn rank(status: Status) -> u8 {
         Status::Pending => 0,
         Status::Completed => 1,
         Status::Expired | Status::Exhausted => 2,
-        Status::Deleted => 3,
+        Status::Deleted | Status::Closed => 3,
     }
 }
 
