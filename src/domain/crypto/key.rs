@@ -86,6 +86,9 @@ pub enum UnwrapError {
     /// The server gave no wrapped key for the link.
     #[error("the server has no wrapped key for this link")]
     Missing,
+    /// The key is that of a transfer's own link, and the link is a further link.
+    #[error("the key is not that of this link")]
+    Unexpected,
     /// The wrapped key was changed, or belongs to another link or link key.
     #[error(transparent)]
     Damaged(#[from] DamagedKey),
@@ -104,7 +107,9 @@ impl LinkSecret {
     /// Returns the payload key, unwrapped from `wrapped` for a further link with the id `link_id`.
     pub fn payload_key(&self, link_id: LinkId, wrapped: Option<&WrappedKey>) -> Result<PayloadKey, UnwrapError> {
         match (self, wrapped) {
-            (Self::Own(key), _) => Ok(key.clone()),
+            (Self::Own(key), None) => Ok(key.clone()),
+            // Before a download is counted: the payload key of a further link never is its link key.
+            (Self::Own(_), Some(_)) => Err(UnwrapError::Unexpected),
             (Self::Further(_), None) => Err(UnwrapError::Missing),
             (Self::Further(key), Some(wrapped)) => Ok(wrapped.unwrap(key, link_id)?),
         }
@@ -317,9 +322,8 @@ mod tests {
 
         let own = LinkSecret::Own(payload_key.clone());
         assert!(AccessProof::of(&payload_key).matches(&own.access_proof().digest()));
-        for wrapped in [None, Some(&wrapped)] {
-            assert_eq!(own.payload_key(id, wrapped).unwrap().as_bytes(), payload_key.as_bytes());
-        }
+        assert_eq!(own.payload_key(id, None).unwrap().as_bytes(), payload_key.as_bytes());
+        assert_eq!(own.payload_key(id, Some(&wrapped)).err(), Some(UnwrapError::Unexpected));
         assert_eq!(own.into_own().unwrap().as_bytes(), payload_key.as_bytes());
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -
         let link = link_to_print(&named.link, separate_key);
         let key = if separate_key { key_of(&named.link) } else { Zeroizing::default() };
         let parts = [named.name.as_str(), &link, &key];
-        printer.result(&Zeroizing::new(parts[..if separate_key { 3 } else { 2 }].join("\t")))?;
+        printer.fields(&parts[..if separate_key { 3 } else { 2 }])?;
     }
     if !is_usable {
         return Ok(());

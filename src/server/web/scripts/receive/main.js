@@ -128,7 +128,7 @@ async function unlock(secret) {
   }
   const payloadKey = await payloadKeyOf(secret);
   if (!payloadKey || transfer.size_bytes === undefined) {
-    showError("The server has no valid key for this link. Ask the sender for another link.");
+    showError("This key does not fit this link. Is the link whole? Otherwise, ask the sender for another link.");
     return;
   }
   showMessage("");
@@ -148,9 +148,9 @@ async function unlock(secret) {
  * @param {Bytes} secret of the link
  */
 async function payloadKeyOf(secret) {
-  if (!linkKey.isFurther) return secret;
   const wrapped = transfer.size_bytes === undefined ? undefined : transfer.wrapped_key;
-  return wrapped === undefined ? undefined : unwrapKey(wrapped, secret, linkId);
+  if (linkKey.isFurther !== (wrapped !== undefined)) return undefined;
+  return wrapped === undefined ? secret : unwrapKey(wrapped, secret, linkId);
 }
 
 /**

@@ -112,7 +112,7 @@ fn names_of_links_are_checked_before_anything_is_sent() {
     let (home, serving) = started();
     let file = home.file("a.txt", b"hello");
     for (names, words) in [
-        (vec!["Ada".to_owned(), "Bob".into(), "Ada".into()], "--link Ada is given twice"),
+        (vec!["Ada".to_owned(), "Bob".into(), "Ada".into()], "--link ada is given twice"),
         (vec!["x".repeat(65)], "at most 64 are allowed"),
         (vec!["A\tda".to_owned()], "a control character"),
         (vec![" ".to_owned()], "is empty"),
