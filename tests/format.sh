@@ -49,6 +49,16 @@ for vector in vectors["links"]:
     assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
 for vector in vectors["info_blocks"]:
     assert json.loads(example("info", vector["key"], vector["block"])) == vector["info"]
+for vector in vectors["further_links"]:
+    link_id, key = vector["link_id"], vector["key"]
+    passphrase = [vector["passphrase"]] if "passphrase" in vector else []
+    own = f"v1.{vector['payload_key']}"
+    assert vector["link"].endswith(f"/d/{link_id}#{key}")
+    assert example("link", link_id, key, vector["wrapped_key"], *passphrase).strip() == own
+    assert example("label", link_id, own, vector["label"]).rstrip("\n") == vector["name"]
+    made = example("add", link_id, key, own, vector["name"], vector["nonces"], *passphrase).split()
+    assert made == [vector["wrapped_key"], vector["label"]]
+    assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
 sizes = vectors["padded_sizes"]
 given = "".join(f"{size}\n" for size, _ in sizes)
 assert [int(line) for line in example("sizes", given=given).split()] == [padded for _, padded in sizes]
@@ -96,6 +106,37 @@ for options in "" "--no-padding" "--passphrase-file $work/passphrase --downloads
     esac
   done
 done
+
+say "== Further links of sgsend, and of the example"
+for options in "" "--passphrase-file $work/passphrase"; do
+  # shellcheck disable=SC2086 # options are words
+  line=$("$sgsend" upload $options --link 'Ada & Zoe' --link Bob --keep-key "$work/small.txt" | head -n 1)
+  link=${line#*$'\t'}
+  id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
+  passphrase=()
+  case $options in *passphrase*) passphrase=("a pass phrase") ;; esac
+  proof=(-H "x-sgsend-access: $(example proof "$key" "${passphrase[@]}" | cut -d' ' -f1)")
+  if curl -sf "$public/transfers/id/$id/status" | grep -q 'wrapped_key\|size_bytes'; then
+    fail "the id of a further link gives more than its state"
+  fi
+  status=$(curl -sf "${proof[@]}" "$public/transfers/id/$id/status")
+  wrapped=$(sed -n 's/.*"wrapped_key":"\([^"]*\)".*/\1/p' <<<"$status")
+  own=$(example link "$id" "$key" "$wrapped" "${passphrase[@]}")
+  curl -sf "${proof[@]}" -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
+  example open "$own" "$work/payload" "$work/content" >/dev/null
+  cmp "$work/small.txt" "$work/content"
+done
+token=$(sed -n 's/^token = "\(.*\)"/\1/p' "$HOME/.config/sgsend/config.toml")
+transfer=$("$sgsend" history --json | sed 's/.*"transfer_id":"\([0-9a-f]*\)".*/\1/')
+read -r id key <<<"$(example newlink passphrase)"
+{ read -r wrapped; read -r label; } <<<"$(example add "$id" "$key" "$own" "Carol" "" "a pass phrase")"
+digest=$(example proof "$key" "a pass phrase" | cut -d' ' -f2)
+curl -sf -H "authorization: Bearer $token" -H 'content-type: application/json' -o /dev/null \
+  -d "{\"link_id\":\"$id\",\"wrapped_key\":\"$wrapped\",\"access_sha256\":\"$digest\",\"label\":\"$label\"}" \
+  "$public/transfers/id/$transfer/links/create"
+"$sgsend" download "$public/d/$id#$key" --passphrase-file "$work/passphrase" -o "$work/opened" --overwrite >/dev/null
+cmp "$work/small.txt" "$work/opened"
+"$sgsend" link list "$public/d/$id#$key" --json | grep -q '"link_id":"'"$id"'"'
 
 say "== Payloads of the example"
 for file in large.bin small.txt; do

@@ -107,6 +107,12 @@ async fn the_page_for_senders() {
         browser.click("#send").await;
         browser.wait_until_visible("#link-key").await;
         check(browser, &axe, "sent, with the key apart").await;
+        browser.click("#another").await;
+        browser.fill("#text", "hello").await;
+        browser.fill("#recipients", "Ada, Bob with a rather long name that has room for no more of it").await;
+        browser.click("#send").await;
+        browser.wait_until_visible("#key-1").await;
+        check(browser, &axe, "sent, with a link for each recipient").await;
     })
     .await;
 }
@@ -170,7 +176,7 @@ async fn all_controls_are_reachable_by_keyboard() {
         browser.wait_until_visible("#send-form").await;
         // All controls are reached in this order.
         let mut reached = Vec::new();
-        for _ in 0..12 {
+        for _ in 0..13 {
             browser.tab().await;
             reached.push(browser.focused().await);
             if reached.last().is_some_and(|id| id == "send") {
@@ -182,6 +188,7 @@ async fn all_controls_are_reachable_by_keyboard() {
             "folder",
             "text",
             "message",
+            "recipients",
             "expires",
             "downloads",
             "passphrase",

@@ -8,8 +8,12 @@ use serde_json::{Value, json};
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::crypto::info::SealedInfo;
 use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
+use sgsend::domain::crypto::label::LinkName;
+use sgsend::domain::crypto::link_text::{SealedLabel, WrappedKey};
+use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::crypto::random;
 use sgsend::domain::crypto::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
+use sgsend::domain::id::LinkId;
 
 use crate::support::{Browser, Service, content, each, tink_open, tink_seal};
 
@@ -19,8 +23,8 @@ const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
 /// Common prelude of all scripts in this file.
 const COMMON: &str = r#"
     const load = (name) => import(new URL(`web/format/${name}.js`, args.root));
-    const modules = ["sealed", "key", "bytes", "envelope", "padding", "info"];
-    const [sealed, keys, bytes, envelopes, padding, infos] = await Promise.all(modules.map(load));
+    const modules = ["sealed", "key", "bytes", "envelope", "padding", "info", "link"];
+    const [sealed, keys, bytes, envelopes, padding, infos, links] = await Promise.all(modules.map(load));
     const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     const sha256 = async (whole) => bytes.hex(new Uint8Array(await crypto.subtle.digest("SHA-256", whole)));
     const open = async (key, payload) => {
@@ -71,11 +75,11 @@ async fn test_vectors_decrypt_and_yield_their_proofs() {
     let service = Service::start();
     let open = r"
         const key = keys.LinkKey.parse(args.key);
-        const plaintext = await open(await key.payloadKey(), fromBase64(args.sealed));
+        const plaintext = await open(await key.secret(), fromBase64(args.sealed));
         return { size: plaintext.length, sha256: await sha256(plaintext) };";
     let follow = r"
         const key = keys.LinkKey.parse(args.link.split('#')[1]);
-        const payloadKey = await key.payloadKey(args.passphrase);
+        const payloadKey = await key.secret(args.passphrase);
         const proof = await keys.AccessProof.of(payloadKey);
         const plaintext = await open(payloadKey, fromBase64(args.sealed));
         const { metadata, contentStart } = envelopes.readEnvelope(plaintext, plaintext.length);
@@ -134,11 +138,11 @@ async fn info_blocks_of_this_crate_and_of_a_browser_are_the_same() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/vectors.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let open = r"
-        const key = await keys.LinkKey.parse(args.key).payloadKey();
+        const key = await keys.LinkKey.parse(args.key).secret();
         const changed = args.block.replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A'));
         return { info: await infos.openInfo(args.block, key), changed: (await infos.openInfo(changed, key)) ?? null };";
     let seal = r"
-        const key = await keys.LinkKey.parse(args.key).payloadKey();
+        const key = await keys.LinkKey.parse(args.key).secret();
         return infos.sealInfo(args.info, key);";
     let service = Service::start();
     each(async |browser| {
@@ -155,11 +159,68 @@ async fn info_blocks_of_this_crate_and_of_a_browser_are_the_same() {
             let given = given(name.repeat(6_000), message.repeat(2_000));
             let block = run(browser, &service, seal, given.clone()).await;
             let block: SealedInfo = block.as_str().unwrap().parse().unwrap();
-            let info = block.open(&key.payload_key(None).unwrap()).unwrap();
+            let info = block.open(&key.unlock(None).unwrap().into_own().unwrap()).unwrap();
             let start = info.filename.strip_suffix('…').unwrap_or(&info.filename);
             assert!(name.repeat(6_000).starts_with(start) && start.len() > 100, "{}", info.filename);
             assert_eq!(info.message.unwrap_or_default(), message.repeat(2_000));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn further_links_of_the_test_vectors_and_of_this_crate_open_in_a_browser() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/vectors.json");
+    let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let open = r"
+        const key = keys.LinkKey.parse(args.key);
+        const secret = await key.secret(args.passphrase);
+        const proof = await keys.AccessProof.of(secret);
+        const payloadKey = await links.unwrapKey(args.wrapped_key, secret, args.link_id);
+        const other = '0123456789abcdef0123456789abcdef';
+        return {
+          text: key.toString(), isFurther: key.isFurther, secret: bytes.base64url(secret),
+          proof: proof.toString(), digest: await proof.digest(), payloadKey: bytes.base64url(payloadKey),
+          name: await links.openLabel(args.label, payloadKey, args.link_id),
+          elsewhere: [
+            await links.unwrapKey(args.wrapped_key, secret, other) ?? null,
+            await links.openLabel(args.label, payloadKey, other) ?? null,
+          ],
+        };";
+    let seal = r"
+        const payloadKey = bytes.fromBase64url(args.payload_key);
+        const secret = await keys.LinkKey.parse(args.key).secret(args.passphrase);
+        return {
+          wrapped: await links.wrapKey(payloadKey, secret, args.link_id),
+          label: await links.sealLabel(args.name, payloadKey, args.link_id),
+        };";
+    let service = Service::start();
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        for vector in vectors["further_links"].as_array().unwrap() {
+            let opened = run(browser, &service, open, vector.clone()).await;
+            let expected = json!({
+                "text": vector["key"], "isFurther": true, "secret": vector["link_secret"],
+                "proof": vector["access_proof"], "digest": vector["access_sha256"],
+                "payloadKey": vector["payload_key"], "name": vector["name"], "elsewhere": [null, null],
+            });
+            assert_eq!(opened, expected);
+
+            let sealed = run(browser, &service, seal, vector.clone()).await;
+            let text = |name: &str| sealed[name].as_str().unwrap().to_owned();
+            let link_id: LinkId = vector["link_id"].as_str().unwrap().parse().unwrap();
+            let key: LinkKey = vector["key"].as_str().unwrap().parse().unwrap();
+            let passphrase = vector["passphrase"].as_str().map(|text| Passphrase::new(text).unwrap());
+            let wrapped = WrappedKey::try_from(text("wrapped")).unwrap();
+            let payload_key = key.unlock(passphrase.as_ref()).unwrap().payload_key(link_id, Some(&wrapped)).unwrap();
+            assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(payload_key.as_bytes()), vector["payload_key"].as_str().unwrap());
+            let label = SealedLabel::try_from(text("label")).unwrap();
+            assert_eq!(label.open(&payload_key, link_id).unwrap().as_str(), vector["name"].as_str().unwrap());
+        }
+        let names = ["", " ", "a\tb", "a\u{0}", &"x".repeat(65), &"ä".repeat(33), "Ada", &"x".repeat(64), "Zoë & 茜"];
+        let fit = run(browser, &service, "return args.names.map(links.isLinkName);", json!({ "names": names })).await;
+        let here: Vec<_> = names.iter().map(|name| name.parse::<LinkName>().is_ok()).collect();
+        assert_eq!(fit, json!(here));
     })
     .await;
 }
@@ -198,7 +259,7 @@ async fn payloads_of_a_browser_decrypt_with_this_crate_and_tink() {
         const [plaintext] = files;
         const key = keys.LinkKey.random(false);
         const layout = new sealed.Layout(plaintext.length);
-        const cipher = await sealed.Cipher.toSeal(await key.payloadKey());
+        const cipher = await sealed.Cipher.toSeal(await key.secret());
         const pieces = [];
         for (let index = 0; index < layout.segments; index += 1) {
           const { start, end } = layout.plaintext(index);
@@ -220,7 +281,8 @@ async fn payloads_of_a_browser_decrypt_with_this_crate_and_tink() {
             let key = run_with(browser, &service, seal, json!({}), &[&plaintext]).await;
             let text = key.as_str().unwrap();
             assert!(keys.insert(text.to_owned()), "a key was generated twice");
-            let key = text.strip_prefix("v1.").unwrap().parse::<LinkKey>().unwrap().payload_key(None).unwrap();
+            let key =
+                text.strip_prefix("v1.").unwrap().parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap();
             let (_, sealed) = browser.download().await;
             assert_eq!(sealed.len() as u64, Layout::of_plaintext(size as u64).unwrap().sealed_size());
             assert!(open(&key, &sealed) == plaintext, "this crate can't decrypt {size} bytes");

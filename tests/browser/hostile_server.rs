@@ -79,7 +79,7 @@ async fn only_the_payload_is_ever_encrypted() {
         const [{ Payload }, { LinkKey }] = await Promise.all(['send/payload', 'format/key'].map(load));
         const content = new Blob([new Uint8Array(3_000_000)]);
         const metadata = { filename: 'a', size: content.size };
-        const payload = await Payload.of({ content, metadata, info: metadata }, await LinkKey.random(false).payloadKey());
+        const payload = await Payload.of({ content, metadata, info: metadata }, await LinkKey.random(false).secret());
         const size = payload.size;
         const outcome = async (start, end) => {
           try {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::crypto::key::LinkSecret;
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::link::Link;
 
@@ -14,6 +15,7 @@ const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
 const PASSPHRASE: &str = "the canary's own passphrase";
 const MESSAGE: &str = "the canary sends its regards";
+const RECIPIENTS: [&str; 2] = ["Canary Ada", "Canary Bob"];
 
 /// Starts a service with trace logging, behind a recording proxy.
 fn service() -> (Service, RecordingProxy) {
@@ -39,35 +41,49 @@ fn keys(link: &str) -> Vec<Vec<u8>> {
     let link: Link = link.parse().unwrap();
     let key = link.key.unwrap();
     let passphrase = Passphrase::new(PASSPHRASE).unwrap();
-    let payload_key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
+    let secret = key.unlock(key.needs_passphrase().then_some(&passphrase)).unwrap();
+    let secret = match &secret {
+        LinkSecret::Own(key) => key.as_bytes(),
+        LinkSecret::Further(key) => key.as_bytes(),
+    };
     let mut all = Vec::new();
-    for bytes in [link_key.as_slice(), payload_key.as_bytes()] {
+    for bytes in [link_key.as_slice(), secret] {
         all.push(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
         all.push(BASE64_STANDARD.encode(bytes).into_bytes());
         all.push(bytes.to_vec());
     }
     if key.needs_passphrase() {
-        all.push(BASE64_URL_SAFE_NO_PAD.encode(payload_key.as_bytes()).into_bytes());
+        all.push(BASE64_URL_SAFE_NO_PAD.encode(secret).into_bytes());
     }
     all
 }
 
 /// Returns content, file name, message and passphrase in the forms to search for.
-fn texts() -> [Vec<u8>; 5] {
-    let texts = [CONTENT, NAME, "yellow-canary", MESSAGE, PASSPHRASE];
+fn texts() -> [Vec<u8>; 7] {
+    let texts = [CONTENT, NAME, "yellow-canary", MESSAGE, PASSPHRASE, RECIPIENTS[0], RECIPIENTS[1]];
     texts.map(|text| text.as_bytes().to_vec())
 }
 
-async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (String, Vec<SentRequest>) {
+/// Sends a file from the page; returns the last link, and all requests. Names `recipients` in the form.
+async fn send(
+    browser: &Browser,
+    service: &Service,
+    tap: &RecordingProxy,
+    recipients: &[&str],
+) -> (String, Vec<SentRequest>) {
     browser.goto(&format!("{}/", tap.url)).await;
     browser.fill("#token", &service.token).await;
     browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
     browser.fill("#message", MESSAGE).await;
+    browser.fill("#recipients", &recipients.join(", ")).await;
     browser.fill("#passphrase", PASSPHRASE).await;
     browser.fill("#downloads", "3").await;
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
-    let link = browser.value("#link").await;
+    let link = match recipients.len() {
+        0 => browser.value("#link").await,
+        count => browser.value(&format!("#link-{}", count - 1)).await,
+    };
     let stored = browser.stored_data().await.to_string();
     for canary in
         texts().iter().chain(&keys(&link)).chain(&fragment(&link)).chain([&service.token.clone().into_bytes()])
@@ -125,11 +141,19 @@ fn assert_no_canary((whose, files): (&str, &LeftoverFiles), canaries: &[Vec<u8>]
 
 #[tokio::test]
 async fn content_name_key_and_passphrase_never_leak() {
+    check_leaks(&[]).await;
+}
+
+#[tokio::test]
+async fn an_upload_for_several_recipients_leaks_neither_keys_nor_names() {
+    check_leaks(&RECIPIENTS).await;
+}
+
+async fn check_leaks(recipients: &[&str]) {
     let (service, tap) = service();
-    let Some(((link, mut requests), of_sender)) = chromium(async |browser| send(browser, &service, &tap).await).await
-    else {
-        return;
-    };
+    let sent = chromium(async |browser| send(browser, &service, &tap, recipients).await).await;
+    let Some(((link, mut requests), of_sender)) = sent else { return };
+    assert_eq!(link.contains("#v2p."), !recipients.is_empty(), "{link}");
     let (more, of_recipient) = chromium(async |browser| receive(browser, &link).await).await.unwrap();
     requests.extend(more);
 

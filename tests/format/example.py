@@ -7,6 +7,10 @@ is in memory, and nothing is compared in constant time.
     example.py seal FILE PAYLOAD [KEY SALT PREFIX]      prints a new key; the last three, in hex, are for test vectors
     example.py proof KEY [PASSPHRASE]                   prints the access proof and its digest
     example.py info KEY BLOCK [PASSPHRASE]              prints the content of an info block
+    example.py link ID KEY WRAPPED [PASSPHRASE]         prints the payload key of a further link, as a v1. key
+    example.py add ID KEY PAYLOAD_KEY NAME [NONCES [PASSPHRASE]]    prints wrapped key and label of a further link
+    example.py label ID PAYLOAD_KEY LABEL               prints the name of a further link
+    example.py newlink [passphrase]                     prints the id and the key of a new further link
     example.py sizes                                    reads plaintext sizes, prints padded sizes
 """
 
@@ -37,15 +41,31 @@ def hkdf(key, salt, info, length):
     raise ValueError("too long")
 
 
+def to_text(sealed):
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def from_text(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 def payload_key(text, passphrase=None):
-    """Derives the payload key from the text behind the # of a link."""
+    """Derives the payload key from the text behind the # of a transfer's own link."""
+    if not text.startswith("v1"):
+        raise ValueError("the key of a further link: its payload key is wrapped")
+    return link_secret(text, passphrase)
+
+
+def link_secret(text, passphrase=None):
+    """Derives the secret of a link, which is the payload key for the transfer's own link."""
     version, _, encoded = text.partition(".")
-    if version not in ("v1", "v1p") or len(encoded) != 43 or (passphrase is not None) != (version == "v1p"):
+    has_passphrase = {"v1": False, "v1p": True, "v2": False, "v2p": True}.get(version)
+    if len(encoded) != 43 or has_passphrase != (passphrase is not None):
         raise ValueError("not the key of a link, or a passphrase is missing or superfluous")
     key = base64.urlsafe_b64decode(encoded + "=")
-    if base64.urlsafe_b64encode(key).rstrip(b"=").decode() != encoded:
+    if to_text(key) != encoded:
         raise ValueError("not canonical base64url")
-    if version == "v1":
+    if not has_passphrase:
         return key
     if not passphrase:
         raise ValueError("an empty passphrase")
@@ -55,13 +75,34 @@ def payload_key(text, passphrase=None):
     return hkdf(key + stretched, b"", b"sgsend/v1/passphrase", 32)
 
 
+def seal_for_link(secret, label, link_id, plaintext, nonce):
+    """Seals a wrapped key or a label for one further link; returns the text form."""
+    cipher = AESGCM(hkdf(secret, b"", label, 32))
+    return to_text(nonce + cipher.encrypt(nonce, plaintext, label + bytes.fromhex(link_id)))
+
+
+def unseal_for_link(secret, label, link_id, text):
+    sealed = from_text(text)
+    if to_text(sealed) != text:
+        raise ValueError("not canonical base64url")
+    cipher = AESGCM(hkdf(secret, b"", label, 32))
+    return cipher.decrypt(sealed[:12], sealed[12:], label + bytes.fromhex(link_id))
+
+
+def padded_name(name):
+    encoded = name.encode()
+    if not 1 <= len(encoded) <= 64:
+        raise ValueError("a name has 1 to 64 bytes")
+    return encoded.ljust(64, b"\0")
+
+
 def access_proof(key):
     return hkdf(key, b"", b"sgsend/v1/access", 32)
 
 
 def unseal_info(block, key):
     """Returns the content of an info block in its text form."""
-    sealed = base64.urlsafe_b64decode(block + "=" * (-len(block) % 4))
+    sealed = from_text(block)
     if (len(sealed) - 28) % 1024 or not 1024 <= len(sealed) - 28 <= 16_384:
         raise ValueError("no info block has this length")
     label = b"sgsend/v1/info"
@@ -73,7 +114,7 @@ def seal_info(info, key, nonce):
     encoded += b" " * (-len(encoded) % 1024)
     label = b"sgsend/v1/info"
     sealed = nonce + AESGCM(hkdf(key, b"", label, 32)).encrypt(nonce, encoded, label)
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    return to_text(sealed)
 
 
 def padded(size):
@@ -152,9 +193,23 @@ def main(command, *arguments):
         plaintext += bytes(padded(len(plaintext)) - len(plaintext))
         with open(payload, "wb") as file:
             file.write(seal(plaintext, key, bytes([HEADER]) + salt + prefix))
-        print("v1." + base64.urlsafe_b64encode(key).rstrip(b"=").decode())
+        print("v1." + to_text(key))
+    elif command == "link":
+        link_id, key, wrapped, *passphrase = arguments
+        print("v1." + to_text(unseal_for_link(link_secret(key, *passphrase), b"sgsend/v1/wrap", link_id, wrapped)))
+    elif command == "add":
+        link_id, key, own, name, *rest = arguments
+        nonces, passphrase = (bytes.fromhex(rest[0]) if rest and rest[0] else os.urandom(24)), rest[1:]
+        secret, payload = link_secret(key, *passphrase), payload_key(own)
+        print(seal_for_link(secret, b"sgsend/v1/wrap", link_id, payload, nonces[:12]))
+        print(seal_for_link(payload, b"sgsend/v1/label", link_id, padded_name(name), nonces[12:]))
+    elif command == "label":
+        link_id, own, label = arguments
+        print(unseal_for_link(payload_key(own), b"sgsend/v1/label", link_id, label).rstrip(b"\0").decode())
+    elif command == "newlink":
+        print(os.urandom(16).hex(), ("v2p." if arguments else "v2.") + to_text(os.urandom(32)))
     elif command == "proof":
-        proof = access_proof(payload_key(*arguments))
+        proof = access_proof(link_secret(*arguments))
         print(proof.hex(), hashlib.sha256(proof).hexdigest())
     elif command == "info":
         text, block, *passphrase = arguments

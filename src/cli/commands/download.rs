@@ -21,16 +21,16 @@ use crate::cli::input::values::positive_size;
 use crate::cli::output::info;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
-use crate::client::Api;
 use crate::client::decrypt::Decrypted;
 use crate::client::download::{self, Download, DownloadError, GrantFile};
 use crate::client::unpack::UnpackedFile;
+use crate::client::{Api, Progress};
 use crate::domain::crypto::envelope::least_content_size;
-use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::id::TransferId;
-use crate::domain::wire::Flow;
+use crate::domain::wire::{Flow, LinkStatus};
 
 /// Arguments of `sgsend download`.
 #[derive(Args)]
@@ -143,7 +143,23 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     if let Err(DownloadError::Gone(status)) = &checked {
         history::record_end(target.id, *status, Some(api.base_url()));
     }
-    let status = checked?;
+    let mut secret_source = Some((options, target.key, arguments.key.passphrase, arguments.key.passphrase_file));
+    let mut read_secret = async || {
+        let (options, in_link, ask, file) = secret_source.take().expect("the secret is read once");
+        let link_key = options.read(in_link, context).await?;
+        link_secret(link_key, ask, file, context).await
+    };
+    let (status, known) = match checked? {
+        LinkStatus::Full(status) => (*status, None),
+        // Only clients with the key of a further link see more than its state.
+        LinkStatus::Redacted(_) => {
+            let secret = read_secret().await?;
+            let (proof, retry) = (secret.access_proof(), context.retry_policy());
+            let further = (&proof, &retry, &*progress as &dyn Progress);
+            let status = download::check_with_proof(&api, target.id, flow, &grant_file, further).await?;
+            (status, Some(secret))
+        }
+    };
     // Without a download limit, another download costs nothing.
     if status.max_downloads.is_some() && !grant_file.is_possible() {
         context
@@ -162,13 +178,14 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
         return Err(failure.hint("nothing was downloaded or counted; raise --max-download-size to download it").into());
     }
     let output = resolve_target(target_path, size).await?;
-    let link_key = options.read(target.key, context).await?;
-    let file = arguments.key.passphrase_file;
-    let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
+    let secret = match known {
+        Some(secret) => secret,
+        None => read_secret().await?,
+    };
 
     let choose = output.into_choice();
     let max_size = arguments.max_download_size.map(|limit| limit.0);
-    let download = Download { status, key, choose, flow, resume: arguments.resume, max_size };
+    let download = Download { status, secret, choose, flow, resume: arguments.resume, max_size };
     Ok((api, grant_file, download))
 }
 
@@ -178,13 +195,13 @@ pub(crate) async fn resolve_target(mut target: OutputTarget, size: Option<u64>) 
     Ok(spawn_blocking(resolve_target).await.expect("checking the output target does not panic")?)
 }
 
-/// Returns the key that encrypts the payload, derived with the passphrase if there is one.
-pub(crate) async fn payload_key(
+/// Returns the secret of the link, derived with the passphrase if there is one.
+pub(crate) async fn link_secret(
     link_key: LinkKey,
     ask: bool,
     file: Option<PathBuf>,
     context: &Context,
-) -> Result<PayloadKey> {
+) -> Result<LinkSecret> {
     let file = file.or_else(|| context.environment.passphrase_file.clone().filter(|_| link_key.needs_passphrase()));
     let passphrase: Option<Passphrase> = if link_key.needs_passphrase() {
         Some(context.prompt.passphrase(file.filter(|_| !ask), false).await?)
@@ -193,9 +210,9 @@ pub(crate) async fn payload_key(
     } else {
         None
     };
-    let derive = move || link_key.payload_key(passphrase.as_ref());
-    let key = spawn_blocking(derive).await.expect("deriving a key does not panic");
-    Ok(key.map_err(|error| Failure::usage(error.to_string()))?)
+    let derive = move || link_key.unlock(passphrase.as_ref());
+    let secret = spawn_blocking(derive).await.expect("deriving a key does not panic");
+    Ok(secret.map_err(|error| Failure::usage(error.to_string()))?)
 }
 
 /// Converts the error of printing the result of a download or decryption, which has succeeded.

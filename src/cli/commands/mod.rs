@@ -7,6 +7,7 @@ pub(super) mod doctor;
 pub(super) mod download;
 pub(super) mod health;
 pub(super) mod history;
+pub(super) mod link;
 pub(super) mod login;
 pub(super) mod man;
 pub(super) mod open;
@@ -56,6 +57,10 @@ pub(crate) enum Command {
     Status(status::Arguments),
     /// Delete a transfer
     Delete(delete::Arguments),
+    /// Change expiry or download limit of a link
+    Edit(link::edit::Arguments),
+    /// Add, list, change and revoke further links of a transfer
+    Link(Box<link::Arguments>),
     /// Show this user's uploads
     History(history::Arguments),
     /// Create, list and revoke sender tokens
@@ -146,6 +151,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Open(arguments) => open::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Delete(arguments) => delete::run(arguments, context).await,
+        Command::Edit(arguments) => link::edit::run(arguments, context).await,
+        Command::Link(arguments) => Box::pin(link::run(*arguments, context)).await,
         Command::Token(arguments) => token::run(arguments, context).await,
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Health(arguments) => health::run(arguments, context).await,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::task::spawn_blocking;
 
-use super::download::{KeyArguments, payload_key, report, resolve_target};
+use super::download::{KeyArguments, link_secret, report, resolve_target};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -53,7 +53,14 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let to_stdout = arguments.raw && arguments.target.output.is_none();
     let target = if to_stdout { target } else { resolve_target(target, size_of(&arguments.file)).await? };
     let link_key = options.read_without_link(context).await?;
-    let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
+    if link_key.is_further() {
+        let failure = Failure::usage("this key opens its payload only with what the server stores for its link");
+        return Err(failure
+            .hint("download with the link, or use the transfer's own key, which starts with v1.")
+            .into());
+    }
+    let secret = link_secret(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
+    let key = secret.into_own().expect("the key is that of an own link");
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
     let choose = target.into_choice();
     // Dropping `_stop` ends the unpacking.

@@ -120,7 +120,8 @@ pub(crate) fn failure(rendered: &str) -> Failure {
 
 /// Redacts quoted arguments that contain a link's key or a token.
 fn without_secrets(text: &str) -> String {
-    let is_secret = |word: &str| ["#", "%23", "v1.", "v1p.", "sgs_"].iter().any(|mark| word.contains(mark));
+    let is_secret =
+        |word: &str| ["#", "%23", "v1.", "v1p.", "v2.", "v2p.", "sgs_"].iter().any(|mark| word.contains(mark));
     // The key of a wrapped link is in several words, so the whole argument is redacted.
     if let (true, Some(first), Some(last)) = (is_secret(text), text.find('\''), text.rfind('\''))
         && first < last
@@ -149,6 +150,7 @@ mod tests {
         for arguments in [
             &["https://send.example/d/0#v1.secret"] as &[&str],
             &["status", "x", "v1p.secret"],
+            &["status", "x", "v2p.secret"],
             &["upload", "--token=sgs_secret", "--nothing", "x", "sgs_secret"],
             &["download", "x", "https://send.example/d/0#v1.secret"],
             &["download", "--- Forwarded\n> https://send.example/d/0#v1.a\n> secret\n"],

@@ -56,7 +56,8 @@ pub(super) fn placeholder(text: &str) -> Option<&'static str> {
         word.len() >= KEY_CHARACTERS && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     let parts: Vec<_> = text.split(['.', '#']).collect();
-    let has_version = parts.windows(2).any(|pair| matches!(pair[0], "v1" | "v1p") && !pair[1].is_empty());
+    let has_version =
+        parts.windows(2).any(|pair| matches!(pair[0], "v1" | "v1p" | "v2" | "v2p") && !pair[1].is_empty());
     (has_version || parts.into_iter().any(is_key)).then_some("KEY")
 }
 

@@ -94,6 +94,8 @@ fn guesses_show_no_secrets() {
         "https://h/d/0#v1.secret",
         "v1.secret",
         "v1p.secret",
+        "v2.secret",
+        "v2p.secret",
         "#v1.secret",
         "sgs_0123_secret",
         "B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E",

@@ -106,6 +106,12 @@ impl Printer {
         self.text(&format!("{}\n", escape::lines(lines)))
     }
 
+    /// Prints a line with these fields to stdout, separated by tabs.
+    pub(crate) fn fields(&self, fields: &[&str]) -> io::Result<()> {
+        let escaped: Vec<_> = fields.iter().map(|field| escape::one_line(field)).collect();
+        self.text(&zeroize::Zeroizing::new(escaped.join("\t") + "\n"))
+    }
+
     /// Prints a path to stdout: raw bytes in a pipe, escaped on a terminal.
     pub(crate) fn path(&self, path: &Path) -> io::Result<()> {
         let mut line = if io::stdout().is_terminal() {

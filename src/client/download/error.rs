@@ -3,6 +3,7 @@
 use super::GrantFile;
 use crate::client::decrypt::{DecryptError, OutputError};
 use crate::client::{ClientError, Signal};
+use crate::domain::crypto::key::UnwrapError;
 use crate::domain::crypto::sealed::{ImpossibleSize, OpenError};
 use crate::domain::error::ErrorCode;
 use crate::domain::timestamp::Timestamp;
@@ -18,6 +19,7 @@ pub enum DownloadError {
     #[error("{}", match .0 {
         Status::Expired => "this transfer has expired",
         Status::Exhausted => "the download limit of this transfer is reached",
+        Status::Closed => "this link was closed by its sender",
         _ => "this transfer was deleted",
     })]
     Gone(Status),
@@ -27,6 +29,9 @@ pub enum DownloadError {
     /// The access proof of this key does not match the server's.
     #[error("the key or the passphrase is wrong")]
     WrongKey,
+    /// The payload key of a further link cannot be unwrapped. Nothing was counted.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
     /// The server reports a size that no payload can have.
     #[error(transparent)]
     Size(#[from] ImpossibleSize),
@@ -109,6 +114,7 @@ pub(super) fn access_error(error: ClientError) -> DownloadError {
         (Some(ErrorCode::TransferExpired), _) => DownloadError::Gone(Status::Expired),
         (Some(ErrorCode::TransferExhausted), _) => DownloadError::Gone(Status::Exhausted),
         (Some(ErrorCode::TransferDeleted), _) => DownloadError::Gone(Status::Deleted),
+        (Some(ErrorCode::LinkClosed), _) => DownloadError::Gone(Status::Closed),
         (None, ClientError::Api(api)) if matches!(api.status, 401 | 403) => DownloadError::WrongKey,
         _ => error.into(),
     }

@@ -11,6 +11,7 @@ use crate::client::decrypt::PartRecordLocation;
 use crate::client::state_files::{self, MAX_AGE, age_of};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::id::TransferId;
 
@@ -20,6 +21,16 @@ struct SavedGrant {
     v: u8,
     server: String,
     grant: Grant,
+    /// Wrapped payload key of a further link: the server gives it out only while the link can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped_key: Option<WrappedKey>,
+}
+
+/// Grant of an earlier attempt, with what is needed to use it.
+pub struct EarlierGrant {
+    pub(super) grant: Grant,
+    /// Wrapped payload key, for a further link.
+    pub(super) wrapped_key: Option<WrappedKey>,
 }
 
 /// File with the grant of one download; stores nothing for a user without a state directory.
@@ -40,7 +51,7 @@ impl GrantFile {
 
     /// Loads the grant of an earlier attempt at the same server. Another server must not learn the grant.
     #[must_use]
-    pub fn load(&self) -> Option<Grant> {
+    pub fn load(&self) -> Option<EarlierGrant> {
         let file = self.file.as_ref()?;
         let age = age_of(file)?;
         let saved: SavedGrant = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
@@ -48,7 +59,8 @@ impl GrantFile {
             self.forget();
             return None;
         }
-        (saved.server == self.server).then_some(saved.grant)
+        let earlier = EarlierGrant { grant: saved.grant, wrapped_key: saved.wrapped_key };
+        (saved.server == self.server).then_some(earlier)
     }
 
     /// Returns the state file's location for the partial download of this transfer.
@@ -77,13 +89,14 @@ impl GrantFile {
         state_files::make_private(parent).and_then(|()| tempfile::tempfile_in(parent)).is_ok()
     }
 
-    /// Saves a grant durably for later attempts.
-    pub(super) fn save(&self, grant: &Grant) -> io::Result<()> {
+    /// Saves a grant durably for later attempts, with the wrapped key of a further link.
+    pub(super) fn save(&self, grant: &Grant, wrapped_key: Option<&WrappedKey>) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
         remove_stale(parent);
         state_files::make_private(parent)?;
-        let saved = SavedGrant { v: 1, server: self.server.clone(), grant: grant.clone() };
+        let (server, grant, wrapped_key) = (self.server.clone(), grant.clone(), wrapped_key.cloned());
+        let saved = SavedGrant { v: 1, server, grant, wrapped_key };
         // Atomic replacement. A temporary file has mode 0600.
         let mut temporary = NamedTempFile::new_in(parent)?;
         temporary.write_all(&serde_json::to_vec(&saved)?)?;
@@ -125,15 +138,20 @@ mod tests {
         let at = |server: &str| GrantFile::new(Some(&folder), &server.parse().unwrap(), id);
         let grant = Grant::random();
         assert!(at("https://a.example").load().is_none());
-        at("https://a.example").save(&grant).unwrap();
-        assert_eq!(at("https://a.example").load().unwrap().digest(), grant.digest());
+        let wrapped_key = WrappedKey::from_bytes(&[7; 60]);
+        for wrapped_key in [None, Some(&wrapped_key)] {
+            at("https://a.example").save(&grant, wrapped_key).unwrap();
+            let earlier = at("https://a.example").load().unwrap();
+            assert_eq!(earlier.grant.digest(), grant.digest());
+            assert_eq!(earlier.wrapped_key.as_ref(), wrapped_key);
+        }
         assert!(at("https://b.example").load().is_none());
         at("https://a.example").forget();
         assert!(at("https://a.example").load().is_none());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            at("https://a.example").save(&grant).unwrap();
+            at("https://a.example").save(&grant, None).unwrap();
             let entry = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
             let mode = entry.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);

@@ -14,22 +14,22 @@ use tokio::task::spawn_blocking;
 
 pub use self::error::DownloadError;
 use self::error::access_error;
-pub use self::grant_file::GrantFile;
 pub(in crate::client) use self::grant_file::remove_stale;
+pub use self::grant_file::{EarlierGrant, GrantFile};
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
 use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::ContentInfo;
-use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::key::LinkSecret;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
-use crate::domain::wire::{ClientEventKind, DownloadResponse, Flow, TransferStatus};
+use crate::domain::wire::{ClientEventKind, DownloadResponse, Flow, LinkStatus, TransferStatus};
 
 /// Maximum number of received pieces that wait for decryption, each a few hundred KiB at most.
 const PIECES_AHEAD: usize = 4;
@@ -40,8 +40,8 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Download {
     /// The transfer's status.
     pub status: TransferStatus,
-    /// The key of the payload.
-    pub key: PayloadKey,
+    /// The secret of the link.
+    pub secret: LinkSecret,
     /// Chooses the output of the content.
     pub choose: ChooseOutput,
     /// Allowed data path of the payload.
@@ -66,32 +66,58 @@ pub struct Downloaded {
 
 /// Checks that a transfer can be downloaded, and returns its status. Counts no download.
 ///
-/// A saved grant also gives access after the download limit is reached: the earlier attempt was counted.
+/// Under a further link, the response has no size and [`check_with_proof`] must follow. A saved grant also gives access
+/// after the download limit is reached: the earlier attempt was counted.
 pub async fn check(
     api: &Api,
     id: TransferId,
     flow: FlowChoice,
     grant_file: &GrantFile,
     (retry, progress): (&RetryPolicy, &dyn Progress),
-) -> Result<TransferStatus, DownloadError> {
-    let status = retry.first_call(progress, || api.status(id)).await.inspect_err(|error| {
+) -> Result<LinkStatus, DownloadError> {
+    let status = retry.first_call(progress, || api.status(id, None)).await.inspect_err(|error| {
         if error.code() == Some(ErrorCode::TransferNotFound) {
             grant_file.forget();
         }
     });
     let status = status.map_err(|error| DownloadError::from(error).or_unfinished(grant_file))?;
-    match status.status {
-        Status::Pending => return Err(DownloadError::NotComplete),
-        Status::Completed => {}
-        Status::Exhausted if grant_file.load().is_some() => {}
-        ended @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
+    check_state(status.state(), grant_file)?;
+    if let LinkStatus::Full(status) = &status {
+        check_payload(status, flow, api)?;
+    }
+    Ok(status)
+}
+
+/// Checks that a further link can be downloaded, and returns its status. Counts no download.
+pub async fn check_with_proof(
+    api: &Api,
+    id: TransferId,
+    flow: FlowChoice,
+    grant_file: &GrantFile,
+    (proof, retry, progress): (&AccessProof, &RetryPolicy, &dyn Progress),
+) -> Result<TransferStatus, DownloadError> {
+    let status = retry.first_call(progress, || api.status_with_info(id, proof)).await;
+    let status = status.map_err(|error| access_error(error).or_unfinished(grant_file))?;
+    check_state(status.status, grant_file)?;
+    check_payload(&status, flow, api)?;
+    Ok(status)
+}
+
+fn check_state(state: Status, grant_file: &GrantFile) -> Result<(), DownloadError> {
+    match state {
+        Status::Pending => Err(DownloadError::NotComplete),
+        Status::Completed => Ok(()),
+        Status::Exhausted if grant_file.load().is_some() => Ok(()),
+        ended @ (Status::Expired | Status::Exhausted | Status::Deleted | Status::Closed) => {
             grant_file.forget();
-            return Err(DownloadError::Gone(ended));
+            Err(DownloadError::Gone(ended))
         }
     }
+}
+
+fn check_payload(status: &TransferStatus, flow: FlowChoice, api: &Api) -> Result<(), DownloadError> {
     Layout::of_sealed(status.size_bytes)?;
-    flow.check(status.mode.download, api.origin())?;
-    Ok(status)
+    Ok(flow.check(status.mode.download, api.origin())?)
 }
 
 /// Downloads the transfer after [`check`], and decrypts its payload.
@@ -231,17 +257,19 @@ async fn start(
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
-    let Download { status, key, choose, resume, max_size, .. } = download;
+    let Download { status, secret, choose, resume, max_size, .. } = download;
     let id = status.transfer_id;
-    let proof = status.access_proof.then(|| AccessProof::of(&key));
-    let earlier = grant_file.load();
-    let sealed_info = match (&proof, &earlier) {
-        // A wrong key must not use up a download.
-        (Some(proof), None) => {
-            retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?.info
+    let proof = status.access_proof.then(|| secret.access_proof());
+    let (earlier, saved_key) = grant_file.load().map(|saved| (saved.grant, saved.wrapped_key)).unzip();
+    let (sealed_info, wrapped_key) = match (&proof, &earlier) {
+        // A wrong key must not use up a download. The server has already accepted the proof of a further link.
+        (Some(proof), None) if status.wrapped_key.is_none() => {
+            let status = retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?;
+            (status.info, status.wrapped_key)
         }
-        _ => status.info.clone(),
+        _ => (status.info.clone(), status.wrapped_key.clone().or(saved_key.flatten())),
     };
+    let key = secret.payload_key(id.into(), wrapped_key.as_ref())?;
     let info = sealed_info.and_then(|info| info.open(&key).ok());
     if let Some(info) = &info {
         progress.described(info);
@@ -252,11 +280,11 @@ async fn start(
     let mut grant = earlier.unwrap_or_else(Grant::random);
     // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
     // download.
-    let _ = grant_file.save(&grant);
+    let _ = grant_file.save(&grant, wrapped_key.as_ref());
     let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
         grant = Grant::random();
-        let _ = grant_file.save(&grant);
+        let _ = grant_file.save(&grant, wrapped_key.as_ref());
         response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
     let response = response.map_err(access_error).inspect_err(|error| {

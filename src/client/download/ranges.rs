@@ -199,8 +199,8 @@ impl Ranges {
 
     /// Asks the service why the store does not have the payload.
     async fn missing_payload(&self, error: ClientError) -> FetchError {
-        match self.api.status(self.id).await {
-            Ok(status) if matches!(status.status, Status::Expired | Status::Deleted) => FetchError::Gone(status.status),
+        match self.api.status(self.id, None).await.map(|status| status.state()) {
+            Ok(state @ (Status::Expired | Status::Deleted | Status::Closed)) => FetchError::Gone(state),
             Err(unknown) if unknown.code() == Some(ErrorCode::TransferNotFound) => unknown.into(),
             _ => error.into(),
         }

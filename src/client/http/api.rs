@@ -147,12 +147,7 @@ impl Api {
         response::call(&self.transport.destination, "upload/complete", self.as_sender(request)?).await
     }
 
-    /// Returns a transfer's status.
-    pub async fn status(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
-        response::call(&self.transport.destination, "status", self.get(self.route(id, "status"))).await
-    }
-
-    /// Returns a transfer's status with its info block. The server must accept the access proof; counts no download.
+    /// Returns the status of a link with info block and wrapped key. The server must accept the access proof; counts no download.
     pub async fn status_with_info(&self, id: TransferId, proof: &AccessProof) -> Result<TransferStatus, ClientError> {
         let request = with_proof(self.get(self.route(id, "status")), Some(proof));
         response::call(&self.transport.destination, "status", request).await
@@ -197,13 +192,20 @@ impl Api {
     }
 
     /// Returns a page of a transfer's events after the record `after`. With a sender token, records hold more detail.
-    pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RawRecordPage, ClientError> {
-        let request = self.get(page_url(self.route(id, "events/list"), after));
+    ///
+    /// The events of a further link need its access proof.
+    pub async fn events(
+        &self,
+        id: TransferId,
+        after: Option<&str>,
+        proof: Option<&AccessProof>,
+    ) -> Result<RawRecordPage, ClientError> {
+        let request = with_proof(self.get(page_url(self.route(id, "events/list"), after)), proof);
         let request = if self.token.is_some() { self.as_sender(request)? } else { request };
         response::call(&self.transport.destination, "events/list", request).await
     }
 
-    fn route(&self, id: TransferId, verb: &str) -> Url {
+    pub(super) fn route(&self, id: TransferId, verb: &str) -> Url {
         self.base_url.join(&format!("/transfers/id/{id}/{verb}"))
     }
 
@@ -211,16 +213,16 @@ impl Api {
         self.transport.client.request(method, url)
     }
 
-    fn get(&self, url: Url) -> RequestBuilder {
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
         self.bare(Method::GET, url).timeout(self.transport.call_timeout)
     }
 
-    fn post(&self, url: Url, body: &impl Serialize) -> RequestBuilder {
+    pub(super) fn post(&self, url: Url, body: &impl Serialize) -> RequestBuilder {
         self.bare(Method::POST, url).timeout(self.transport.call_timeout).json_body(body)
     }
 
     /// Adds the sender token, if it belongs to the request's origin.
-    fn as_sender(&self, request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn as_sender(&self, request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
         let Some(token) = &self.token else { return Ok(request) };
         let (client, request) = request.build_split();
         let mut request = request.map_err(ClientError::Setup)?;
@@ -271,7 +273,7 @@ pub(crate) fn page_url(mut url: Url, after: Option<&str>) -> Url {
     url
 }
 
-fn with_proof(request: RequestBuilder, proof: Option<&AccessProof>) -> RequestBuilder {
+pub(super) fn with_proof(request: RequestBuilder, proof: Option<&AccessProof>) -> RequestBuilder {
     let Some(proof) = proof else { return request };
     request.header(ACCESS, sensitive(&proof.to_text()).expect("hex digits are valid in a header"))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::error::ErrorCode;
+use crate::domain::id::TransferId;
 
 /// Error response of the server: its status, code and message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,8 @@ pub struct ResponseError {
     pub limit_bytes: Option<u64>,
     /// Payload bytes that the server has received.
     pub received_bytes: Option<u64>,
+    /// Id of the transfer, if a route for transfers was called with the id of a further link.
+    pub transfer_id: Option<TransferId>,
     /// Delay before the next retry, as requested by the server.
     pub retry_after: Option<Duration>,
 }
@@ -52,6 +55,7 @@ mod tests {
             request_id: None,
             limit_bytes: None,
             received_bytes: None,
+            transfer_id: None,
             retry_after: None,
         }
     }

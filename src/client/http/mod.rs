@@ -9,6 +9,7 @@ pub(super) mod destination;
 pub(super) mod error;
 pub(super) mod fault;
 mod health;
+mod links;
 mod one_connection;
 pub(super) mod origin;
 pub(super) mod proxy;

@@ -86,6 +86,7 @@ async fn error_response(destination: &Destination, response: Response) -> Respon
             request_id: request_id.or_else(|| Some(shorten(&problem.request_id))),
             limit_bytes: problem.limit_bytes,
             received_bytes: problem.received_bytes,
+            transfer_id: problem.transfer_id,
             retry_after,
         },
         Err(_) => ResponseError {
@@ -101,6 +102,7 @@ async fn error_response(destination: &Destination, response: Response) -> Respon
             request_id,
             limit_bytes: None,
             received_bytes: None,
+            transfer_id: None,
             retry_after,
         },
     }

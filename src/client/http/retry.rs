@@ -121,6 +121,7 @@ mod tests {
             request_id: None,
             limit_bytes: None,
             received_bytes: None,
+            transfer_id: None,
             retry_after,
         })
     }

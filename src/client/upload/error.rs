@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{JournalError, SealError, SourceChange, SourceError};
-use crate::client::{ClientError, Origin, Signal};
+use crate::client::{ClientError, MAX_LINKS, Origin, Signal};
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
@@ -38,6 +38,9 @@ pub enum UploadError {
     /// The download limit is out of range.
     #[error("the download limit must be 1 to {MAX_DOWNLOADS}, or none")]
     Downloads,
+    /// The upload has more further links than a transfer can have.
+    #[error("a transfer has at most {MAX_LINKS} further links")]
+    TooManyLinks,
     /// The message is too long.
     #[error("the message has more than {MAX_MESSAGE_CHARACTERS} characters")]
     Message,

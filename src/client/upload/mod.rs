@@ -20,6 +20,7 @@ mod urls;
 mod verify;
 mod watched_file;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,12 +43,14 @@ use self::progress::SentCounter;
 use self::request::UploadPayload;
 use self::segments::padded_layout;
 use self::session::UploadSession;
-use super::{Api, FlowChoice, Interrupt, Origin, Progress, RetryPolicy};
+use super::{Api, ClientError, FlowChoice, Interrupt, MAX_LINKS, NamedLink, NewLink, Origin, Progress, RetryPolicy};
+use crate::client::links;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
+use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
@@ -74,6 +77,9 @@ pub struct Upload {
     pub expires: Option<Duration>,
     /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
+    /// Names of further links. With any, passphrase, lifetime and download limit hold for each of them, and nobody can
+    /// use the transfer's own link. An unfinished upload keeps its own.
+    pub links: Vec<LinkName>,
     /// Location of the state file, which only uploads of more than 8 MiB (encrypted size) need.
     pub state: StateFileLocation,
     /// Unfinished upload to resume.
@@ -113,8 +119,10 @@ impl Upload {
 
 /// Completed upload.
 pub struct Uploaded {
-    /// The link, with its key.
+    /// The transfer's own link, with its key. Closed if there are further links.
     pub link: Link,
+    /// The further links, in the order of their names.
+    pub links: Vec<NamedLink>,
     /// The transfer, and the sender's details as stored by the server.
     pub completed: CompletedTransfer,
     /// Data path of the payload.
@@ -141,6 +149,9 @@ pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadEr
     if upload.message.as_ref().is_some_and(|message| message.chars().count() > MAX_MESSAGE_CHARACTERS) {
         return Err(UploadError::Message);
     }
+    if upload.links.len() > MAX_LINKS {
+        return Err(UploadError::TooManyLinks);
+    }
     if upload.max_downloads.is_some_and(|downloads| !(1..=MAX_DOWNLOADS).contains(&downloads)) {
         return Err(UploadError::Downloads);
     }
@@ -166,7 +177,8 @@ pub async fn run(
         }
     };
     retry.reset();
-    let UploadSession { id, page_url, link_key, segments, info, journal, instruction, already } = session;
+    let UploadSession { id, page_url, link_key, links, segments, info, journal, instruction, already } = session;
+    let (base_url, suggested_base_url) = link_base_url(api.base_url(), link_server, id, &page_url);
     let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
     let payload = UploadPayload {
@@ -177,19 +189,25 @@ pub async fn run(
         may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let may_have_arrived = payload.may_have_arrived.clone();
-    let sending = Driver { api: api.clone(), id, payload, retry, progress: progress.clone() };
+    let sending = async {
+        // Before the payload: a transfer without a usable link cannot be completed.
+        let is_complete = already.complete_by.is_some();
+        let links = create_links(api, (id, &base_url), (links, is_complete), (&mut retry, &*progress)).await?;
+        let driver = Driver { api: api.clone(), id, payload, retry: retry.renewed(), progress: progress.clone() };
+        let (completed, flow) = driver.run(instruction, flow, already).await?;
+        Ok((completed, flow, links))
+    };
     let outcome = tokio::select! {
-        outcome = Box::pin(sending.run(instruction, flow, already)) => outcome,
+        outcome = Box::pin(sending) => outcome,
         signal = interrupt.raised() => Err(UploadError::Interrupted { signal, state: InterruptedState::Unknown }),
     };
     progress.end();
     let error = match outcome {
-        Ok((completed, flow)) => {
+        Ok((completed, flow, links)) => {
             journal.remove();
             progress.step(format_args!("upload of transfer {id} is complete"));
-            let (base_url, suggested_base_url) = link_base_url(api.base_url(), link_server, id, &page_url);
             let link = Link { base_url, transfer_id: id, key: Some(link_key) };
-            return Ok(Uploaded { link, completed, flow, content_bytes, suggested_base_url });
+            return Ok(Uploaded { link, links, completed, flow, content_bytes, suggested_base_url });
         }
         Err(error) => error,
     };
@@ -204,6 +222,30 @@ pub async fn run(
         error if error.is_read_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(clean_up(api, id, &journal, error).await),
     }
+}
+
+/// Creates the further links, or finds those that an earlier process has created.
+async fn create_links(
+    api: &Api,
+    (id, base_url): (TransferId, &BaseUrl),
+    (links, is_complete): (Vec<NewLink>, bool),
+    (retry, progress): (&mut RetryPolicy, &dyn Progress),
+) -> Result<Vec<NamedLink>, ClientError> {
+    // A complete transfer has its links, and takes no others once they have ended.
+    let mut existing = if is_complete && !links.is_empty() {
+        links::existing(api, id, (retry, progress)).await?
+    } else {
+        HashMap::new()
+    };
+    let mut created = Vec::with_capacity(links.len());
+    for link in links {
+        created.push(match existing.remove(&link.request.link_id) {
+            Some(item) => link.with_item(item, base_url),
+            None => link.create(api, id, base_url, (retry, progress)).await?,
+        });
+    }
+    retry.reset();
+    Ok(created)
 }
 
 /// Deletes the transfer and the state file of an upload that cannot be resumed.

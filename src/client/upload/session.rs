@@ -13,7 +13,7 @@ use super::state::{UploadState, state_directory};
 use super::unfinished::{Resumed, UnfinishedUpload};
 use super::{StateFileLocation, Upload, UploadError, clean_up};
 use crate::client::pack::Plan;
-use crate::client::{Api, ClientError, Progress, RetryPolicy};
+use crate::client::{Api, ClientError, LinkTerms, NewLink, Progress, RetryPolicy};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::{ContentInfo, SealedInfo};
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -22,13 +22,14 @@ use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
-use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
+use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, OwnLinkChoice, UploadInstruction, UploadStatus};
 
 /// Upload session: a transfer that is ready to receive its payload.
 pub(super) struct UploadSession {
     pub id: TransferId,
     pub page_url: String,
     pub link_key: LinkKey,
+    pub links: Vec<NewLink>,
     pub segments: Segments,
     pub info: SealedInfo,
     pub journal: Journal,
@@ -80,13 +81,17 @@ impl UploadSession {
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads, padding) = (upload.expires, upload.max_downloads, upload.padding);
         let access_from_passphrase = upload.passphrase.is_some();
-        let needs_proof = max_downloads.is_some() || access_from_passphrase;
-        let PreparedUpload { link_key, key, segments, info, location } =
+        let has_links = !upload.links.is_empty();
+        // An id alone gives nobody what the sender restricts.
+        let needs_proof = max_downloads.is_some() || access_from_passphrase || upload.message.is_some() || has_links;
+        let PreparedUpload { link_key, key, links, segments, info, location } =
             spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
+            own_link: if has_links { OwnLinkChoice::Closed } else { OwnLinkChoice::Open },
             size_bytes: segments.layout().sealed_size(),
             expires_in_s: expires.map(|expires| expires.as_secs()),
-            max_downloads,
+            // The limit holds for each further link.
+            max_downloads: max_downloads.filter(|_| !has_links),
             access_sha256: needs_proof.then(|| AccessProof::of(&key).digest()),
             access_from_passphrase,
             idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
@@ -100,8 +105,12 @@ impl UploadSession {
             Ok(None) => Journal::new(None),
             Ok(Some((uploads, command))) => {
                 let server = api.base_url().to_string();
-                let state =
-                    UploadState::of((command, server), &created, (&segments, padding, &info), (&link_key, &key));
+                let state = UploadState::of(
+                    (command, server),
+                    &created,
+                    (&segments, padding, &info),
+                    (&link_key, &key, &links),
+                );
                 Self::journal(uploads, state, segments.layout().segments(), progress).await
             }
             Err(unsaved) => {
@@ -111,7 +120,7 @@ impl UploadSession {
         };
         let CreatedTransfer { transfer_id: id, page_url, upload: instruction, .. } = created;
         let already = AlreadyReceived::default();
-        Ok(Self { id, page_url, link_key, segments, info, journal, instruction, already })
+        Ok(Self { id, page_url, link_key, links, segments, info, journal, instruction, already })
     }
 
     /// Creates a journal with a state file; in memory only if the file cannot be written.
@@ -152,8 +161,8 @@ impl UploadSession {
             }
         };
         let instruction = instruction(api, &resumed, status, retry, progress).await?;
-        let Resumed { id, page_url, link_key, segments, info, journal, .. } = resumed;
-        Ok(Self { id, page_url, link_key, segments, info, journal, instruction, already: already(status) })
+        let Resumed { id, page_url, link_key, links, segments, info, journal, .. } = resumed;
+        Ok(Self { id, page_url, link_key, links, segments, info, journal, instruction, already: already(status) })
     }
 }
 
@@ -192,6 +201,7 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
 struct PreparedUpload {
     link_key: LinkKey,
     key: PayloadKey,
+    links: Vec<NewLink>,
     segments: Segments,
     info: SealedInfo,
     location: StateFileLocation,
@@ -205,10 +215,14 @@ impl PreparedUpload {
             None => LinkKey::random(),
             Some(_) => LinkKey::random_with_passphrase(),
         };
-        let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
+        let secret = link_key.unlock(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
+        let key = secret.into_own().expect("the key is that of an own link");
+        let terms = LinkTerms { expires: upload.expires, max_downloads: upload.max_downloads };
+        let new_link = |name| NewLink::new(&key, name, upload.passphrase.as_ref(), terms);
+        let links = upload.links.into_iter().map(new_link).collect();
         let archive = upload.source.plan().map(Plan::info);
         let info = ContentInfo::of(&upload.metadata, archive, upload.message).seal(&key);
         let segments = Segments::new(upload.source, &upload.metadata, upload.padding, &key)?;
-        Ok(Self { link_key, key, segments, info, location: upload.state })
+        Ok(Self { link_key, key, links, segments, info, location: upload.state })
     }
 }

@@ -18,17 +18,19 @@ use super::StateFileLocation;
 use super::driver::address_of;
 use super::error::UnsavedState;
 use super::segments::Segments;
+use crate::client::NewLink;
 use crate::client::pack::Plan;
 use crate::client::state_files::MAX_AGE;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::Tag;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::wire::CreatedTransfer;
+use crate::domain::wire::{CreateLink, CreatedTransfer};
 
 /// Version of the format that this version writes.
 const VERSION: u8 = 4;
@@ -57,6 +59,9 @@ pub struct UploadState {
     pub transfer_id: String,
     /// The key in the link's text form; with a passphrase, useless without the passphrase.
     pub link_key: String,
+    /// Further links of the transfer, with their keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<SavedLink>,
     /// Digest of the access proof of an upload with a passphrase, to tell another passphrase apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[zeroize(skip)]
@@ -80,6 +85,31 @@ pub struct UploadState {
     pub entries: String,
 }
 
+/// Further link in a state file. With a passphrase, its key is useless without the passphrase.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct SavedLink {
+    /// Name of the link.
+    #[zeroize(skip)]
+    name: LinkName,
+    /// Key of the link in its text form.
+    key: String,
+    /// Request that creates the link.
+    #[zeroize(skip)]
+    request: CreateLink,
+}
+
+impl SavedLink {
+    fn of(link: &NewLink) -> Self {
+        Self { name: link.name.clone(), key: link.key.to_text().to_string(), request: link.request.clone() }
+    }
+
+    /// Restores the link. Returns `None` if its key is damaged.
+    pub(super) fn parse(&self) -> Option<NewLink> {
+        let key = self.key.parse().ok()?;
+        Some(NewLink { name: self.name.clone(), key, request: self.request.clone() })
+    }
+}
+
 /// First members of every version's line.
 #[derive(Deserialize)]
 struct StateHead {
@@ -93,7 +123,7 @@ impl UploadState {
         (command, server): (Sha256, String),
         created: &CreatedTransfer,
         (segments, padding, info): (&Segments, Padding, &SealedInfo),
-        (link_key, key): (&LinkKey, &PayloadKey),
+        (link_key, key, links): (&LinkKey, &PayloadKey, &[NewLink]),
     ) -> Self {
         Self {
             v: VERSION,
@@ -102,6 +132,7 @@ impl UploadState {
             server,
             transfer_id: created.transfer_id.to_string(),
             link_key: link_key.to_text().to_string(),
+            links: links.iter().map(SavedLink::of).collect(),
             access_sha256: link_key.needs_passphrase().then(|| AccessProof::of(key).digest()),
             header: URL_SAFE_NO_PAD.encode(segments.sealer().header().as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(segments.envelope()),
@@ -199,6 +230,7 @@ pub(super) mod tests {
             server: "https://send.example".into(),
             transfer_id: TransferId::random().to_string(),
             link_key: "v1.x".into(),
+            links: Vec::new(),
             access_sha256: None,
             header: "h".into(),
             envelope: "e".into(),

@@ -11,8 +11,9 @@ use super::UploadError;
 use super::journal::Journal;
 use super::segments::Segments;
 use super::source::{SourceChange, UploadSource};
-use super::state::{self, UploadState};
+use super::state::{self, SavedLink, UploadState};
 use super::verify::compare;
+use crate::client::NewLink;
 use crate::client::state_files::{MAX_AGE, age_of};
 use crate::client::tag_file::TagFile;
 use crate::domain::clock::{Clock, SystemClock};
@@ -32,6 +33,7 @@ pub struct UnfinishedUpload {
     pub(super) page_url: String,
     pub(super) bytes_url: Option<String>,
     pub(super) link_key: LinkKey,
+    links: Vec<NewLink>,
     /// Digest of the access proof, with a passphrase.
     access_sha256: Option<Sha256>,
     header: Header,
@@ -100,7 +102,7 @@ impl UnfinishedUpload {
     fn of(file: TagFile, state: &UploadState, tags: Vec<Option<Tag>>) -> Option<Self> {
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         let link_key: LinkKey = state.link_key.parse().ok()?;
-        if link_key.needs_passphrase() != state.access_sha256.is_some() {
+        if link_key.is_further() || link_key.needs_passphrase() != state.access_sha256.is_some() {
             return None;
         }
         Some(Self {
@@ -108,6 +110,7 @@ impl UnfinishedUpload {
             page_url: state.page_url.clone(),
             bytes_url: state.bytes_url.clone(),
             link_key,
+            links: state.links.iter().map(SavedLink::parse).collect::<Option<_>>()?,
             access_sha256: state.access_sha256,
             header: Header::parse(&decode(&state.header)?).ok()?,
             envelope: decode(&state.envelope)?,
@@ -141,7 +144,8 @@ impl UnfinishedUpload {
     /// # Errors
     /// [`UploadError::OtherPassphrase`] if the upload was started with another passphrase, or with none.
     pub(super) fn payload_key(&self, passphrase: Option<&Passphrase>) -> Result<PayloadKey, UploadError> {
-        let key = self.link_key.payload_key(passphrase).map_err(|_| UploadError::OtherPassphrase)?;
+        let secret = self.link_key.unlock(passphrase).map_err(|_| UploadError::OtherPassphrase)?;
+        let key = secret.into_own().expect("the state has the key of an own link");
         match self.access_sha256 {
             Some(expected) if AccessProof::of(&key).digest() != expected => Err(UploadError::OtherPassphrase),
             _ => Ok(key),
@@ -178,8 +182,8 @@ impl UnfinishedUpload {
 
     /// Resumes the upload with the `segments` that [`check`](Self::check) returned.
     pub(super) fn resume(self, segments: Segments) -> Resumed {
-        let Self { id, page_url, bytes_url, link_key, info, tags, file, .. } = self;
-        Resumed { id, page_url, bytes_url, link_key, segments, info, journal: Journal::resumed(file, tags) }
+        let Self { id, page_url, bytes_url, link_key, links, info, tags, file, .. } = self;
+        Resumed { id, page_url, bytes_url, link_key, links, segments, info, journal: Journal::resumed(file, tags) }
     }
 }
 
@@ -189,6 +193,7 @@ pub(super) struct Resumed {
     pub page_url: String,
     pub bytes_url: Option<String>,
     pub link_key: LinkKey,
+    pub links: Vec<NewLink>,
     pub segments: Segments,
     pub info: SealedInfo,
     pub journal: Journal,

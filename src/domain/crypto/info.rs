@@ -6,22 +6,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::aead::{self, NONCE_BYTES, Purpose, TAG_BYTES};
 use super::envelope::Metadata;
 use super::key::PayloadKey;
-use super::{hkdf, random};
 
-/// Associated data, and label of the key derivation.
-const LABEL: &[u8] = b"sgsend/v1/info";
-/// Size of the random nonce in front of the ciphertext, in bytes.
-const NONCE_BYTES: usize = 12;
-/// Size of the authentication tag behind the ciphertext, in bytes.
-const TAG_BYTES: usize = 16;
+/// Purpose of the key that seals info blocks. The payload key belongs to one payload, which binds the block to it.
+const INFO: Purpose<'static> = Purpose { label: b"sgsend/v1/info", bound_to: &[] };
 /// The JSON is padded to a multiple of this size, in bytes.
 const STEP_BYTES: usize = 1024;
 /// Maximum size of the padded JSON, in bytes.
@@ -111,12 +106,7 @@ impl ContentInfo {
     /// If the message is longer than [`MAX_MESSAGE_CHARACTERS`].
     #[must_use]
     pub fn seal(&self, key: &PayloadKey) -> SealedInfo {
-        let mut bytes = self.to_padded_json();
-        let nonce = random::bytes::<NONCE_BYTES>();
-        cipher(key)
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(LABEL), &mut bytes)
-            .expect("an info block is short");
-        SealedInfo(URL_SAFE_NO_PAD.encode([&nonce, bytes.as_slice()].concat()))
+        SealedInfo(URL_SAFE_NO_PAD.encode(aead::seal(key.as_bytes(), INFO, &self.to_padded_json())))
     }
 
     /// Encodes the info, with a name that is short enough.
@@ -157,23 +147,12 @@ impl SealedInfo {
     /// # Errors
     /// [`DamagedInfo`] if it belongs to another key, was changed, or has no valid content.
     pub fn open(&self, key: &PayloadKey) -> Result<ContentInfo, DamagedInfo> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(&self.0).map_err(|_| DamagedInfo)?;
-        let (nonce, sealed) = bytes.split_first_chunk_mut::<NONCE_BYTES>().ok_or(DamagedInfo)?;
-        let json = cipher(key)
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(LABEL), sealed)
-            .map_err(|_| DamagedInfo)?;
-        let info: ContentInfo = serde_json::from_slice(json).map_err(|_| DamagedInfo)?;
+        let sealed = URL_SAFE_NO_PAD.decode(&self.0).map_err(|_| DamagedInfo)?;
+        let json = aead::open(key.as_bytes(), INFO, &sealed).ok_or(DamagedInfo)?;
+        let info: ContentInfo = serde_json::from_slice(&json).map_err(|_| DamagedInfo)?;
         let message_length = info.message.as_ref().map_or(0, |message| message.chars().count());
         if message_length > MAX_MESSAGE_CHARACTERS { Err(DamagedInfo) } else { Ok(info) }
     }
-}
-
-/// Returns the cipher of info blocks.
-///
-/// AES-256-GCM with HKDF-SHA256(payload key, salt empty, info `sgsend/v1/info`, 32 bytes).
-fn cipher(key: &PayloadKey) -> LessSafeKey {
-    let derived = hkdf::derive::<32>(key.as_bytes(), &[], LABEL);
-    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, derived.as_slice()).expect("the key has 32 bytes"))
 }
 
 impl FromStr for SealedInfo {
@@ -297,10 +276,7 @@ mod tests {
         let seal = |json: &str| {
             let mut bytes = json.as_bytes().to_vec();
             bytes.resize(bytes.len().next_multiple_of(STEP_BYTES), b' ');
-            let nonce = [9; NONCE_BYTES];
-            let unique = Nonce::assume_unique_for_key(nonce);
-            cipher(&key).seal_in_place_append_tag(unique, Aad::from(LABEL), &mut bytes).unwrap();
-            SealedInfo(URL_SAFE_NO_PAD.encode([&nonce, bytes.as_slice()].concat()))
+            SealedInfo(URL_SAFE_NO_PAD.encode(aead::seal(key.as_bytes(), INFO, &bytes)))
         };
         let opened = seal(r#"{"colour":[1],"size":1,"filename":"a"}"#).open(&key).unwrap();
         assert_eq!((opened.filename.as_str(), opened.size, opened.message), ("a", 1, None));

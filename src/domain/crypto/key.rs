@@ -4,9 +4,13 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::link_text::WrappedKey;
 use super::passphrase::Passphrase;
+use super::proof::AccessProof;
+use super::wrap::{DamagedKey, WrappingKey};
 use super::{hkdf, random};
 use crate::domain::base64url;
+use crate::domain::id::LinkId;
 
 /// The 32-byte secret key of one sealed payload. Each payload has a key of its own.
 #[derive(Clone)]
@@ -34,25 +38,89 @@ impl PayloadKey {
 
 /// The key in a link's fragment (the part after the `#`).
 ///
-/// Text form: `v1.`, or `v1p.` if a passphrase is also required, and 32 bytes in unpadded, canonical base64url.
+/// Text form: a version prefix and 32 bytes in unpadded, canonical base64url. The prefix is `v1.` for the transfer's own
+/// link and `v2.` for a further link; `v1p.` or `v2p.` if a passphrase is also required.
 #[derive(Clone)]
 pub struct LinkKey {
-    kind: LinkKeyKind,
+    version: KeyVersion,
     secret: Zeroizing<[u8; 32]>,
 }
 
-/// Whether a passphrase is required in addition to the link key.
+/// Kind of link that a key belongs to, and whether a passphrase is required in addition to the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum LinkKeyKind {
-    Plain,
-    WithPassphrase,
+pub(in crate::domain) enum KeyVersion {
+    Own,
+    OwnWithPassphrase,
+    Further,
+    FurtherWithPassphrase,
 }
 
-impl LinkKeyKind {
-    fn prefix(self) -> &'static str {
+impl KeyVersion {
+    /// All versions.
+    pub(in crate::domain) const ALL: [Self; 4] =
+        [Self::Own, Self::OwnWithPassphrase, Self::Further, Self::FurtherWithPassphrase];
+
+    /// Returns the text before the secret.
+    pub(in crate::domain) fn prefix(self) -> &'static str {
         match self {
-            Self::Plain => "v1.",
-            Self::WithPassphrase => "v1p.",
+            Self::Own => "v1.",
+            Self::OwnWithPassphrase => "v1p.",
+            Self::Further => "v2.",
+            Self::FurtherWithPassphrase => "v2p.",
+        }
+    }
+}
+
+/// Secret of one link, derived from its key and, if required, its passphrase.
+#[derive(Clone)]
+pub enum LinkSecret {
+    /// Secret of the transfer's own link: the payload key.
+    Own(PayloadKey),
+    /// Secret of a further link, which unwraps the payload key that the server stores for this link.
+    Further(WrappingKey),
+}
+
+/// The payload key of a further link cannot be unwrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnwrapError {
+    /// The server gave no wrapped key for the link.
+    #[error("the server has no wrapped key for this link")]
+    Missing,
+    /// The key is that of a transfer's own link, and the link is a further link.
+    #[error("the key is not that of this link")]
+    Unexpected,
+    /// The wrapped key was changed, or belongs to another link or link key.
+    #[error(transparent)]
+    Damaged(#[from] DamagedKey),
+}
+
+impl LinkSecret {
+    /// Derives the access proof of the link. That of a further link is not derived from the payload key.
+    #[must_use]
+    pub fn access_proof(&self) -> AccessProof {
+        match self {
+            Self::Own(key) => AccessProof::of(key),
+            Self::Further(key) => AccessProof::of_link(key),
+        }
+    }
+
+    /// Returns the payload key, unwrapped from `wrapped` for a further link with the id `link_id`.
+    pub fn payload_key(&self, link_id: LinkId, wrapped: Option<&WrappedKey>) -> Result<PayloadKey, UnwrapError> {
+        match (self, wrapped) {
+            (Self::Own(key), None) => Ok(key.clone()),
+            // Before a download is counted: the payload key of a further link never is its link key.
+            (Self::Own(_), Some(_)) => Err(UnwrapError::Unexpected),
+            (Self::Further(_), None) => Err(UnwrapError::Missing),
+            (Self::Further(key), Some(wrapped)) => Ok(wrapped.unwrap(key, link_id)?),
+        }
+    }
+
+    /// Returns the payload key if this is the secret of the transfer's own link.
+    #[must_use]
+    pub fn into_own(self) -> Option<PayloadKey> {
+        match self {
+            Self::Own(key) => Some(key),
+            Self::Further(_) => None,
         }
     }
 }
@@ -60,68 +128,89 @@ impl LinkKeyKind {
 /// The text is not a link key. The error does not contain the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
-    /// The version prefix is neither `v1` nor `v1p`.
-    #[error("unknown key version: a key starts with `v1.` or `v1p.`")]
+    /// The version prefix is none of `v1.`, `v1p.`, `v2.` and `v2p.`.
+    #[error("unknown key version: a key starts with `v1.`, `v1p.`, `v2.` or `v2p.`")]
     Version,
     /// The text after the version prefix is not 43 characters of canonical base64url.
-    #[error("the key is incomplete or damaged: expected `v1.` or `v1p.` and 43 characters of base64url")]
+    #[error("the key is incomplete or damaged: expected a version such as `v1.` and 43 characters of base64url")]
     Malformed,
 }
 
 /// A required passphrase is missing, or a passphrase was given for a key that needs no passphrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PassphraseMismatch {
-    /// The key has version `v1p.`, but no passphrase was given.
+    /// The key has version `v1p.` or `v2p.`, but no passphrase was given.
     #[error("the key requires a passphrase")]
     Missing,
-    /// The key has version `v1.`, but a passphrase was given.
+    /// The key has version `v1.` or `v2.`, but a passphrase was given.
     #[error("the key does not use a passphrase")]
     Unexpected,
 }
 
 impl LinkKey {
-    /// Generates a key that needs no passphrase.
+    /// Generates a key of the transfer's own link that needs no passphrase.
     #[must_use]
     pub fn random() -> Self {
-        Self { kind: LinkKeyKind::Plain, secret: Zeroizing::new(random::bytes()) }
+        Self::of_version(KeyVersion::Own)
     }
 
-    /// Generates a key that opens the payload only together with a passphrase.
+    /// Generates a key of the transfer's own link that opens the payload only together with a passphrase.
     #[must_use]
     pub fn random_with_passphrase() -> Self {
-        Self { kind: LinkKeyKind::WithPassphrase, secret: Zeroizing::new(random::bytes()) }
+        Self::of_version(KeyVersion::OwnWithPassphrase)
+    }
+
+    /// Generates a key of a further link.
+    #[must_use]
+    pub fn random_further(needs_passphrase: bool) -> Self {
+        Self::of_version(if needs_passphrase { KeyVersion::FurtherWithPassphrase } else { KeyVersion::Further })
+    }
+
+    fn of_version(version: KeyVersion) -> Self {
+        Self { version, secret: Zeroizing::new(random::bytes()) }
     }
 
     /// Returns whether a passphrase is required.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
-        self.kind == LinkKeyKind::WithPassphrase
+        matches!(self.version, KeyVersion::OwnWithPassphrase | KeyVersion::FurtherWithPassphrase)
     }
 
-    /// Derives the payload key. With a passphrase, the derivation takes several hundred milliseconds of CPU time.
+    /// Returns whether the key belongs to a further link: the server stores the payload key wrapped.
+    #[must_use]
+    pub fn is_further(&self) -> bool {
+        matches!(self.version, KeyVersion::Further | KeyVersion::FurtherWithPassphrase)
+    }
+
+    /// Derives the secret of the link. With a passphrase, this takes several hundred milliseconds of CPU time.
     ///
-    /// Without a passphrase, the payload key equals the link key's 32 bytes. With a passphrase:
-    /// payload key = HKDF-SHA256(ikm = key · stretched passphrase, salt empty, info `sgsend/v1/passphrase`), where the
+    /// Without a passphrase, the secret equals the link key's 32 bytes. With a passphrase:
+    /// secret = HKDF-SHA256(ikm = key · stretched passphrase, salt empty, info `sgsend/v1/passphrase`), where the
     /// passphrase is stretched with the salt HKDF-SHA256(key, salt empty, info `sgsend/v1/passphrase-salt`, 16 bytes).
-    pub fn payload_key(&self, passphrase: Option<&Passphrase>) -> Result<PayloadKey, PassphraseMismatch> {
-        match (self.kind, passphrase) {
-            (LinkKeyKind::Plain, None) => Ok(PayloadKey(self.secret.clone())),
-            (LinkKeyKind::Plain, Some(_)) => Err(PassphraseMismatch::Unexpected),
-            (LinkKeyKind::WithPassphrase, None) => Err(PassphraseMismatch::Missing),
-            (LinkKeyKind::WithPassphrase, Some(passphrase)) => {
+    pub fn unlock(&self, passphrase: Option<&Passphrase>) -> Result<LinkSecret, PassphraseMismatch> {
+        let secret = match (self.needs_passphrase(), passphrase) {
+            (false, None) => self.secret.clone(),
+            (false, Some(_)) => return Err(PassphraseMismatch::Unexpected),
+            (true, None) => return Err(PassphraseMismatch::Missing),
+            (true, Some(passphrase)) => {
                 let salt = hkdf::derive::<16>(self.secret.as_slice(), &[], b"sgsend/v1/passphrase-salt");
                 let mut material = Zeroizing::new([0; 64]);
                 material[..32].copy_from_slice(self.secret.as_slice());
                 material[32..].copy_from_slice(passphrase.stretch(&salt).as_slice());
-                Ok(PayloadKey(hkdf::derive(material.as_slice(), &[], b"sgsend/v1/passphrase")))
+                hkdf::derive(material.as_slice(), &[], b"sgsend/v1/passphrase")
             }
-        }
+        };
+        Ok(if self.is_further() {
+            LinkSecret::Further(WrappingKey::from_bytes(secret))
+        } else {
+            LinkSecret::Own(PayloadKey(secret))
+        })
     }
 
     /// Returns the key's text form, without the `#`.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let prefix = self.kind.prefix();
+        let prefix = self.version.prefix();
         let mut text = Zeroizing::new(String::with_capacity(prefix.len() + base64url::CHARACTERS));
         text.push_str(prefix);
         text.push_str(&base64url::encode(&self.secret));
@@ -132,19 +221,19 @@ impl LinkKey {
 impl FromStr for LinkKey {
     type Err = InvalidKey;
 
-    /// Parses `v1.{43}`, `v1p.{43}`, or 43 characters without a prefix, which mean a `v1.` key.
+    /// Parses a version prefix and 43 characters, or 43 characters without a prefix, which mean a `v1.` key.
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        let (kind, secret) = match text.split_once('.') {
-            None => (LinkKeyKind::Plain, text),
-            Some(("v1", secret)) => (LinkKeyKind::Plain, secret),
-            Some(("v1p", secret)) => (LinkKeyKind::WithPassphrase, secret),
-            Some((version, _)) if version.starts_with('v') && version.len() < base64url::CHARACTERS => {
-                return Err(InvalidKey::Version);
+        let (version, secret) = match text.split_once('.') {
+            None => (KeyVersion::Own, text),
+            Some((name, secret)) => {
+                let version = KeyVersion::ALL.into_iter().find(|version| text.starts_with(version.prefix()));
+                let is_version = name.starts_with('v') && name.len() < base64url::CHARACTERS;
+                let unknown = if is_version { InvalidKey::Version } else { InvalidKey::Malformed };
+                (version.ok_or(unknown)?, secret)
             }
-            Some(_) => return Err(InvalidKey::Malformed),
         };
         let secret = base64url::decode(secret).ok_or(InvalidKey::Malformed)?;
-        Ok(Self { kind, secret })
+        Ok(Self { version, secret })
     }
 }
 
@@ -154,10 +243,17 @@ mod tests {
 
     #[test]
     fn keys_round_trip() {
-        for key in [LinkKey::random(), LinkKey::random_with_passphrase()] {
+        for (key, prefix) in [
+            (LinkKey::random(), "v1."),
+            (LinkKey::random_with_passphrase(), "v1p."),
+            (LinkKey::random_further(false), "v2."),
+            (LinkKey::random_further(true), "v2p."),
+        ] {
             let parsed: LinkKey = key.to_text().parse().unwrap();
             assert_eq!(*parsed.to_text(), *key.to_text());
-            assert_eq!(parsed.needs_passphrase(), key.needs_passphrase());
+            assert!(key.to_text().starts_with(prefix));
+            assert_eq!(parsed.needs_passphrase(), prefix.ends_with("p."));
+            assert_eq!(parsed.is_further(), prefix.starts_with("v2"));
         }
         assert_ne!(*LinkKey::random().to_text(), *LinkKey::random().to_text());
     }
@@ -183,8 +279,11 @@ mod tests {
             (format!("{secret}."), InvalidKey::Malformed),
             (format!("#v1.{secret}"), InvalidKey::Malformed),
             (format!("V1.{secret}"), InvalidKey::Malformed),
-            (format!("v2.{secret}"), InvalidKey::Version),
+            (format!("v3.{secret}"), InvalidKey::Version),
             (format!("v1q.{secret}"), InvalidKey::Version),
+            (format!("v2q.{secret}"), InvalidKey::Version),
+            (format!("v2pp.{secret}"), InvalidKey::Version),
+            (format!("v2.{}", &secret[1..]), InvalidKey::Malformed),
         ] {
             assert_eq!(text.parse::<LinkKey>().err(), Some(error), "{text:?}");
         }
@@ -193,10 +292,38 @@ mod tests {
     #[test]
     fn a_passphrase_is_accepted_exactly_if_required() {
         let passphrase = Passphrase::new("correct horse").unwrap();
-        let (plain, protected) = (LinkKey::random(), LinkKey::random_with_passphrase());
-        assert_eq!(plain.payload_key(Some(&passphrase)).err(), Some(PassphraseMismatch::Unexpected));
-        assert_eq!(protected.payload_key(None).err(), Some(PassphraseMismatch::Missing));
-        assert_eq!(plain.payload_key(None).unwrap().as_bytes(), &*plain.secret);
-        assert_ne!(protected.payload_key(Some(&passphrase)).unwrap().as_bytes(), &*protected.secret);
+        for (plain, protected) in [
+            (LinkKey::random(), LinkKey::random_with_passphrase()),
+            (LinkKey::random_further(false), LinkKey::random_further(true)),
+        ] {
+            assert_eq!(plain.unlock(Some(&passphrase)).err(), Some(PassphraseMismatch::Unexpected));
+            assert_eq!(protected.unlock(None).err(), Some(PassphraseMismatch::Missing));
+            let bytes = |secret: LinkSecret| match secret {
+                LinkSecret::Own(key) => *key.as_bytes(),
+                LinkSecret::Further(key) => *key.as_bytes(),
+            };
+            assert_eq!(bytes(plain.unlock(None).unwrap()), *plain.secret);
+            assert_ne!(bytes(protected.unlock(Some(&passphrase)).unwrap()), *protected.secret);
+        }
+    }
+
+    #[test]
+    fn a_further_link_has_a_proof_of_its_own_and_needs_its_wrapped_key() {
+        let (payload_key, id) = (PayloadKey::random(), LinkId::random());
+        let secret = LinkKey::random_further(false).unlock(None).unwrap();
+        let LinkSecret::Further(wrapping_key) = &secret else { panic!("not a further link") };
+        let wrapped = wrapping_key.wrap(&payload_key, id);
+        assert_eq!(secret.payload_key(id, Some(&wrapped)).unwrap().as_bytes(), payload_key.as_bytes());
+        assert_eq!(secret.payload_key(id, None).err(), Some(UnwrapError::Missing));
+        let other = LinkId::random();
+        assert_eq!(secret.payload_key(other, Some(&wrapped)).err(), Some(UnwrapError::Damaged(DamagedKey)));
+        assert!(!AccessProof::of(&payload_key).matches(&secret.access_proof().digest()));
+        assert!(secret.clone().into_own().is_none());
+
+        let own = LinkSecret::Own(payload_key.clone());
+        assert!(AccessProof::of(&payload_key).matches(&own.access_proof().digest()));
+        assert_eq!(own.payload_key(id, None).unwrap().as_bytes(), payload_key.as_bytes());
+        assert_eq!(own.payload_key(id, Some(&wrapped)).err(), Some(UnwrapError::Unexpected));
+        assert_eq!(own.into_own().unwrap().as_bytes(), payload_key.as_bytes());
     }
 }

@@ -1,5 +1,6 @@
-//! Cryptography: the sealed stream, the envelope, link keys, access proofs and passphrases.
+//! Cryptography: the sealed stream, the envelope, link keys, wrapped keys, access proofs and passphrases.
 
+mod aead;
 pub mod certificate;
 pub mod digest;
 pub mod envelope;
@@ -7,8 +8,11 @@ pub(crate) mod hkdf;
 pub mod info;
 pub mod key;
 pub mod key_proof;
+pub mod label;
+pub mod link_text;
 pub mod padding;
 pub mod passphrase;
 pub mod proof;
 pub mod random;
 pub mod sealed;
+pub mod wrap;

@@ -8,11 +8,12 @@ use zeroize::Zeroizing;
 
 use super::digest::Sha256;
 use super::key::PayloadKey;
+use super::wrap::WrappingKey;
 use super::{hkdf, random};
 use crate::domain::base64url;
 use crate::domain::id::decode_lower_hex;
 
-/// Proof of possession of a payload key, without revealing the key.
+/// Proof of possession of a link's key, without revealing the key.
 ///
 /// 32 bytes; the text form is 64 lower-case hex digits.
 #[derive(Clone)]
@@ -23,6 +24,9 @@ pub struct AccessProof(Zeroizing<[u8; 32]>);
 /// 32 random bytes chosen by the downloader; the text form is 43 characters of unpadded, canonical base64url.
 #[derive(Clone)]
 pub struct Grant(Zeroizing<[u8; 32]>);
+
+/// Label of the derivation of proofs.
+const LABEL: &[u8] = b"sgsend/v1/access";
 
 /// Pattern of a grant. The last character encodes only 4 bits of the 32 bytes; its other two bits must be 0.
 const GRANT_PATTERN: &str = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$";
@@ -38,10 +42,16 @@ pub struct InvalidProof;
 pub struct InvalidGrant;
 
 impl AccessProof {
-    /// Derives the proof: HKDF-SHA256(payload key, salt empty, info `sgsend/v1/access`, 32 bytes).
+    /// Derives the proof of a transfer's own link: HKDF-SHA256(payload key, salt empty, info `sgsend/v1/access`, 32 bytes).
     #[must_use]
     pub fn of(key: &PayloadKey) -> Self {
-        Self(hkdf::derive(key.as_bytes(), &[], b"sgsend/v1/access"))
+        Self(hkdf::derive(key.as_bytes(), &[], LABEL))
+    }
+
+    /// Derives the proof of a further link: HKDF-SHA256(link secret, salt empty, info `sgsend/v1/access`, 32 bytes).
+    #[must_use]
+    pub fn of_link(key: &WrappingKey) -> Self {
+        Self(hkdf::derive(key.as_bytes(), &[], LABEL))
     }
 
     /// Returns the digest of the raw bytes, which the sender passes to the server when creating a transfer.

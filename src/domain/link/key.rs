@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::InvalidLink;
 use super::clean::{Form, Gap, Text};
-use crate::domain::crypto::key::LinkKey;
+use crate::domain::crypto::key::{KeyVersion, LinkKey};
 
 /// Number of characters behind the version prefix of a key.
 pub(super) const CHARACTERS: usize = 43;
@@ -14,9 +14,9 @@ pub(super) const CHARACTERS: usize = 43;
 /// Reads the key that starts at `start`: after the `#` of a link, or at its version prefix.
 pub(super) fn read(text: &Text, start: usize) -> Result<LinkKey, InvalidLink> {
     let (prefix, start) = match prefix(text, start) {
-        Some(prefix) => (if prefix == 3 { "v1." } else { "v1p." }, start + prefix),
+        Some(prefix) => (prefix, start + prefix.len()),
         None if has_other_version(text, start) => return Err(InvalidLink::KeyVersion),
-        None => ("v1.", start),
+        None => (KeyVersion::Own.prefix(), start),
     };
     let run = run(text, start, CHARACTERS + 8);
     let pieces = pieces(text, run.clone());
@@ -50,9 +50,9 @@ pub(super) fn read(text: &Text, start: usize) -> Result<LinkKey, InvalidLink> {
     Err(incomplete(text, &pieces, run))
 }
 
-/// Returns whether a complete version prefix is at `at`: its length.
-pub(super) fn prefix(text: &Text, at: usize) -> Option<usize> {
-    ["v1.", "v1p."].into_iter().find(|prefix| text.has(at, prefix)).map(str::len)
+/// Returns the complete version prefix at `at`, if there is one.
+pub(super) fn prefix(text: &Text, at: usize) -> Option<&'static str> {
+    KeyVersion::ALL.into_iter().map(KeyVersion::prefix).find(|prefix| text.has(at, prefix))
 }
 
 /// Returns whether `v`, other characters and a dot precede a key of 43 characters.
@@ -126,7 +126,7 @@ fn incomplete(text: &Text, pieces: &[Range<usize>], run: Range<usize>) -> Invali
     let first = pieces.first().map_or(0, Range::len);
     let lines: usize = pieces.iter().skip(1).take_while(is_line).map(Range::len).sum();
     // A cut inside the version prefix leaves nothing of the key itself.
-    let first = if first < 4 && text.has(run.start, "v") && !text.has(run.start, "v1.") { 0 } else { first };
+    let first = if first < 4 && text.has(run.start, "v") && prefix(text, run.start).is_none() { 0 } else { first };
     let length = if first + lines < CHARACTERS { first + lines } else { first.min(CHARACTERS - 1) };
     let stop = run.end;
     let rest = longest(text, stop + 1);

@@ -14,14 +14,14 @@ use super::id::TransferId;
 use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::domain::crypto::key::LinkKey;
 
-/// A share link: the URL of a transfer and, unless the key is shared separately, its decryption key.
+/// A share link: the URL of one link of a transfer and, unless the key is shared separately, its decryption key.
 ///
 /// The type implements no `Debug`, and no error contains the fragment, because the fragment can decrypt the payload.
 #[derive(Clone)]
 pub struct Link {
     /// Base URL of the server that stores the transfer.
     pub base_url: BaseUrl,
-    /// Id of the transfer.
+    /// Id of the link: that of the transfer for its own link.
     pub transfer_id: TransferId,
     /// Key from the fragment, which is never sent to a server; `None` if the key is shared separately.
     pub key: Option<LinkKey>,
@@ -60,8 +60,8 @@ pub enum InvalidLink {
         /// Number of the character, from 1.
         position: usize,
     },
-    /// The key starts with neither `v1.` nor `v1p.`.
-    #[error("unknown key version: a key starts with v1. or v1p.")]
+    /// The key starts with none of `v1.`, `v1p.`, `v2.` and `v2p.`.
+    #[error("unknown key version: a key starts with v1., v1p., v2. or v2p.")]
     KeyVersion,
     /// The key ends early.
     #[error("{}", missing_text(*.missing))]

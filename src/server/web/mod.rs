@@ -34,12 +34,14 @@ const SHARED: &[Asset] = &[
 
 /// Assets of the upload and download pages.
 const PUBLIC: &[Asset] = &[
+    asset!("scripts/format/aead.js"),
     asset!("scripts/format/archive-path.js"),
     asset!("scripts/format/bytes.js"),
     asset!("scripts/format/envelope.js"),
     asset!("scripts/format/file-name.js"),
     asset!("scripts/format/key.js"),
     asset!("scripts/format/info.js"),
+    asset!("scripts/format/link.js"),
     asset!("scripts/format/padding.js"),
     asset!("scripts/format/sealed.js"),
     asset!("scripts/format/tar.js"),
@@ -49,6 +51,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/payload-reader.js"),
     asset!("scripts/receive/preview.js"),
     asset!("scripts/receive/save.js"),
+    asset!("scripts/send/links.js"),
     asset!("scripts/send/main.js"),
     asset!("scripts/send/payload.js"),
     asset!("scripts/send/put.js"),

@@ -1,6 +1,7 @@
 //! Links of the command line, opened in Chromium.
 
 mod content;
+mod further_links;
 mod keys;
 mod resume;
 mod status;

@@ -4,6 +4,7 @@ mod after;
 mod content;
 mod interruptions;
 mod options;
+mod recipients;
 
 use std::path::Path;
 

@@ -77,7 +77,7 @@ fn open_all(key: &PayloadKey, sealed: &[u8]) -> (Vec<u8>, Result<(), OpenError>)
 }
 
 fn payload_key(text: &str) -> PayloadKey {
-    text.parse::<LinkKey>().unwrap().payload_key(None).unwrap()
+    text.parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap()
 }
 
 #[test]
@@ -96,14 +96,14 @@ fn a_file_round_trips_in_its_envelope() {
     assert_eq!(segment.len(), header_bytes(0));
     segment.extend_from_slice(&envelope::encode(&metadata).unwrap());
     segment.extend_from_slice(b"content");
-    Sealer::new(&key.payload_key(Some(&passphrase)).unwrap()).seal(0, true, &mut segment);
+    Sealer::new(&key.unlock(Some(&passphrase)).unwrap().into_own().unwrap()).seal(0, true, &mut segment);
 
     let second: LinkKey = key.to_text().parse().unwrap();
-    let (plaintext, result) = open_all(&second.payload_key(Some(&passphrase)).unwrap(), &segment);
+    let (plaintext, result) = open_all(&second.unlock(Some(&passphrase)).unwrap().into_own().unwrap(), &segment);
     assert_eq!(result, Ok(()));
     let envelope = envelope::decode(&plaintext).unwrap().unwrap();
     assert_eq!(envelope.metadata, metadata);
     assert_eq!(&plaintext[envelope.length..], b"content");
     let wrong = Passphrase::new("correct house").unwrap();
-    assert!(open_all(&second.payload_key(Some(&wrong)).unwrap(), &segment).1.is_err());
+    assert!(open_all(&second.unlock(Some(&wrong)).unwrap().into_own().unwrap(), &segment).1.is_err());
 }

@@ -6,11 +6,14 @@ use serde::Deserialize;
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::crypto::envelope;
 use sgsend::domain::crypto::info::SealedInfo;
-use sgsend::domain::crypto::key::LinkKey;
+use sgsend::domain::crypto::key::{LinkKey, LinkSecret};
+use sgsend::domain::crypto::label::LinkName;
+use sgsend::domain::crypto::link_text::{SealedLabel, WrappedKey};
 use sgsend::domain::crypto::padding::Padding;
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenStream, Sealer};
+use sgsend::domain::id::LinkId;
 use sgsend::domain::link::Link;
 
 use super::{open_all, open_pieces, part, payload_key};
@@ -22,6 +25,7 @@ struct Vectors {
     links: Vec<SharedLink>,
     padded_sizes: Vec<(u64, u64)>,
     info_blocks: Vec<InfoBlock>,
+    further_links: Vec<FurtherLink>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +58,23 @@ struct InfoBlock {
     key: String,
     block: SealedInfo,
     info: serde_json::Value,
+}
+
+/// Further link of the transfer whose payload is `sealed`.
+#[derive(Deserialize)]
+struct FurtherLink {
+    link: String,
+    link_id: LinkId,
+    key: String,
+    passphrase: Option<String>,
+    link_secret: String,
+    payload_key: String,
+    wrapped_key: WrappedKey,
+    access_proof: String,
+    access_sha256: String,
+    name: LinkName,
+    label: SealedLabel,
+    sealed: String,
 }
 
 fn file(name: &str) -> Vec<u8> {
@@ -100,7 +121,7 @@ fn payloads_are_sealed_again_to_the_same_bytes() {
 #[test]
 fn info_blocks_open() {
     for vector in vectors().info_blocks {
-        let key = vector.key.parse::<LinkKey>().unwrap().payload_key(None).unwrap();
+        let key = vector.key.parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap();
         let info = vector.block.open(&key).unwrap();
         assert_eq!(serde_json::to_value(&info).unwrap(), vector.info);
     }
@@ -125,7 +146,7 @@ fn links_are_read_and_open_their_payloads() {
         let key = link.key.unwrap();
         assert_eq!(key.needs_passphrase(), vector.passphrase.is_some());
         let passphrase = vector.passphrase.map(|text| Passphrase::from_file_text(&format!("{text}\n")).unwrap());
-        let key = key.payload_key(passphrase.as_ref()).unwrap();
+        let key = key.unlock(passphrase.as_ref()).unwrap().into_own().unwrap();
         assert_eq!(key.as_bytes(), payload_key(&vector.payload_key.unwrap_or(vector.key)).as_bytes());
 
         let proof = AccessProof::of(&key);
@@ -145,6 +166,37 @@ fn links_are_read_and_open_their_payloads() {
             assert!(padding.iter().all(|byte| *byte == 0));
             let is_padded = vector.sealed == "padded.sealed";
             assert_eq!(padding.len(), if is_padded { 9 } else { 0 }, "{}", vector.sealed);
+        }
+    }
+}
+
+#[test]
+fn further_links_are_read_and_unwrap_the_key_of_their_payload() {
+    let vectors = vectors().further_links;
+    for vector in &vectors {
+        let link: Link = vector.link.parse().unwrap();
+        let link_id = LinkId::from(link.transfer_id);
+        assert_eq!((link_id, &*link.to_text()), (vector.link_id, &vector.link));
+        let key = link.key.unwrap();
+        assert_eq!(*key.to_text(), vector.key);
+        assert!(key.is_further());
+        assert_eq!(key.needs_passphrase(), vector.passphrase.is_some());
+
+        let passphrase = vector.passphrase.as_ref().map(|text| Passphrase::new(text).unwrap());
+        let secret = key.unlock(passphrase.as_ref()).unwrap();
+        let LinkSecret::Further(wrapping_key) = &secret else { panic!("{} is an own link", vector.link) };
+        assert_eq!(wrapping_key.as_bytes(), payload_key(&vector.link_secret).as_bytes());
+        let proof = secret.access_proof();
+        assert_eq!(*proof.to_text(), vector.access_proof);
+        assert_eq!(proof.digest().to_string(), vector.access_sha256);
+
+        let key = secret.payload_key(link_id, Some(&vector.wrapped_key)).unwrap();
+        assert_eq!(key.as_bytes(), payload_key(&vector.payload_key).as_bytes());
+        assert_eq!(vector.label.open(&key, link_id).as_ref(), Ok(&vector.name));
+        assert_eq!(open_all(&key, &file(&vector.sealed)).1, Ok(()));
+        for other in vectors.iter().filter(|other| other.link_id != vector.link_id) {
+            assert!(other.wrapped_key.unwrap(wrapping_key, other.link_id).is_err());
+            assert!(other.label.open(&key, link_id).is_err());
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sgsend::domain::audit::ServiceName;
-use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
 use sgsend::server::store::S3Location;
 
@@ -77,8 +76,8 @@ async fn limits_are_exact_over_several_instances() {
 /// Returns the access proof of a link with a download limit.
 fn access_proof(link: &str) -> String {
     let link: Link = link.parse().unwrap();
-    let Ok(key) = link.key.expect("a link with its key").payload_key(None) else { panic!("a key without passphrase") };
-    AccessProof::of(&key).to_text().to_string()
+    let Ok(secret) = link.key.expect("a link with its key").unlock(None) else { panic!("a key without passphrase") };
+    secret.access_proof().to_text().to_string()
 }
 
 #[test]

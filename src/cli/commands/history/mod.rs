@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde::Serialize;
 
-pub(crate) use remember::{UploadArguments, record_end};
+pub(crate) use remember::{UploadArguments, find_upload, record_change, record_end, record_link};
 
 use super::status::state_text;
 use crate::cli::config::paths;
@@ -20,6 +20,7 @@ use crate::cli::output::{escape, table, time};
 use crate::client::{Direction, History, HistoryEntry, UnfinishedTransfer};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 
 /// Arguments of `sgsend history`.
@@ -76,8 +77,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
     }
     let mut items = history.read().map_err(failed)?;
     let now = SystemClock.now();
-    for upload in items.iter_mut().filter(|upload| upload.expires_at <= now) {
-        upload.ended.get_or_insert(Status::Expired);
+    for upload in &mut items {
+        for link in upload.links.iter_mut().filter(|link| link.expires_at <= now) {
+            link.ended.get_or_insert(Status::Expired);
+        }
+        // A transfer ends with its last link.
+        if upload.expires_at <= now && upload.links.iter().all(|link| link.ended.is_some()) {
+            upload.ended.get_or_insert(Status::Expired);
+        }
     }
     if arguments.clear || arguments.remove.is_some() {
         if context.printer.is_json() {
@@ -94,17 +101,7 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
         printer.json_of(&Output::of(items))?;
         return Ok(());
     }
-    let row = |upload: &HistoryEntry| {
-        let key = upload.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-        let expires = match upload.ended {
-            Some(Status::Expired) => format!("expired {}", time::relative(upload.expires_at)),
-            Some(ended) => state_text(ended).to_owned(),
-            None => format!("expires {}", time::relative(upload.expires_at)),
-        };
-        let (size, link) = (ByteSize(upload.size).to_string(), format!("{}{key}", upload.link));
-        vec![time::local(upload.sent_at), expires, size, table::shortened(&upload.name), link]
-    };
-    let rows: Vec<_> = items.iter().map(row).collect();
+    let rows: Vec<_> = items.iter().flat_map(rows).collect();
     if !rows.is_empty() {
         printer.result(&table::lines(&["UPLOADED", "EXPIRES", "SIZE", "NAME", "LINK"], &rows))?;
     }
@@ -127,6 +124,30 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
         printer.note("the history is empty");
     }
     Ok(())
+}
+
+/// Returns the rows of an upload: one, or one for each of its further links.
+fn rows(upload: &HistoryEntry) -> Vec<Vec<String>> {
+    let row = |ended: Option<Status>, expires_at: Timestamp, name: String, (link, key): (&String, &Option<String>)| {
+        let key = key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+        let expires = match ended {
+            Some(Status::Expired) => format!("expired {}", time::relative(expires_at)),
+            Some(ended) => state_text(ended).to_owned(),
+            None => format!("expires {}", time::relative(expires_at)),
+        };
+        let size = ByteSize(upload.size).to_string();
+        vec![time::local(upload.sent_at), expires, size, name, format!("{link}{key}")]
+    };
+    let name = table::shortened(&upload.name);
+    let own = (&upload.link, &upload.key);
+    if upload.links.is_empty() {
+        return vec![row(upload.ended, upload.expires_at, name, own)];
+    }
+    let further = upload.links.iter().map(|link| {
+        let (ended, name) = (link.ended.or(upload.ended), format!("{name} ({})", link.name));
+        row(ended, link.expires_at, name, (&link.link, &link.key))
+    });
+    further.collect()
 }
 
 /// Returns this user's unfinished uploads and downloads.

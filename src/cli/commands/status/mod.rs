@@ -1,5 +1,6 @@
 //! `sgsend status`: shows the state of a transfer.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,18 +11,23 @@ use serde_json::Value;
 
 mod watch;
 
+use super::download::link_secret;
 use super::history;
+use super::link::{self, LinkRow, SentTransfer};
 use crate::cli::context::Context;
+use crate::cli::failure::Failure;
 use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_duration;
 use crate::cli::output::{info, records, time};
-use crate::client::Api;
-use crate::domain::crypto::info::ContentInfo;
-use crate::domain::crypto::key::LinkKey;
+use crate::client::{Api, ClientError};
+use crate::domain::crypto::info::{ContentInfo, SealedInfo};
+use crate::domain::crypto::key::{LinkKey, LinkSecret};
+use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::crypto::proof::AccessProof;
+use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
-use crate::domain::wire::TransferStatus;
+use crate::domain::wire::{LinkStatus, TransferStatus};
 
 /// Arguments of `sgsend status`.
 #[derive(Args)]
@@ -41,6 +47,12 @@ pub(crate) struct Arguments {
     /// status 4 if the transfer ends without a download.
     #[arg(long, value_name = "WHAT")]
     wait: Option<WatchCondition>,
+    /// Show all links of the transfer, for the sender; the default for this user's uploads
+    #[arg(long)]
+    links: bool,
+    /// File with the passphrase of the link, to show name and size of the content [env: SGSEND_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Initial interval between requests to the server
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive_duration, hide = true)]
     poll: Duration,
@@ -64,61 +76,138 @@ struct Output<'a> {
     content: Option<&'a ContentInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<&'a [Value]>,
+    /// All links of the transfer, for its sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    links: Option<&'a [LinkRow]>,
+}
+
+/// Link whose status is asked for, with the access proof that a further link needs.
+struct ViewedLink<'a> {
+    api: &'a Api,
+    id: TransferId,
+    proof: Option<AccessProof>,
+}
+
+impl ViewedLink<'_> {
+    /// Asks the server for the status, without retries.
+    async fn status(&self) -> std::result::Result<LinkStatus, ClientError> {
+        self.api.status(self.id, self.proof.as_ref()).await
+    }
+}
+
+/// Returns all members of a status.
+///
+/// # Errors
+/// Fails if the server gives only the state, which a further link's id alone does.
+fn complete(status: LinkStatus) -> std::result::Result<TransferStatus, Failure> {
+    match status {
+        LinkStatus::Full(status) => Ok(*status),
+        LinkStatus::Redacted(status) => {
+            let message = format!("this link is {}; all else is shown only with its key", state_text(status.status));
+            let hint = "pass the complete link; as the sender, use `sgsend link list`";
+            Err(Failure { code: "key_missing".into(), ..Failure::usage(message) }.hint(hint))
+        }
+    }
 }
 
 /// Runs `sgsend status`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
+    let is_sender = arguments.links || history::find_upload(target.id, &target.base_url).is_some();
+    let base_url = target.base_url.clone();
+    // The token names the sender to the server, so it is sent only where it is needed.
     let api =
-        if arguments.events { context.api(target.base_url).await? } else { context.anonymous_api(target.base_url)? };
+        if arguments.events || is_sender { context.api(base_url).await? } else { context.anonymous_api(base_url)? };
+    // With a further link, the server shows nothing without the key; otherwise the key only decrypts name and size.
+    let is_used = |key: &LinkKey| !key.needs_passphrase() || key.is_further() || arguments.passphrase_file.is_some();
+    let secret = match target.key.clone().filter(is_used) {
+        Some(key) => Some(link_secret(key, false, arguments.passphrase_file.clone(), context).await?),
+        None => None,
+    };
+    let is_further = target.key.as_ref().is_some_and(LinkKey::is_further);
+    let proof = secret.as_ref().filter(|_| is_further).map(LinkSecret::access_proof);
+    let viewed = ViewedLink { api: &api, id: target.id, proof };
     if arguments.watch || arguments.wait.is_some() {
-        let ended = watch::watch(&arguments, &api, target.id, context).await?;
+        let ended = watch::watch(&arguments, &viewed, context).await?;
         // `--watch` has printed the final state already.
         if arguments.watch {
             return ended.map_err(Into::into);
         }
         ended?;
     }
-    let mut status = context.first_call(|| api.status(target.id)).await?;
-    let described = content_info(&mut status, target.key, &api, context).await;
+    let mut status = complete(context.first_call(|| viewed.status()).await?)?;
+    let described = content_info(&mut status, secret, &api, context).await;
     history::record_end(target.id, status.status, Some(api.base_url()));
     let events = if arguments.events {
         let page = |after: Option<String>| {
-            let api = &api;
-            async move { context.first_call(|| api.events(target.id, after.as_deref())).await }
+            let viewed = &viewed;
+            async move {
+                let call = || viewed.api.events(viewed.id, after.as_deref(), viewed.proof.as_ref());
+                context.first_call(call).await
+            }
         };
         Some(records::all(page).await?)
     } else {
         None
     };
+    let links = if is_sender { links_of(&api, target, arguments.links, context).await? } else { None };
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Output { status: &status, content: described.as_ref(), events: events.as_deref() })?;
+        let (content, events, links) = (described.as_ref(), events.as_deref(), links.as_deref());
+        printer.json_of(&Output { status: &status, content, events, links })?;
         return Ok(());
     }
     printer.result(&describe(&status, described.as_ref()))?;
+    if let Some(links) = links {
+        printer.result(&link::rows(&links))?;
+    }
     if let Some(events) = events.filter(|events| !events.is_empty()) {
         printer.result(&records::timeline(&events))?;
     }
     Ok(())
 }
 
-/// Decrypts what the sender says about the content, if the link has a key that needs no passphrase. The encrypted form is
+/// Returns all links of a transfer with further links, if the sender token of this user has created it.
+///
+/// # Errors
+/// Fails only if the links `are_wanted`.
+async fn links_of(
+    api: &Api,
+    target: LinkArgument,
+    are_wanted: bool,
+    context: &Context,
+) -> Result<Option<Vec<LinkRow>>> {
+    match SentTransfer::find(api.clone(), target, context).await {
+        Ok(transfer) if are_wanted || transfer.links.iter().any(|item| !item.own) => {
+            let key = transfer.payload_key_at_hand(context).await;
+            Ok(Some(link::named(&transfer, key.as_ref())))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if are_wanted => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Decrypts what the sender says about the content, with the secret of the link if it is known. The encrypted forms are
 /// taken out of `status`.
 async fn content_info(
     status: &mut TransferStatus,
-    key: Option<LinkKey>,
+    secret: Option<LinkSecret>,
     api: &Api,
     context: &Context,
 ) -> Option<ContentInfo> {
-    let open = status.info.take();
-    let key = key.filter(|key| !key.needs_passphrase())?.payload_key(None).ok()?;
-    if !status.access_proof || status.status != Status::Completed {
-        return open?.open(&key).ok();
+    let (info, wrapped_key) = (status.info.take(), status.wrapped_key.take());
+    let secret = secret?;
+    let open = |info: Option<SealedInfo>, wrapped_key: Option<WrappedKey>| {
+        let key = secret.payload_key(status.transfer_id.into(), wrapped_key.as_ref()).ok()?;
+        info?.open(&key).ok()
+    };
+    if info.is_some() || !status.access_proof || status.status != Status::Completed {
+        return open(info, wrapped_key);
     }
-    let proof = AccessProof::of(&key);
+    let proof = secret.access_proof();
     match context.first_call(|| api.status_with_info(status.transfer_id, &proof)).await {
-        Ok(TransferStatus { info, .. }) => info?.open(&key).ok(),
+        Ok(TransferStatus { info, wrapped_key, .. }) => open(info, wrapped_key),
         Err(error) => {
             context.printer.warning(&format!("the name of the content is not shown: {error}"));
             None
@@ -134,6 +223,7 @@ pub(crate) const fn state_text(status: Status) -> &'static str {
         Status::Expired => "expired",
         Status::Exhausted => "limit reached",
         Status::Deleted => "deleted",
+        Status::Closed => "closed",
     }
 }
 

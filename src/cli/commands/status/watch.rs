@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{Arguments, Output, WatchCondition, state_text};
+use super::{Arguments, Output, ViewedLink, WatchCondition, complete, state_text};
 use crate::cli::commands::history::record_end;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::{records, time};
-use crate::client::{Api, NoProgress};
+use crate::client::NoProgress;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
 use crate::domain::wire::TransferStatus;
 
@@ -30,19 +29,19 @@ const MAX_DELAY_MS: u64 = 10_000;
 /// The inner error reports that the awaited state can no longer be reached.
 pub(super) async fn watch(
     arguments: &Arguments,
-    api: &Api,
-    id: TransferId,
+    viewed: &ViewedLink<'_>,
     context: &Context,
 ) -> Result<Result<(), Failure>> {
+    let (api, id) = (viewed.api, viewed.id);
     let mut interval = arguments.poll;
     let mut previous: Option<TransferStatus> = None;
     let mut events = Events::default();
     let mut polled_again = false;
     let mut end_seen_at = None;
     loop {
-        let status = context.retry_policy().call(&NoProgress, || api.status(id)).await?;
+        let status = complete(context.retry_policy().call(&NoProgress, || viewed.status()).await?)?;
         let changed = previous.as_ref() != Some(&status);
-        let new = if arguments.watch && arguments.events { events.poll(api, id, context).await? } else { Vec::new() };
+        let new = if arguments.watch && arguments.events { events.poll(viewed, context).await? } else { Vec::new() };
         if arguments.watch && (changed || !new.is_empty()) {
             let new_events = arguments.events.then_some(&*new);
             show(&status, changed, new_events, context)?;
@@ -80,7 +79,7 @@ fn next_interval(interval: Duration) -> Duration {
 }
 
 fn has_ended(status: &TransferStatus) -> bool {
-    matches!(status.status, Status::Expired | Status::Exhausted | Status::Deleted)
+    matches!(status.status, Status::Expired | Status::Exhausted | Status::Deleted | Status::Closed)
 }
 
 /// Returns the result of polling in this state; `None` to continue.
@@ -104,8 +103,8 @@ fn never_downloaded(status: Status) -> Failure {
 fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        let status = &TransferStatus { info: None, ..status.clone() };
-        printer.json_of(&Output { status, content: None, events })?;
+        let status = &TransferStatus { info: None, wrapped_key: None, ..status.clone() };
+        printer.json_of(&Output { status, content: None, events, links: None })?;
         return Ok(());
     }
     for event in events.into_iter().flatten() {
@@ -139,12 +138,15 @@ impl Events {
     }
 
     /// Reads the events after `stable_before` and returns the unseen ones.
-    async fn poll(&mut self, api: &Api, id: TransferId, context: &Context) -> Result<Vec<Value>> {
+    async fn poll(&mut self, viewed: &ViewedLink<'_>, context: &Context) -> Result<Vec<Value>> {
         let stable_before = self.stable_before.clone();
         let page = |after: Option<String>| {
             let after = after.or_else(|| stable_before.clone());
             let mut retry_policy = context.retry_policy();
-            async move { retry_policy.call(&NoProgress, || api.events(id, after.as_deref())).await }
+            async move {
+                let call = || viewed.api.events(viewed.id, after.as_deref(), viewed.proof.as_ref());
+                retry_policy.call(&NoProgress, call).await
+            }
         };
         let found = records::all(page).await?;
         Ok(self.take(found))

@@ -14,6 +14,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+pub(crate) use self::report::{LinkOutput, key_of, link_to_print};
 use super::history;
 use super::upload::report::Summary;
 use super::upload::unfinished::ResumeArguments;
@@ -29,6 +30,7 @@ use crate::cli::streams::require_stdout;
 use crate::client::pack::Plan;
 use crate::client::upload::{self, UploadError, Uploaded};
 use crate::client::{Api, ClientError, Signal};
+use crate::domain::crypto::label::{InvalidLinkName, LinkName};
 use crate::domain::error::ErrorCode;
 
 /// Arguments of `sgsend upload`.
@@ -57,6 +59,13 @@ pub(crate) struct Arguments {
     /// File with the passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Make a separate link for this recipient; repeat the option for several
+    ///
+    /// Each link has its own expiry, download limit and passphrase, as the other options say, and can be changed and
+    /// revoked with `sgsend link`. Prints a line for each link: its name, a tab and the link. The server cannot read the
+    /// name.
+    #[arg(short, long = "link", value_name = "NAME", value_parser = link_name, conflicts_with_all = ["qr", "copy"])]
+    links: Vec<LinkName>,
     /// Message to the recipients, who see it before they download; encrypted
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     message: Option<String>,
@@ -89,6 +98,11 @@ pub(crate) struct Arguments {
     history: history::UploadArguments,
     #[command(flatten)]
     flow: FlowArguments,
+}
+
+/// Parses the name of a link.
+pub(crate) fn link_name(text: &str) -> std::result::Result<LinkName, InvalidLinkName> {
+    text.parse()
 }
 
 /// Runs `sgsend upload`. Handles interruption itself: the upload stays resumable or is deleted.
@@ -128,7 +142,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
     report::warn(&uploaded, link_is_chosen, context);
-    share.run(&report::link_to_print(&uploaded, separate_key), &context.printer);
+    if uploaded.links.is_empty() {
+        share.run(&report::link_to_print(&uploaded.link, separate_key), &context.printer);
+    }
     if let Err(error) = remember.add(&uploaded, &summary.name) {
         context.printer.warning(&format!("the upload could not be added to the history: {error}"));
     }

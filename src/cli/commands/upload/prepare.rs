@@ -1,5 +1,6 @@
 //! Everything before the transfer is created: opens the input, reads the secrets, checks the limits.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ use crate::client::pack::SkippedEntry;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
+use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 
 impl Arguments {
@@ -43,10 +45,19 @@ impl Arguments {
             self.name.as_deref(),
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
-            (has_passphrase, self.no_padding, &self.message),
+            (has_passphrase, self.no_padding, &self.message, &self.links),
             format!("{:?}", self.flow.choice()),
         );
         Ok(Sha256::of(&serde_json::to_vec(&terms)?))
+    }
+}
+
+/// Fails if two links have the same name, since their lines could not be told apart.
+fn check_names(links: &[LinkName]) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    match links.iter().find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(twice) => Err(Failure::usage(format!("--link {twice} is given twice")).hint("choose another name")),
     }
 }
 
@@ -54,6 +65,7 @@ impl Arguments {
 /// skipped entries.
 pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload, Vec<SkippedEntry>)> {
     arguments.paths.iter().try_for_each(|path| reject_link(path))?;
+    check_names(&arguments.links)?;
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }
@@ -112,6 +124,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
+        links: arguments.links,
         state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),

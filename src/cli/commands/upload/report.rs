@@ -12,11 +12,12 @@ use crate::cli::output::escape::{self, for_shell};
 use crate::cli::output::plural::with_number;
 use crate::cli::output::printer::Printer;
 use crate::cli::output::time;
-use crate::client::Origin;
 use crate::client::pack::SkippedEntry;
 use crate::client::upload::Uploaded;
+use crate::client::{NamedLink, Origin};
 use crate::domain::crypto::key::LinkKey;
-use crate::domain::id::TransferId;
+use crate::domain::id::{LinkId, TransferId};
+use crate::domain::link::Link;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, Transparency};
 
@@ -25,8 +26,13 @@ struct Output<'a> {
     v: u8,
     ok: bool,
     transfer_id: TransferId,
-    link: &'a str,
-    key: &'a str,
+    /// The transfer's own link; absent if there are further links, since nobody can use it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<LinkOutput>,
     /// URL that the server suggests for links, if its origin is not the link's.
     suggested_server: Option<String>,
     expires_at: Timestamp,
@@ -43,24 +49,55 @@ struct Size {
     sealed: u64,
 }
 
+/// Further link in JSON output.
+#[derive(Serialize)]
+pub(crate) struct LinkOutput {
+    name: String,
+    link_id: LinkId,
+    link: String,
+    key: String,
+    expires_at: Timestamp,
+    max_downloads: Option<u32>,
+}
+
+impl LinkOutput {
+    /// Describes a further link, whose text has no key if `separate_key`.
+    pub(crate) fn of(named: &NamedLink, separate_key: bool) -> Self {
+        Self {
+            name: named.name.to_string(),
+            link_id: named.item.link_id,
+            link: link_to_print(&named.link, separate_key).to_string(),
+            key: key_of(&named.link).to_string(),
+            expires_at: named.item.expires_at,
+            max_downloads: named.item.max_downloads,
+        }
+    }
+}
+
 /// Returns the link, without its key if `separate_key`.
-pub(super) fn link_to_print(uploaded: &Uploaded, separate_key: bool) -> Zeroizing<String> {
-    if separate_key { Zeroizing::new(uploaded.link.without_key()) } else { uploaded.link.to_text() }
+pub(crate) fn link_to_print(link: &Link, separate_key: bool) -> Zeroizing<String> {
+    if separate_key { Zeroizing::new(link.without_key()) } else { link.to_text() }
+}
+
+/// Returns the key of a link, empty for a link without a key.
+pub(crate) fn key_of(link: &Link) -> Zeroizing<String> {
+    link.key.as_ref().map_or_else(Zeroizing::default, LinkKey::to_text)
 }
 
 /// Prints the link and its key. No file of this user keeps the key, unless `--keep-key` adds it to the history.
 pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -> io::Result<()> {
     let (printer, separate_key) = (&context.printer, summary.separate_key);
     let status = &uploaded.completed.status;
-    let key = uploaded.link.key.as_ref().map_or_else(Zeroizing::default, LinkKey::to_text);
-    let link = &*link_to_print(uploaded, separate_key);
+    let (key, link) = (key_of(&uploaded.link), link_to_print(&uploaded.link, separate_key));
+    let is_usable = uploaded.links.is_empty();
     if printer.is_json() {
         return printer.json(&Output {
             v: 1,
             ok: true,
             transfer_id: status.transfer_id,
-            link,
-            key: &key,
+            link: is_usable.then_some(link.as_str()),
+            key: is_usable.then_some(key.as_str()),
+            links: uploaded.links.iter().map(|named| LinkOutput::of(named, separate_key)).collect(),
             suggested_server: uploaded.suggested_base_url.as_ref().map(ToString::to_string),
             expires_at: status.expires_at,
             max_downloads: status.max_downloads,
@@ -70,7 +107,16 @@ pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -
             transparency: &uploaded.completed.transparency,
         });
     }
-    printer.result(link)?;
+    for named in &uploaded.links {
+        let link = link_to_print(&named.link, separate_key);
+        let key = if separate_key { key_of(&named.link) } else { Zeroizing::default() };
+        let parts = [named.name.as_str(), &link, &key];
+        printer.fields(&parts[..if separate_key { 3 } else { 2 }])?;
+    }
+    if !is_usable {
+        return Ok(());
+    }
+    printer.result(&link)?;
     if separate_key {
         printer.result(&key)?;
     }
@@ -117,20 +163,23 @@ impl Summary {
     pub(super) fn print_rest(&self, uploaded: &Uploaded, context: &Context) {
         let (printer, status) = (&context.printer, &uploaded.completed.status);
         // With stdout redirected, the key must not appear on the terminal that shows this note.
-        let link = if io::stdout().is_terminal() {
-            for_shell(Path::new(link_to_print(uploaded, self.separate_key).as_str()))
+        let link = if io::stdout().is_terminal() && uploaded.links.is_empty() {
+            for_shell(Path::new(link_to_print(&uploaded.link, self.separate_key).as_str()))
         } else {
             "LINK".to_owned()
         };
         let needs_passphrase = uploaded.link.key.as_ref().is_some_and(LinkKey::needs_passphrase);
         let passphrase = if needs_passphrase { "need the passphrase, and " } else { "" };
-        printer.note(&format!("recipients {passphrase}open the link in a browser, or run: sgsend download {link}"));
+        let each = if uploaded.links.is_empty() { "the link" } else { "their link" };
+        printer.note(&format!("recipients {passphrase}open {each} in a browser, or run: sgsend download {link}"));
         if self.separate_key {
             printer.note("send link and key over separate channels: downloading needs both");
         }
         let (relative, local) = (time::relative(status.expires_at), time::local(status.expires_at));
-        let downloads = status.max_downloads.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-        printer.note(&format!("expires {relative} ({local}), download limit: {downloads}"));
+        let limit = uploaded.links.first().map_or(status.max_downloads, |named| named.item.max_downloads);
+        let downloads = limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+        let for_each = if uploaded.links.is_empty() { "" } else { " for each link" };
+        printer.note(&format!("expires {relative} ({local}), download limit: {downloads}{for_each}"));
         let same_token = if context.settings.has_token_flag() { " the same token" } else { "" };
         printer.note(&format!("delete with{same_token}: {}", delete_command(uploaded, context)));
     }

@@ -31,6 +31,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
             let (code, reason) = match status {
                 Status::Expired => ("transfer_expired", "expired"),
                 Status::Exhausted => ("transfer_exhausted", "exhausted"),
+                Status::Closed => ("link_closed", "closed"),
                 Status::Deleted | Status::Pending | Status::Completed => ("transfer_deleted", "deleted"),
             };
             let failure = Failure::new(Exit::Gone, code, message).hint("ask the sender to upload the files again");
@@ -39,7 +40,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         DownloadError::NotComplete => {
             Failure::new(Exit::Other, "not_completed", message).hint("retry after the upload has finished").retryable()
         }
-        DownloadError::WrongKey => wrong_key(message),
+        DownloadError::WrongKey | DownloadError::Unwrap(_) => wrong_key(message),
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
         DownloadError::SizeChanged { .. } => Failure::new(Exit::Network, "unknown_answer", message)
             .hint("the server contradicts itself; report the error to the operator of the server"),

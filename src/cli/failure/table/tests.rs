@@ -16,6 +16,7 @@ fn error_response(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
         request_id: None,
         limit_bytes: None,
         received_bytes: None,
+        transfer_id: None,
         retry_after: None,
     })
     .into()

@@ -26,6 +26,7 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         }
         UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
         UploadError::Message => Failure::usage(message).hint("shorten the message, or send it as a file"),
+        UploadError::TooManyLinks => Failure::usage(message).hint("upload the files again for the other recipients"),
         UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or omit it"),
         UploadError::Seal(_) => Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name"),
         UploadError::Source(SourceError::Changed { .. } | SourceError::Read(_) | SourceError::ReadIn { .. }) => {

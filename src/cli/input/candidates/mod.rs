@@ -42,12 +42,19 @@ fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
     let history = paths::state_directory().map(|state| History::of(&state));
     let uploads = history.and_then(|history| history.peek().ok()).unwrap_or_default();
     let by_link = !current.is_empty() && "https://".starts_with(&*current) || current.starts_with("http");
-    let word = |upload: &HistoryEntry| if by_link { upload.link.clone() } else { upload.transfer_id.to_string() };
-    let matching =
-        uploads.iter().rev().map(|upload| (word(upload), upload)).filter(|(word, _)| word.starts_with(&*current));
-    let candidates = matching.enumerate().map(|(order, (word, upload))| {
-        let (name, size) = (escape::one_line(&upload.name), ByteSize(upload.size));
-        let help = format!("{name}, {size}, {}", time::local(upload.sent_at));
+    let words = |upload: &HistoryEntry| {
+        let own = if by_link { upload.link.clone() } else { upload.transfer_id.to_string() };
+        let further = upload.links.iter().map(|further| {
+            let word = if by_link { further.link.clone() } else { further.link_id.to_string() };
+            (word, format!(" for {}", further.name))
+        });
+        std::iter::once((own, String::new())).chain(further).collect::<Vec<_>>()
+    };
+    let all = uploads.iter().rev().flat_map(|upload| words(upload).into_iter().map(move |word| (word, upload)));
+    let matching = all.filter(|((word, _), _)| word.starts_with(&*current));
+    let candidates = matching.enumerate().map(|(order, ((word, recipient), upload))| {
+        let (name, size) = (format!("{}{recipient}", upload.name), ByteSize(upload.size));
+        let help = format!("{}, {size}, {}", escape::one_line(&name), time::local(upload.sent_at));
         CompletionCandidate::new(word).help(Some(help.into())).display_order(Some(order))
     });
     candidates.collect()

@@ -48,7 +48,7 @@ fn links() -> impl Strategy<Value = String> {
         "http://[::1]:81",
         "https://xn--bcher-kva.example",
     ]);
-    let version = prop::sample::select(vec!["v1.", "v1p."]);
+    let version = prop::sample::select(vec!["v1.", "v1p.", "v2.", "v2p."]);
     (servers, "[0-9a-f]{32}", version, "[A-Za-z0-9_-]{42}", "[AEIMQUYcgkosw048]")
         .prop_map(|(server, id, version, key, last)| format!("{server}/d/{id}#{version}{key}{last}"))
 }
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn the_result_is_canonical(text in "(https?://|//)?[a-z./%:@ -]{0,8}/d/[0-9a-fA-F]{32}[/?]?#?(v1p?\\.)?[A-Za-z0-9_-]{43}") {
+    fn the_result_is_canonical(text in "(https?://|//)?[a-z./%:@ -]{0,8}/d/[0-9a-fA-F]{32}[/?]?#?(v[12]p?\\.)?[A-Za-z0-9_-]{43}") {
         if let Ok(link) = parsed(&text) {
             prop_assert_eq!(parsed(&link), Ok(link.clone()));
         }
@@ -236,7 +236,11 @@ fn incomplete_links_name_what_is_missing() {
         (link.replace("nHc", "n!c"), InvalidLink::KeyCharacter { position: 10 }),
         (link.replace("nHc", "néc"), InvalidLink::KeyCharacter { position: 10 }),
         (link.replace("MY_E", "MY_F"), InvalidLink::KeyDamaged),
-        (link.replace("v1.", "v2."), InvalidLink::KeyVersion),
+        (link.replace("v1.", "v3."), InvalidLink::KeyVersion),
+        (link.replace("v1.", "v2q."), InvalidLink::KeyVersion),
+        (format!("https://h/d/{ID}#v2"), InvalidLink::KeyTooShort { missing: 43 }),
+        (format!("https://h/d/{ID}#v2p."), InvalidLink::KeyTooShort { missing: 43 }),
+        (cut(9).replace("v1.", "v2p."), InvalidLink::KeyTooShort { missing: 9 }),
         (encoded(&cut(7)), InvalidLink::KeyTooShort { missing: 7 }),
     ] {
         assert_eq!(parsed(&text), Err(error), "{text:?}");
@@ -261,6 +265,11 @@ fn keys_are_read_as_pasted() {
         format!("https://h/d/{ID}#{KEY}"),
     ] {
         assert_eq!(*Link::parse_key(&text).unwrap().to_text(), KEY, "{text:?}");
+        for prefix in ["v1p.", "v2.", "v2p."] {
+            let (text, key) = (text.replace("v1.", prefix), KEY.replace("v1.", prefix));
+            let is_bare = !text.contains(prefix);
+            assert!(is_bare || *Link::parse_key(&text).unwrap().to_text() == key, "{text:?}");
+        }
     }
     for (text, error) in [
         (String::new(), InvalidLink::Empty),

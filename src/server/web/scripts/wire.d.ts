@@ -4,6 +4,8 @@
 // Times are in milliseconds since the Unix epoch.
 
 export type TransferState = "pending" | "completed" | "expired" | "exhausted" | "deleted";
+/** State of a link. */
+export type LinkState = TransferState | "closed";
 export type TokenState = "active" | "revoked" | "expired";
 export type Flow = "presigned" | "bytes";
 
@@ -49,6 +51,31 @@ export interface TransferOptions {
   max_downloads?: number;
   access_sha256?: string;
   access_from_passphrase?: boolean;
+  /** Absent means open. */
+  own_link?: "open" | "closed";
+}
+
+/** A further link to create. */
+export interface CreateLink {
+  link_id: string;
+  wrapped_key: string;
+  access_sha256: string;
+  access_from_passphrase: boolean;
+  label: string;
+  expires_in_s: number;
+  max_downloads?: number;
+}
+
+/** A link of a transfer, as its sender sees it. */
+export interface LinkItem {
+  link_id: string;
+  own: boolean;
+  status: LinkState;
+  expires_at: number;
+  download_count: number;
+  /** Null means unlimited. */
+  max_downloads: number | null;
+  last_download_at: number | null;
 }
 
 export interface CreatedTransfer {
@@ -96,9 +123,19 @@ export interface UploadStatus {
   parts_received?: [first: number, last: number][];
 }
 
+/** Status of a link. Under a further link, the access proof is needed for more than the first members. */
+export type LinkStatus = TransferStatus | RedactedStatus;
+
+export interface RedactedStatus {
+  transfer_id: string;
+  status: LinkState;
+  access_proof: true;
+  size_bytes?: undefined;
+}
+
 export interface TransferStatus {
   transfer_id: string;
-  status: TransferState;
+  status: LinkState;
   /** Encrypted size in bytes. */
   size_bytes: number;
   expires_at: number;
@@ -107,6 +144,8 @@ export interface TransferStatus {
   max_downloads: number | null;
   downloads_remaining: number | null;
   access_proof: boolean;
+  /** Encrypted payload key of a ready transfer, for a further link. */
+  wrapped_key?: string;
   /** Encrypted info block of a ready transfer. */
   info?: string;
 }
@@ -137,6 +176,11 @@ export type EventKind =
   | "transfer_expired"
   | "transfer_exhausted"
   | "transfer_deleted"
+  | "link_created"
+  | "link_updated"
+  | "link_revoked"
+  | "link_expired"
+  | "link_exhausted"
   | "audit_truncated"
   | ClientEventKind;
 
@@ -172,6 +216,8 @@ export interface ActionRecord extends RecordBase {
 export interface EventRecord extends RecordBase {
   type: "event";
   kind: EventKind;
+  /** Id of a further link. */
+  link_id?: string;
   source: "server" | "client";
   client?: ClientSummary;
 }

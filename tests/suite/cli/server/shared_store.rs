@@ -43,7 +43,7 @@ fn two_processes_enforce_limit_and_quota_together() {
         let uploaded = run(&["upload", &file, "--downloads", &limit.to_string(), "--json"]).json();
         let id = uploaded["transfer_id"].as_str().unwrap();
         let key: LinkKey = uploaded["key"].as_str().unwrap().parse().unwrap();
-        let proof = AccessProof::of(&key.payload_key(None).unwrap()).to_text();
+        let proof = AccessProof::of(&key.unlock(None).unwrap().into_own().unwrap()).to_text();
         let responses = ask(&urls, |client, url| {
             let url = format!("{url}/transfers/id/{id}/payload/download-bytes");
             client.get(url).header("x-sgsend-access", proof.as_str())

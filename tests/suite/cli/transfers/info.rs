@@ -90,7 +90,7 @@ async fn content_that_differs_from_its_announcement_causes_a_warning() {
             mode: None,
         };
         let link_key = LinkKey::random();
-        let key = link_key.payload_key(None).unwrap();
+        let key = link_key.unlock(None).unwrap().into_own().unwrap();
         let mut segment = Sealer::buffer(0);
         segment.extend_from_slice(&[encode(&metadata).unwrap().as_slice(), content.as_bytes()].concat());
         Sealer::new(&key).seal(0, true, &mut segment);

@@ -6,6 +6,7 @@ mod download_count;
 mod generated_files;
 mod hostile_server;
 mod info;
+mod links;
 mod modes;
 mod network;
 mod odd_homes;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::crypto::key::LinkSecret;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
 
@@ -47,24 +48,49 @@ fn content_name_and_key_never_leak() {
     let file = sender.file(name, content.repeat(300_000).as_bytes());
     let passphrase = sender.file("passphrase", b"the canary's own passphrase");
     let mut links = Vec::new();
-    for extra in [&["--verbose"][..], &["-d", "3", "--passphrase-file", &passphrase]] {
+    let recipients = ["--link", "Canary Ada", "--link", "Canary Bob"];
+    let passphrase = ["--passphrase-file", &passphrase];
+    for (limits, recipients, passphrase) in [
+        (&["--verbose"][..], &[][..], &[][..]),
+        (&["-d", "3"], &[], &passphrase),
+        (&["-d", "3", "--keep-key"], &recipients, &[]),
+        (&["-e", "2d"], &recipients, &passphrase),
+    ] {
         let message = "the canary sends its regards";
         let mut upload = sender.sgsend(&["upload", &file, "--server", &proxy.url, "--message", message]);
+        let extra = [limits, recipients, passphrase].concat();
         let finished = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
         assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
-        let link = String::from_utf8(finished.stdout).unwrap().trim().to_owned();
-        let mut download = recipient.sgsend(&["download", &link, "--overwrite", "--verbose"]);
-        let finished = download.args(if link.contains("v1p.") { extra } else { &[] }.iter().skip(2)).output().unwrap();
-        assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
-        assert_eq!(std::fs::read(recipient.path().join(name)).unwrap(), std::fs::read(&file).unwrap());
-        links.push(link);
+        let printed = String::from_utf8(finished.stdout).unwrap();
+        for line in printed.lines() {
+            let link = line.rsplit('\t').next().unwrap().to_owned();
+            let mut download = recipient.sgsend(&["download", &link, "--overwrite", "--verbose"]);
+            let finished = download.args(passphrase).output().unwrap();
+            assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
+            assert_eq!(std::fs::read(recipient.path().join(name)).unwrap(), std::fs::read(&file).unwrap());
+            links.push(link);
+        }
+        if recipients.is_empty() {
+            continue;
+        }
+        let link = links.last().unwrap().clone();
+        let given = if passphrase.is_empty() { &[][..] } else { &["--link-passphrase-file", passphrase[1]] };
+        let add = ["link", "add", &link, "--name", "Canary Carol"];
+        for arguments in [&[&add[..], given].concat()[..], &["link", "list", &link], &["edit", &link, "-e", "9d"]] {
+            let mut command = sender.sgsend(&[&["--server", &proxy.url], arguments].concat());
+            let finished = command.env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
+            assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
+            let printed = String::from_utf8(finished.stdout).unwrap();
+            links.extend(printed.lines().filter(|line| line.contains('#')).map(str::to_owned));
+        }
     }
+    assert_eq!(links.len(), 2 + 2 * 3);
     let log = serving.terminate();
     let wire = proxy.recorded();
     let stored = names_and_contents(&store);
-    assert!(wire.len() > 2 * 2 * 9_000_000, "only {} bytes were recorded on the wire", wire.len());
+    assert!(wire.len() > 4 * 2 * 9_000_000, "only {} bytes were recorded on the wire", wire.len());
     assert!(
-        contains(&stored, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        contains(&stored, b"transfer.create") && contains(&wire, b"/links/create"),
         "the search misses a text that is known to be present"
     );
     assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
@@ -72,6 +98,10 @@ fn content_name_and_key_never_leak() {
     let mut canaries = vec![content.as_bytes().to_vec(), name.as_bytes().to_vec(), b"yellow-canary".to_vec()];
     canaries.push(b"the canary's own passphrase".to_vec());
     canaries.push(b"the canary sends its regards".to_vec());
+    canaries.extend(["Canary Ada", "Canary Bob", "Canary Carol"].map(|name| name.as_bytes().to_vec()));
+    let history = sender.run(&["history", "--json"]).json();
+    let payload_key = history["items"][2]["key"].as_str().expect("the key of an upload with links");
+    canaries.push(payload_key.split_once('.').unwrap().1.as_bytes().to_vec());
     for link in &links {
         let fragment = link.split_once('#').unwrap().1;
         canaries.push(fragment.as_bytes().to_vec());
@@ -79,11 +109,15 @@ fn content_name_and_key_never_leak() {
         let link: Link = link.parse().unwrap();
         let passphrase = sgsend::domain::crypto::passphrase::Passphrase::new("the canary's own passphrase").unwrap();
         let key = link.key.unwrap();
-        let key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
-        canaries.push(key.as_bytes().to_vec());
-        canaries.push(BASE64_STANDARD.encode(key.as_bytes()).into_bytes());
-        canaries.push(BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()).into_bytes());
-        canaries.push(hex(key.as_bytes()));
+        let secret = key.unlock(key.needs_passphrase().then_some(&passphrase)).unwrap();
+        let secret = match &secret {
+            LinkSecret::Own(key) => key.as_bytes(),
+            LinkSecret::Further(key) => key.as_bytes(),
+        };
+        canaries.push(secret.to_vec());
+        canaries.push(BASE64_STANDARD.encode(secret).into_bytes());
+        canaries.push(BASE64_URL_SAFE_NO_PAD.encode(secret).into_bytes());
+        canaries.push(hex(secret));
     }
     for canary in &canaries {
         for (location, bytes) in
@@ -153,7 +187,7 @@ fn request_lines_contain_no_secret() {
     {
         assert!(lines.iter().any(|line| line.starts_with(expected)), "{expected} was not recorded: {lines:?}");
     }
-    let key = parsed.key.unwrap().payload_key(None).unwrap();
+    let key = parsed.key.unwrap().unlock(None).unwrap().into_own().unwrap();
     let fragment = link.split_once('#').unwrap().1.to_owned();
     let mut header_and_body_secrets = grants(&wire);
     assert!(!header_and_body_secrets.is_empty(), "no grant was recorded");

@@ -166,7 +166,7 @@ fn tink_alone_decrypts_a_payload_downloaded_over_plain_http() {
     let sealed = runtime.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
 
     let link_key = link.key.unwrap();
-    let key = link_key.payload_key(None).unwrap();
+    let key = link_key.unlock(None).unwrap().into_own().unwrap();
     let tink = AesGcmHkdf::new(key.as_bytes(), tink_proto::HashType::Sha256, 32, 1_048_576, 0).unwrap();
     let tink: &dyn tink_core::StreamingAead = &tink;
     let mut plaintext = Vec::new();

@@ -51,6 +51,15 @@ export function hex(bytes) {
 }
 
 /**
+ * Decodes pairs of hex digits.
+ *
+ * @param {string} text
+ */
+export function fromHex(text) {
+  return Uint8Array.from(text.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+}
+
+/**
  * Encodes bytes as unpadded base64url (RFC 4648, section 5).
  *
  * @param {Bytes} bytes

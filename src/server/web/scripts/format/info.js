@@ -1,7 +1,7 @@
 // Info block: name, size and message of a transfer, encrypted with the payload key, for recipients before they download.
 
-import { base64url, fromBase64url, joined, random, utf8 } from "./bytes.js";
-import { hkdf } from "./key.js";
+import { openSmall, sealSmall } from "./aead.js";
+import { joined, utf8 } from "./bytes.js";
 
 /** @import { Bytes } from "./bytes.js" */
 /** @import { Metadata } from "./envelope.js" */
@@ -18,7 +18,6 @@ import { hkdf } from "./key.js";
  */
 
 const LABEL = "sgsend/v1/info";
-const NONCE_BYTES = 12;
 const STEP_BYTES = 1024;
 const MAX_BYTES = 16 * 1024;
 const ELLIPSIS = "…";
@@ -32,9 +31,7 @@ export const MAX_MESSAGE_CHARACTERS = 2000;
  * @param {Bytes} payloadKey
  */
 export async function sealInfo(info, payloadKey) {
-  const nonce = random(NONCE_BYTES);
-  const sealed = await crypto.subtle.encrypt(algorithm(nonce), await cipher(payloadKey), paddedJson(info));
-  return base64url(joined(nonce, new Uint8Array(sealed)));
+  return sealSmall(payloadKey, { label: LABEL }, paddedJson(info));
 }
 
 /**
@@ -45,11 +42,9 @@ export async function sealInfo(info, payloadKey) {
  * @returns {Promise<Info | undefined>}
  */
 export async function openInfo(text, payloadKey) {
-  const bytes = fromBase64url(text);
-  if (!bytes || bytes.length <= NONCE_BYTES) return undefined;
+  const json = await openSmall(payloadKey, { label: LABEL }, text);
+  if (!json) return undefined;
   try {
-    const key = await cipher(payloadKey);
-    const json = await crypto.subtle.decrypt(algorithm(bytes.slice(0, NONCE_BYTES)), key, bytes.slice(NONCE_BYTES));
     const info = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
     const isValid = typeof info?.filename === "string" && Number.isSafeInteger(info.size) && info.size >= 0;
     const { message } = info;
@@ -93,14 +88,4 @@ function paddedJson(info) {
 /** @param {string} text */
 export function characters(text) {
   return Array.from(text).length;
-}
-
-/** @param {Bytes} nonce */
-function algorithm(nonce) {
-  return { name: "AES-GCM", iv: nonce, additionalData: utf8(LABEL) };
-}
-
-/** @param {Bytes} payloadKey */
-async function cipher(payloadKey) {
-  return crypto.subtle.importKey("raw", await hkdf(payloadKey, LABEL, 32), "AES-GCM", false, ["encrypt", "decrypt"]);
 }

@@ -8,31 +8,40 @@ const KEY_BYTES = 32;
 const ROUNDS = 600_000;
 const NO_SALT = new Uint8Array();
 
-/** Key in a link. A link with a passphrase needs both to decrypt. */
+/**
+ * Key in a link. A link with a passphrase needs both to decrypt.
+ *
+ * The key of a further link does not decrypt the payload: it unwraps the payload key that the server stores for the link.
+ */
 export class LinkKey {
   /**
    * @param {Bytes} bytes
    * @param {boolean} needsPassphrase
+   * @param {boolean} isFurther whether it is the key of a further link, not of the transfer's own link
    */
-  constructor(bytes, needsPassphrase) {
+  constructor(bytes, needsPassphrase, isFurther) {
     this.bytes = bytes;
     this.needsPassphrase = needsPassphrase;
-  }
-
-  /** @param {boolean} needsPassphrase */
-  static random(needsPassphrase) {
-    return new LinkKey(random(KEY_BYTES), needsPassphrase);
+    this.isFurther = isFurther;
   }
 
   /**
-   * Parses `v1.…`, `v1p.…` or the bare 43 characters; `undefined` if invalid.
+   * @param {boolean} needsPassphrase
+   * @param {boolean} isFurther
+   */
+  static random(needsPassphrase, isFurther = false) {
+    return new LinkKey(random(KEY_BYTES), needsPassphrase, isFurther);
+  }
+
+  /**
+   * Parses `v1.…`, `v1p.…`, `v2.…`, `v2p.…` or the bare 43 characters; `undefined` if invalid.
    *
    * @param {string} text
    */
   static parse(text) {
-    const [, prefix, encoded] = /^(v1\.|v1p\.)?([\w-]{43})$/.exec(text) ?? [];
+    const [, prefix, encoded] = /^(v[12]p?\.)?([\w-]{43})$/.exec(text) ?? [];
     const bytes = encoded ? fromBase64url(encoded) : undefined;
-    return bytes && new LinkKey(bytes, prefix === "v1p.");
+    return bytes && new LinkKey(bytes, prefix?.includes("p") ?? false, prefix?.startsWith("v2") ?? false);
   }
 
   /**
@@ -42,21 +51,21 @@ export class LinkKey {
    */
   static find(text) {
     const fragment = unescaped(text).replace(/[#\s]+$/u, "").split("#").at(-1) ?? "";
-    const [, key] = /^[^\w-]*((?:v1p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
+    const [, key] = /^[^\w-]*((?:v[12]p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
     return key ? LinkKey.parse(key) : undefined;
   }
 
   /** Returns the fragment of a link. */
   toString() {
-    return `${this.needsPassphrase ? "v1p" : "v1"}.${base64url(this.bytes)}`;
+    return `${this.isFurther ? "v2" : "v1"}${this.needsPassphrase ? "p" : ""}.${base64url(this.bytes)}`;
   }
 
   /**
-   * Derives the key that encrypts the payload.
+   * Derives the secret of the link: the payload key of an own link, or what unwraps it for a further link.
    *
-   * @param {string} passphrase
+   * @param {string} [passphrase]
    */
-  async payloadKey(passphrase) {
+  async secret(passphrase = "") {
     if (!this.needsPassphrase) return this.bytes;
     const salt = await hkdf(this.bytes, "sgsend/v1/passphrase-salt", 16);
     const stretched = await stretch(passphrase, salt);
@@ -64,16 +73,16 @@ export class LinkKey {
   }
 }
 
-/** Proof that a client has the key, without revealing the key. */
+/** Proof that a client has the key of a link, without revealing the key. */
 export class AccessProof {
   /** @param {Bytes} bytes */
   constructor(bytes) {
     this.bytes = bytes;
   }
 
-  /** @param {Bytes} payloadKey */
-  static async of(payloadKey) {
-    return new AccessProof(await hkdf(payloadKey, "sgsend/v1/access", 32));
+  /** @param {Bytes} secret of the link */
+  static async of(secret) {
+    return new AccessProof(await hkdf(secret, "sgsend/v1/access", 32));
   }
 
   /** Returns the value of the request header. */

@@ -4,6 +4,7 @@ import { ApiError, call, withRetries } from "../api.js";
 import { safeName } from "../format/file-name.js";
 import { agrees, openInfo } from "../format/info.js";
 import { AccessProof, LinkKey } from "../format/key.js";
+import { unwrapKey } from "../format/link.js";
 import { Layout } from "../format/sealed.js";
 import { showIfSupported } from "../ui/browser-support.js";
 import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
@@ -18,14 +19,14 @@ import { newFile } from "./save.js";
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { Metadata } from "../format/envelope.js" */
 /** @import { Info } from "../format/info.js" */
-/** @import { TransferStatus } from "../wire.d.ts" */
+/** @import { LinkStatus } from "../wire.d.ts" */
 /** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress }} Context */
 
-const transferId = location.pathname.split("/").findLast((part) => part !== "");
-const path = `/transfers/id/${transferId}`;
+const linkId = location.pathname.split("/").findLast((part) => part !== "") ?? "";
+const path = `/transfers/id/${linkId}`;
 
 // Both are set before the first form or button is shown.
-/** @type {TransferStatus} */
+/** @type {LinkStatus} */
 let transfer;
 /** @type {LinkKey} */
 let linkKey;
@@ -33,6 +34,12 @@ let linkKey;
 let download;
 /** @type {Info | undefined} */
 let info;
+/**
+ * Request headers that show the possession of the link's key.
+ *
+ * @type {Record<string, string>}
+ */
+let proofHeaders = {};
 let stopping = new AbortController();
 
 /** Returns the key in the address and removes it from there, so that it is not left visible to others. */
@@ -57,7 +64,7 @@ async function open(key) {
   }
   if (byId("outcome").textContent) showMessage("");
   if (transfer.status !== "completed") {
-    showError(codeMessage(transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}`));
+    showError(codeMessage(endCode(transfer.status)));
   } else if (key) {
     await useKey(key);
   } else {
@@ -66,7 +73,19 @@ async function open(key) {
   }
 }
 
+/**
+ * Returns the error code of a state in which nothing can be downloaded.
+ *
+ * @param {Exclude<LinkStatus["status"], "completed">} status
+ */
+function endCode(status) {
+  if (status === "pending") return "not_completed";
+  return status === "closed" ? "link_closed" : /** @type {const} */ (`transfer_${status}`);
+}
+
 function showState() {
+  // A further link shows its size and limits only to clients with its key.
+  if (transfer.size_bytes === undefined) return;
   byId("size").textContent = `about ${size(Layout.ofSealed(transfer.size_bytes).plaintextBytes)}`;
   byId("expires").textContent = time(transfer.expires_at);
   const left = transfer.downloads_remaining;
@@ -78,7 +97,7 @@ function showState() {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
-  if (!key.needsPassphrase) return unlock(key.bytes);
+  if (!key.needsPassphrase) return unlock(await key.secret());
   show("passphrase-form");
   byId("passphrase").focus();
 }
@@ -86,15 +105,14 @@ async function useKey(key) {
 /**
  * Checks the key without counting a download, and shows the available actions.
  *
- * @param {Bytes} payloadKey
+ * @param {Bytes} secret of the link
  */
-async function unlock(payloadKey) {
-  const proof = transfer.access_proof ? await AccessProof.of(payloadKey) : undefined;
-  /** @type {Record<string, string>} */
-  const headers = proof ? { "x-sgsend-access": `${proof}` } : {};
+async function unlock(secret) {
+  const proof = transfer.access_proof ? await AccessProof.of(secret) : undefined;
+  proofHeaders = proof ? { "x-sgsend-access": `${proof}` } : {};
   try {
     // The service checks the proof, and counts no download.
-    if (proof) transfer = await withRetries(() => call(`${path}/status`, { headers }));
+    if (proof) transfer = await withRetries(() => call(`${path}/status`, { headers: proofHeaders }));
     if (transfer.status !== "completed") return open();
   } catch (error) {
     if (error instanceof ApiError && error.status === 410) return open();
@@ -108,13 +126,31 @@ async function unlock(payloadKey) {
     showError(errorMessage(error, linkKey.needsPassphrase));
     return;
   }
+  const payloadKey = await payloadKeyOf(secret);
+  if (!payloadKey || transfer.size_bytes === undefined) {
+    showError("This key does not fit this link. Is the link whole? Otherwise, ask the sender for another link.");
+    return;
+  }
   showMessage("");
+  showState();
   download = new Download(transfer, payloadKey, proof);
   info = transfer.info === undefined ? undefined : await openInfo(transfer.info, payloadKey);
   if (info) showFile(info);
   show("actions", "actions-hint");
   byId("download").focus();
-  await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
+  const opened = { json: { kind: "link_opened" }, headers: proofHeaders };
+  await call(`${path}/events/add`, opened).catch(() => {});
+}
+
+/**
+ * Returns the payload key: that of a further link is wrapped; `undefined` if it cannot be unwrapped.
+ *
+ * @param {Bytes} secret of the link
+ */
+async function payloadKeyOf(secret) {
+  const wrapped = transfer.size_bytes === undefined ? undefined : transfer.wrapped_key;
+  if (linkKey.isFurther !== (wrapped !== undefined)) return undefined;
+  return wrapped === undefined ? secret : unwrapKey(wrapped, secret, linkId);
 }
 
 /**
@@ -124,7 +160,7 @@ async function unlock(payloadKey) {
  */
 async function runDownload(work) {
   const current = download;
-  if (!current) return;
+  if (!current || transfer.size_bytes === undefined) return;
   hide("actions", "actions-hint");
   showMessage("");
   stopping = new AbortController();
@@ -170,8 +206,8 @@ function warnBeforeLeaving(event) {
 }
 
 async function refresh() {
-  /** @type {Promise<TransferStatus>} */
-  const status = call(`${path}/status`);
+  /** @type {Promise<LinkStatus>} */
+  const status = call(`${path}/status`, { headers: proofHeaders });
   const fresh = await status.catch(() => undefined);
   if (!fresh) return;
   transfer = fresh;
@@ -242,7 +278,7 @@ async function showPreview(current, metadata, { options, progress }) {
 onEvent("key-form", "submit", async () => {
   const key = LinkKey.find(field("key").value);
   if (!key) {
-    showError("That is no key: one is v1. or v1p. and 43 letters, digits, - or _, mostly behind the # of a link.");
+    showError("That is no key: one is v1., v1p., v2. or v2p. and 43 letters, digits, - or _, mostly behind the # of a link.");
     return;
   }
   field("key").value = "";
@@ -254,7 +290,7 @@ onEvent("passphrase-form", "submit", async () => {
   const passphrase = field("passphrase").value;
   hide("passphrase-form");
   showMessage("Making the key of the passphrase …");
-  await unlock(await linkKey.payloadKey(passphrase));
+  await unlock(await linkKey.secret(passphrase));
   if (download) field("passphrase").value = "";
 });
 

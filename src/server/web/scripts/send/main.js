@@ -21,6 +21,7 @@ import { errorMessage } from "../ui/error-messages.js";
 import { count, size, span } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { qrImage } from "../ui/qr.js";
+import { namesIn, NewLink, problemWith, showLinks } from "./links.js";
 import { Payload } from "./payload.js";
 import { Selection, textContent } from "./selection.js";
 import { showStatus, StatusPoller } from "./status.js";
@@ -116,6 +117,12 @@ async function send() {
     showError(`The message has more than ${MAX_MESSAGE_CHARACTERS} characters: send it as a text.`);
     return;
   }
+  const names = namesIn(field("recipients").value);
+  const problem = problemWith(names);
+  if (problem) {
+    showError(problem);
+    return;
+  }
   const token = field("token").value.trim();
   storeToken(field("keep-token").checked ? token : undefined);
   stopping = new AbortController();
@@ -123,12 +130,15 @@ async function send() {
   hide("send-form", "sent");
   showMessage("");
   addEventListener("beforeunload", warnBeforeLeaving);
-  const linkKey = LinkKey.random(field("passphrase").value !== "");
+  const passphrase = field("passphrase").value;
+  const linkKey = LinkKey.random(passphrase !== "");
+  /** @type {NewLink[]} */
+  let links = [];
   /** @type {Progress | undefined} */
   let progress;
   let completed;
   try {
-    const payloadKey = await linkKey.payloadKey(field("passphrase").value);
+    const payloadKey = await linkKey.secret(passphrase);
     const message = typedById("message", HTMLTextAreaElement).value.trim();
     const info = { ...selected.info, ...(message && { message }) };
     const payload = await Payload.of({ ...selected, info }, payloadKey);
@@ -136,8 +146,14 @@ async function send() {
     progress = shown;
     const waiting = () => shown.wait("The connection broke. Retrying …");
     const options = { signal, progress: shown, waiting };
-    upload = await Upload.create(payload, token, await transferOptions(linkKey, payloadKey), options);
+    // With recipients, the limits hold for each of their links, and nobody can use the transfer's own link.
+    const secrets = { payloadKey, passphrase };
+    links = await Promise.all(names.map((name) => NewLink.of(name, secrets, chosenLimits())));
+    const own = names.length > 0 ? closedLink() : chosenLimits();
+    const proof = await ownProof(linkKey, payloadKey, message !== "" || names.length > 0);
+    upload = await Upload.create(payload, token, { ...own, ...proof }, options);
     signal.throwIfAborted();
+    for (const link of links) await link.create(upload, options);
     completed = await upload.send(payload, options);
     signal.throwIfAborted();
   } catch (error) {
@@ -148,26 +164,37 @@ async function send() {
     removeEventListener("beforeunload", warnBeforeLeaving);
   }
   progress.end();
-  showSent(upload, linkKey, completed);
+  showSent(upload, linkKey, links, completed);
+}
+
+/** Returns the chosen lifetime and download limit. */
+function chosenLimits() {
+  const downloads = field("downloads").valueAsNumber;
+  const expires = Number(typedById("expires", HTMLSelectElement).value);
+  return { expires_in_s: expires, ...(downloads > 0 && { max_downloads: downloads }) };
 }
 
 /**
- * Returns the options for creating the transfer. With a download limit or passphrase, access requires the key in
- * addition to the ID.
+ * Returns the options for creating a transfer with further links only.
+ *
+ * @returns {TransferOptions}
+ */
+function closedLink() {
+  return { expires_in_s: chosenLimits().expires_in_s, own_link: "closed" };
+}
+
+/**
+ * Returns the options that make access require the key in addition to the ID: with a download limit, a passphrase, or if
+ * something else `isRestricted`.
  *
  * @param {LinkKey} linkKey
  * @param {Bytes} payloadKey
- * @returns {Promise<TransferOptions>}
+ * @param {boolean} isRestricted
  */
-async function transferOptions(linkKey, payloadKey) {
-  const downloads = field("downloads").valueAsNumber;
-  const limited = downloads > 0;
-  const proof = limited || linkKey.needsPassphrase ? await (await AccessProof.of(payloadKey)).digest() : undefined;
-  return {
-    expires_in_s: Number(typedById("expires", HTMLSelectElement).value),
-    ...(limited && { max_downloads: downloads }),
-    ...(proof && { access_sha256: proof, access_from_passphrase: linkKey.needsPassphrase }),
-  };
+async function ownProof(linkKey, payloadKey, isRestricted) {
+  if (!isRestricted && !linkKey.needsPassphrase && chosenLimits().max_downloads === undefined) return {};
+  const proof = await (await AccessProof.of(payloadKey)).digest();
+  return { access_sha256: proof, access_from_passphrase: linkKey.needsPassphrase };
 }
 
 /** @param {unknown} error */
@@ -190,23 +217,30 @@ async function deleteAndReport(error) {
 /**
  * @param {Upload} sent
  * @param {LinkKey} linkKey
+ * @param {NewLink[]} links
  * @param {CompletedTransfer} completed
  */
-function showSent(sent, linkKey, { transparency, ...status }) {
-  const link = pageOf(sent.transfer);
+function showSent(sent, linkKey, links, { transparency, ...status }) {
+  const page = pageOf(sent.transfer);
   const apart = field("apart").checked;
-  const whole = `${link}#${linkKey}`;
-  field("link").value = apart ? link : whole;
-  field("link-key").value = apart ? `${linkKey}` : "";
-  byId("key-row").hidden = !apart;
-  byId("link-advice").hidden = apart;
-  byId("qr").replaceChildren(qrImage(field("link").value, apart ? "The link, without its key" : "The link"));
+  byId("link-panel").hidden = links.length > 0;
+  byId("links-panel").hidden = links.length === 0;
+  if (links.length > 0) {
+    showLinks(links, (id) => page.slice(0, -id.length) + id, apart);
+  } else {
+    field("link").value = apart ? page : `${page}#${linkKey}`;
+    field("link-key").value = apart ? `${linkKey}` : "";
+    byId("key-row").hidden = !apart;
+    byId("link-advice").hidden = apart;
+    byId("qr").replaceChildren(qrImage(field("link").value, apart ? "The link, without its key" : "The link"));
+  }
   showTransparency(byId("transparency"), transparency);
   showStatus(status);
   show("sent");
-  showMessage(linkKey.needsPassphrase ? "Sent. The recipient also needs the passphrase." : "Sent.");
+  const also = links.length > 0 ? "The recipients also need the passphrase." : "The recipient also needs the passphrase.";
+  showMessage(linkKey.needsPassphrase ? `Sent. ${also}` : "Sent.");
   byId("sent-title").focus();
-  poller = new StatusPoller(sent);
+  poller = new StatusPoller(sent, new Map(links.map(({ name, request }) => [request.link_id, name])));
 }
 
 /**
@@ -217,7 +251,7 @@ function showSent(sent, linkKey, { transparency, ...status }) {
 function pageOf({ transfer_id: id, page_url: named }) {
   const page = at(named);
   const isPage = ["http:", "https:"].includes(page.protocol) && page.pathname.endsWith(`/d/${id}`);
-  return isPage ? page.href : new URL(`d/${id}`, root).href;
+  return isPage && !page.search && !page.hash ? page.href : new URL(`d/${id}`, root).href;
 }
 
 function another() {
@@ -225,9 +259,11 @@ function another() {
   upload = undefined;
   chosen.clear();
   showChosen();
-  for (const id of ["files", "folder", "passphrase", "downloads", "link", "link-key"]) field(id).value = "";
+  const fields = ["files", "folder", "recipients", "passphrase", "downloads", "link", "link-key"];
+  for (const id of fields) field(id).value = "";
   typedById("text", HTMLTextAreaElement).value = "";
   byId("qr").replaceChildren();
+  byId("links").replaceChildren();
   typedById("qr-details", HTMLDetailsElement).open = false;
   hide("sent");
   show("send-form");

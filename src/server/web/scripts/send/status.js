@@ -5,7 +5,7 @@ import { button, byId, element } from "../ui/dom.js";
 import { time } from "../ui/format.js";
 import { EVENTS, STATES } from "../ui/labels.js";
 
-/** @import { EventRecord, Page, TransferStatus } from "../wire.d.ts" */
+/** @import { EventRecord, LinkItem, Page, TransferStatus } from "../wire.d.ts" */
 /** @import { Upload } from "./upload.js" */
 
 /** Polling interval, in milliseconds. */
@@ -24,9 +24,16 @@ export class StatusPoller {
   /** @type {string | undefined} */
   #after;
 
-  /** @param {Upload} upload */
-  constructor(upload) {
+  /** @type {Map<string, string>} */
+  #names;
+
+  /**
+   * @param {Upload} upload
+   * @param {Map<string, string>} names of the further links, by their ids
+   */
+  constructor(upload, names) {
     this.#upload = upload;
+    this.#names = names;
     byId("events").replaceChildren();
     this.#tick();
   }
@@ -42,8 +49,9 @@ export class StatusPoller {
     if (!upload) return;
     /** @type {TransferStatus} */
     const status = await call(`${upload.path}/status`);
+    const links = this.#names.size > 0 ? await allLinks(upload) : [];
     if (upload !== this.#upload) return;
-    showStatus(status);
+    showStatus(status, links);
     await this.#showEvents(upload);
   }
 
@@ -79,19 +87,51 @@ export class StatusPoller {
       { datetime: new Date(event.at).toISOString() },
       new Date(event.at).toLocaleTimeString(),
     );
-    byId("events").append(element("li", {}, when, ` ${EVENTS[event.kind] ?? event.kind}${claim}`));
+    const name = this.#names.get(event.link_id ?? "");
+    const recipient = name === undefined ? "" : ` (${name})`;
+    byId("events").append(element("li", {}, when, ` ${EVENTS[event.kind] ?? event.kind}${recipient}${claim}`));
   }
 }
 
 /**
- * Shows the status of a transfer.
+ * Reads all links of a transfer.
+ *
+ * @param {Upload} upload
+ */
+async function allLinks({ path, credentials: headers }) {
+  /** @type {LinkItem[]} */
+  const links = [];
+  /** @type {string | null | undefined} */
+  let after;
+  do {
+    const json = { limit: 1000, ...(after && { after }) };
+    /** @type {Page<LinkItem>} */
+    const page = await call(`${path}/links/list`, { json, headers });
+    links.push(...page.items);
+    after = page.next;
+  } while (after);
+  return links;
+}
+
+/**
+ * Shows the status of a transfer, with the downloads of all its `links` if it has further links.
  *
  * @param {TransferStatus} status
+ * @param {LinkItem[]} links
  */
-export function showStatus(status) {
-  byId("status").textContent = STATES[status.status] ?? status.status;
-  const limit = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;
-  byId("download-count").textContent = `${status.download_count}, ${limit}`.replace(", of", " of");
+export function showStatus(status, links = []) {
+  const further = links.filter(({ own }) => !own);
+  const isUsable = further.some((link) => link.status === "completed");
+  // The own link is closed then: the state of the further links is that of the transfer.
+  const state = status.status === "closed" ? (isUsable || further.length === 0 ? "completed" : "closed") : status.status;
+  byId("status").textContent = STATES[state] ?? state;
+  if (further.length > 0 || status.status === "closed") {
+    const count = further.reduce((sum, link) => sum + link.download_count, 0);
+    byId("download-count").textContent = `${count}, by all recipients`;
+  } else {
+    const limit = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;
+    byId("download-count").textContent = `${status.download_count}, ${limit}`.replace(", of", " of");
+  }
   byId("expires-at").textContent = time(status.expires_at);
   button("delete").disabled = status.status === "deleted";
 }

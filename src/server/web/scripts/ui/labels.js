@@ -1,6 +1,6 @@
 // Labels of transfer states and events.
 
-/** @import { EventKind, TransferState } from "../wire.d.ts" */
+/** @import { EventKind, LinkState } from "../wire.d.ts" */
 
 /**
  * Labels by event kind.
@@ -15,6 +15,11 @@ export const EVENTS = {
   transfer_expired: "Expired",
   transfer_exhausted: "Download limit reached",
   transfer_deleted: "Deleted",
+  link_created: "A link was created",
+  link_updated: "A link was changed",
+  link_revoked: "A link was closed",
+  link_expired: "A link expired",
+  link_exhausted: "Download limit of a link reached",
   audit_truncated: "Records were left out",
   link_opened: "The link was opened",
   download_started: "A download began",
@@ -24,9 +29,9 @@ export const EVENTS = {
 };
 
 /**
- * Labels by transfer state.
+ * Labels by state of a transfer or link.
  *
- * @type {Record<TransferState, string>}
+ * @type {Record<LinkState, string>}
  */
 export const STATES = {
   pending: "pending",
@@ -34,4 +39,5 @@ export const STATES = {
   expired: "expired",
   exhausted: "limit reached",
   deleted: "deleted",
+  closed: "closed",
 };

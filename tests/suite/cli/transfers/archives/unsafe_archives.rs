@@ -38,7 +38,7 @@ fn sealed(home: &Home, tar: &[u8]) -> (String, String) {
     let link_key = LinkKey::random();
     let layout = Layout::of_plaintext(plaintext.len() as u64).unwrap();
     assert_eq!(layout.last_index(), 0, "the test archive fits one segment");
-    let sealer = Sealer::new(&link_key.payload_key(None).unwrap());
+    let sealer = Sealer::new(&link_key.unlock(None).unwrap().into_own().unwrap());
     let mut segment = Sealer::buffer(0);
     segment.extend_from_slice(&plaintext);
     sealer.seal(0, true, &mut segment);

@@ -41,7 +41,7 @@ fn check(stub: &Stub, uploaded: &serde_json::Value, size: usize) {
     let received = received(stub);
     assert!(received.len() > size, "only {} bytes were received", received.len());
     let link: Link = uploaded["link"].as_str().unwrap().parse().unwrap();
-    let key = link.key.unwrap().payload_key(None).unwrap();
+    let key = link.key.unwrap().unlock(None).unwrap().into_own().unwrap();
     let text = BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes());
     for canary in [CANARY.as_bytes(), &CANARY.as_bytes()[..12], b"a.bin", key.as_bytes(), text.as_bytes()] {
         let found = memchr::memmem::find(&received, canary);

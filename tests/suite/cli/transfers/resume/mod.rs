@@ -3,6 +3,7 @@
 mod changes;
 mod downloads;
 mod interruptions;
+mod links;
 mod list;
 mod presigned;
 mod uploads;

@@ -94,7 +94,7 @@ fn the_state_of_an_upload_with_a_passphrase_does_not_open_it() {
     let front: Value = serde_json::Deserializer::from_slice(&state).into_iter().next().unwrap().unwrap();
     let link_key: LinkKey = front["link_key"].as_str().unwrap().parse().unwrap();
     assert!(link_key.needs_passphrase());
-    let key = link_key.payload_key(Some(&Passphrase::new("secret words").unwrap())).unwrap();
+    let key = link_key.unlock(Some(&Passphrase::new("secret words").unwrap())).unwrap().into_own().unwrap();
     let key = key.as_bytes();
     let hex = key.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let (url, base64) = (URL_SAFE_NO_PAD.encode(key), STANDARD.encode(key));
