@@ -5,6 +5,7 @@ mod names;
 mod output;
 mod part_file;
 mod part_record;
+mod selection;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ pub use output::{Conflict, Output, OutputError, Target};
 pub use part_file::existing_part;
 pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
+pub use selection::IndexError;
+pub(super) use selection::{Selection, SelectionWriter};
 
 use self::output::Sink;
 use self::part_file::claim;
@@ -68,6 +71,9 @@ pub enum DecryptError {
     /// The plaintext is authentic, but has no valid envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// The entries of the archive cannot be read by its index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

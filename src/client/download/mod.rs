@@ -1,22 +1,27 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
+mod archive;
 mod error;
 mod fetch;
 mod grant_file;
 mod ranges;
 mod receiving;
+mod wanted;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+pub use self::archive::{Listing, Selected, list, run_selected};
 pub use self::error::DownloadError;
 use self::error::access_error;
 pub use self::grant_file::GrantFile;
 pub(in crate::client) use self::grant_file::remove_stale;
+use self::ranges::RANGE;
 use self::receiving::Receiving;
+use self::wanted::WantedRanges;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
 use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
@@ -116,7 +121,8 @@ pub async fn run(
             started.map_err(|error| error.or_unfinished(grant_file))?
         }
     };
-    let StartedDownload { grant, proof, info, response, offset, retry } = started;
+    let StartedDownload { counted, offset } = started;
+    let CountedDownload { grant, proof, info, response, retry, .. } = counted;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
@@ -130,13 +136,15 @@ pub async fn run(
         }
         decryption.finish()
     });
-    let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
+    let (step, url) = (RANGE, OnceLock::new());
+    let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone(), step, url };
+    let wanted = WantedRanges::from(offset, response.size_bytes);
     let interrupted = |signal| DownloadError::Interrupted { signal, resumable: false, free_retry_until: None };
     let received = tokio::select! {
         biased;
         // The channel closes, so the decrypter ends and keeps the partial output.
         signal = interrupt.raised() => Err(interrupted(signal)),
-        received = Box::pin(receiving.run(&response, flow, offset, pieces, retry)) => received,
+        received = Box::pin(receiving.run(&response, flow, wanted, pieces, retry)) => received,
     };
     // All bytes have arrived; an archive may still be extracted, or the user may be choosing the output.
     let (decrypted, received) = tokio::select! {
@@ -171,19 +179,20 @@ pub async fn run(
     };
     let event = match &outcome {
         Ok(_) => Some(ClientEventKind::DecryptSucceeded),
-        Err(DownloadError::Decrypt(DecryptError::Open(_) | DecryptError::Envelope(_))) => {
-            Some(ClientEventKind::DecryptFailed)
-        }
-        Err(_) => None,
+        Err(error) => error.is_damage().then_some(ClientEventKind::DecryptFailed),
     };
     if outcome.as_ref().map_or_else(DownloadError::is_final, |_| true) {
         grant_file.forget();
     }
     if let Some(event) = event {
-        // Best effort: the event only informs the sender.
-        let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;
+        report(api, id, event, &grant).await;
     }
     outcome
+}
+
+/// Reports the outcome to the server. Best effort: the event only informs the sender.
+async fn report(api: &Api, id: TransferId, event: ClientEventKind, grant: &Grant) {
+    let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, grant)).await;
 }
 
 /// Rejects content over `limit` before anything is written.
@@ -214,12 +223,18 @@ fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Opti
 
 /// Download that the server has counted, ready to receive bytes.
 struct StartedDownload {
+    counted: CountedDownload,
+    /// Byte of the payload at which to continue.
+    offset: u64,
+}
+
+/// Download that the server has counted.
+struct CountedDownload {
     grant: Grant,
     proof: Option<AccessProof>,
     info: Option<ContentInfo>,
     response: DownloadResponse,
-    /// Byte of the payload at which to continue.
-    offset: u64,
+    layout: Layout,
     retry: RetryPolicy,
 }
 
@@ -228,48 +243,18 @@ async fn start(
     api: &Api,
     download: Download,
     grant_file: &GrantFile,
-    mut retry: RetryPolicy,
+    retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
     let Download { status, key, choose, resume, max_size, .. } = download;
-    let id = status.transfer_id;
-    let proof = status.access_proof.then(|| AccessProof::of(&key));
-    let earlier = grant_file.load();
-    let sealed_info = match (&proof, &earlier) {
-        // A wrong key must not use up a download.
-        (Some(proof), None) => {
-            retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?.info
-        }
-        _ => status.info.clone(),
-    };
-    let info = sealed_info.and_then(|info| info.open(&key).ok());
-    if let Some(info) = &info {
-        progress.described(info);
-        if let Some(limit) = max_size.filter(|limit| info.size > *limit) {
-            return Err(DownloadError::TooLarge { size: info.size, limit });
-        }
+    let described = describe(api, &status, &key, grant_file, (retry, progress)).await?;
+    if let Some((info, limit)) = described.info.as_ref().zip(max_size)
+        && info.size > limit
+    {
+        return Err(DownloadError::TooLarge { size: info.size, limit });
     }
-    let mut grant = earlier.unwrap_or_else(Grant::random);
-    // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
-    // download.
-    let _ = grant_file.save(&grant);
-    let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
-        grant = Grant::random();
-        let _ = grant_file.save(&grant);
-        response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    }
-    let response = response.map_err(access_error).inspect_err(|error| {
-        if error.is_final() {
-            grant_file.forget();
-        }
-    })?;
-    retry.reset();
-    // The size that was compared with limits and free space.
-    if response.size_bytes != status.size_bytes {
-        return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
-    }
-    let layout = Layout::of_sealed(response.size_bytes)?;
+    let counted = described.count(api, &status, grant_file, progress).await?;
+    let layout = counted.layout;
     let begin = {
         let location = grant_file.part_record();
         move || match location {
@@ -279,8 +264,78 @@ async fn start(
         }
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &response))?;
-    Ok((StartedDownload { grant, proof, info, response, offset, retry }, decryption))
+    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &counted.response))?;
+    Ok((StartedDownload { counted, offset }, decryption))
+}
+
+/// Transfer that is not counted yet, with the sender's description.
+struct DescribedTransfer {
+    proof: Option<AccessProof>,
+    info: Option<ContentInfo>,
+    /// Grant of an earlier attempt.
+    earlier: Option<Grant>,
+    retry: RetryPolicy,
+}
+
+/// Checks the key, and decrypts the sender's description. Counts no download.
+async fn describe(
+    api: &Api,
+    status: &TransferStatus,
+    key: &PayloadKey,
+    grant_file: &GrantFile,
+    (mut retry, progress): (RetryPolicy, &Arc<dyn Progress>),
+) -> Result<DescribedTransfer, DownloadError> {
+    let proof = status.access_proof.then(|| AccessProof::of(key));
+    let earlier = grant_file.load();
+    let sealed_info = match (&proof, &earlier) {
+        // A wrong key must not use up a download.
+        (Some(proof), None) => {
+            let ask = || api.status_with_info(status.transfer_id, proof);
+            retry.call(&**progress, ask).await.map_err(access_error)?.info
+        }
+        _ => status.info.clone(),
+    };
+    let info = sealed_info.and_then(|info| info.open(key).ok());
+    if let Some(info) = &info {
+        progress.described(info);
+    }
+    Ok(DescribedTransfer { proof, info, earlier, retry })
+}
+
+impl DescribedTransfer {
+    /// Starts the download at the server, which counts it unless an earlier attempt was counted.
+    async fn count(
+        self,
+        api: &Api,
+        status: &TransferStatus,
+        grant_file: &GrantFile,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<CountedDownload, DownloadError> {
+        let Self { proof, info, earlier, mut retry } = self;
+        let id = status.transfer_id;
+        let mut grant = earlier.unwrap_or_else(Grant::random);
+        // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
+        // download.
+        let _ = grant_file.save(&grant);
+        let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+        if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
+            grant = Grant::random();
+            let _ = grant_file.save(&grant);
+            response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+        }
+        let response = response.map_err(access_error).inspect_err(|error| {
+            if error.is_final() {
+                grant_file.forget();
+            }
+        })?;
+        retry.reset();
+        // The size that was compared with limits and free space.
+        if response.size_bytes != status.size_bytes {
+            return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
+        }
+        let layout = Layout::of_sealed(response.size_bytes)?;
+        Ok(CountedDownload { grant, proof, info, response, layout, retry })
+    }
 }
 
 /// Converts a decryption error of a counted download.
