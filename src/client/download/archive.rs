@@ -23,11 +23,11 @@ use crate::client::decrypt::{DecryptError, Decrypted, IndexError, Selection, Sel
 use crate::client::pack::PathGlobs;
 use crate::client::unpack::Watch;
 use crate::client::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
-use crate::domain::archive::{ArchiveIndex, INDEX_LENGTH_BYTES, IndexEntry, IndexKind, IndexPosition};
+use crate::domain::archive::{ArchiveIndex, INDEX_LENGTH_BYTES, IndexEntry, IndexPosition};
 use crate::domain::crypto::envelope::{self, Envelope, EnvelopeError};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenError, Opener};
-use crate::domain::wire::{ClientEventKind, DownloadResponse, Flow, TransferStatus};
+use crate::domain::wire::{ClientEventKind, Flow, TransferStatus};
 
 /// Content of a transfer, as its index or the sender's description says.
 #[derive(Clone, Debug)]

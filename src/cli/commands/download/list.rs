@@ -1,5 +1,7 @@
 //! `sgsend download --list`: lists the files of a transfer.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use bytesize::ByteSize;
 use serde::Serialize;
@@ -10,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::output::{escape, table, time};
+use crate::client::Progress;
 use crate::client::download::{self, GrantFile, Listing};
 use crate::domain::archive::{IndexEntry, IndexKind};
 use crate::domain::file_name::safe_file_name;
@@ -58,7 +61,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
         prepared = Box::pin(prepare) => prepared?,
     };
-    let (id, retry) = (status.transfer_id, (context.retry_policy(), context.meter("download")));
+    let id = status.transfer_id;
+    let progress: Arc<dyn Progress> = context.meter("download");
+    let retry = (context.retry_policy(), progress);
     let listing = Box::pin(download::list(&api, (status, key), flow, &grant_file, retry, interrupt)).await?;
     print(id, &listing, context)
 }

@@ -10,6 +10,7 @@ import { byId, field, hide, onEvent, show, showError, showMessage, showTranspare
 import { codeMessage, errorMessage } from "../ui/error-messages.js";
 import { count, size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
+import { saveAll, saveChosen, saveTar, showFiles, showTree } from "./chooser.js";
 import { Download } from "./download.js";
 import { preview, previewable } from "./preview.js";
 import { newFile } from "./save.js";
@@ -109,9 +110,12 @@ async function unlock(payloadKey) {
     return;
   }
   showMessage("");
-  download = new Download(transfer, payloadKey, proof);
   info = transfer.info === undefined ? undefined : await openInfo(transfer.info, payloadKey);
+  const isArchive = info?.archive !== undefined;
+  download = new Download(transfer, payloadKey, { proof, isPartial: isArchive });
   if (info) showFile(info);
+  byId("choose").hidden = !isArchive;
+  byId("preview").hidden = isArchive;
   show("actions", "actions-hint");
   byId("download").focus();
   await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
@@ -125,7 +129,7 @@ async function unlock(payloadKey) {
 async function runDownload(work) {
   const current = download;
   if (!current) return;
-  hide("actions", "actions-hint");
+  hide("actions", "actions-hint", "files");
   showMessage("");
   stopping = new AbortController();
   const { signal } = stopping;
@@ -153,7 +157,7 @@ async function runDownload(work) {
     current.pause();
     progress.end();
     show("actions", "actions-hint");
-    byId("download").focus();
+    byId(showTree() ? "files-title" : "download").focus();
     if (current.transparency) showTransparency(byId("transparency"), current.transparency);
     // Not awaited: the new status is not urgent.
     refresh();
@@ -259,6 +263,10 @@ onEvent("passphrase-form", "submit", async () => {
 });
 
 onEvent("download", "click", () => runDownload(save));
+onEvent("choose", "click", () => runDownload(showFiles));
+onEvent("save-chosen", "click", () => runDownload(saveChosen));
+onEvent("save-all", "click", () => runDownload(saveAll));
+onEvent("save-tar", "click", () => runDownload(saveTar));
 onEvent("preview", "click", () => runDownload(showPreview));
 byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
 addEventListener("hashchange", () => location.hash && location.reload());

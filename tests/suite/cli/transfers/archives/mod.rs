@@ -1,5 +1,6 @@
 //! Directories and several paths: sent as one archive, unpacked by the recipient.
 
+mod index;
 mod names;
 mod receiving;
 mod sending;
