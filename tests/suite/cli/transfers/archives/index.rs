@@ -12,7 +12,7 @@ use super::{Found, begin, put, tree};
 use crate::support::stub::{Plan, Terms};
 use crate::support::{Home, RecordingProxy, Service, content};
 
-const MIB: usize = 1 << 20;
+const MIB: u32 = 1 << 20;
 
 /// Creates the directory `sent` with photos, text and a link.
 fn fill(home: &Home) {
@@ -126,8 +126,8 @@ fn one_file_takes_its_segments_the_index_and_the_first_segment() {
     }
     put(&home, "20-small", &content(4_096));
     let link = home.run_at(&serving, &["upload", "sent", "--downloads", "1"]).text();
-    let proxy = RecordingProxy::to(serving.public());
-    let link = link.replace(serving.public(), &proxy.url);
+    let proxy = RecordingProxy::to(&serving.public);
+    let link = link.replace(&*serving.public, &proxy.url);
     home.run(&["download", &link, "--list", "--json"]).json();
     let listed = ranges(&proxy.recorded());
     assert_eq!((listed.len(), listed[0]), (2, (0, SEGMENT_SIZE - 1)), "{listed:?}");
@@ -138,7 +138,7 @@ fn one_file_takes_its_segments_the_index_and_the_first_segment() {
     assert!(asked.len() <= 4, "{asked:?}");
     let segments: BTreeSet<_> = asked.iter().flat_map(|(start, end)| start / SEGMENT_SIZE..=end / SEGMENT_SIZE).collect();
     // The first segment, one or two with the file, one with the index.
-    assert!(segments.len() <= 4 && asked.iter().map(|(start, end)| end + 1 - start).sum::<usize>() <= 4 * MIB, "{asked:?}");
+    assert!(segments.len() <= 4 && asked.iter().map(|(start, end)| end + 1 - start).sum::<usize>() <= 4 * SEGMENT_SIZE, "{asked:?}");
     let status = home.run(&["status", &link, "--json"]).json();
     assert_eq!(status["download_count"], 1);
 }
