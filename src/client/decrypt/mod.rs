@@ -1,11 +1,13 @@
 //! Decrypts a payload into a file, a directory or a stream; writes only authenticated plaintext.
 
 mod directory;
+mod entries_record;
 mod names;
 mod output;
 mod part_file;
 mod part_record;
 mod selection;
+mod selection_writer;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -15,8 +17,10 @@ pub use output::{Conflict, Output, OutputError, Target};
 pub use part_file::existing_part;
 pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
+pub(super) use entries_record::EntriesOrigin;
 pub use selection::IndexError;
-pub(super) use selection::{Selection, SelectionWriter};
+pub(super) use selection::Selection;
+pub(super) use selection_writer::SelectionWriter;
 
 use self::output::Sink;
 use self::part_file::claim;

@@ -197,14 +197,6 @@ impl PlaintextWriter {
     }
 }
 
-/// Describes an error of writing to `sink`, whose content is not kept.
-pub(super) fn write_error(source: io::Error, sink: &Sink) -> OutputError {
-    match sink.directory() {
-        Some(directory) => OutputError::Disk { directory, source, missing: None, is_kept: false },
-        None => OutputError::Write(source),
-    }
-}
-
 /// Returns the time in `millis` since 1970 (UTC), if this system has such times.
 pub(super) fn modified(millis: i64) -> Option<SystemTime> {
     let distance = Duration::from_millis(millis.unsigned_abs());

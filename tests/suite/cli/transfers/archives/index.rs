@@ -106,7 +106,7 @@ fn a_single_file_goes_to_stdout_as_itself_and_several_as_a_tar() {
 }
 
 /// Returns the ranges that `recorded` requests ask for, as inclusive byte positions.
-fn ranges(recorded: &[u8]) -> Vec<(usize, usize)> {
+pub(super) fn ranges(recorded: &[u8]) -> Vec<(usize, usize)> {
     let text = String::from_utf8_lossy(recorded).to_ascii_lowercase();
     let numbers = text.match_indices("range: bytes=").filter_map(|(at, prefix)| {
         let line = text[at + prefix.len()..].lines().next()?;

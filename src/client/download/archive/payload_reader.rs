@@ -1,10 +1,6 @@
-//! Reads an archive by its index: lists the entries, or downloads only the segments with the chosen ones.
-//!
-//! All requests use one grant, so they count as one download. Beside the chosen entries and the index, only segment 0
-//! is downloaded, which has the envelope.
+//! Reads single segments of a payload under one grant: the envelope, the index, and those with chosen entries.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -12,184 +8,24 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::ranges::RANGE;
-use super::receiving::Receiving;
-use super::wanted::WantedRanges;
-use super::{
-    CountedDownload, Download, DownloadError, Downloaded, GrantFile, PIECES_AHEAD, decryption_error, describe,
-    differing, free_retry_until, report, within,
+use crate::client::decrypt::{
+    DecryptError, Decrypted, EntriesOrigin, IndexError, PartRecordLocation, Selection, SelectionWriter,
 };
-use crate::client::decrypt::{DecryptError, Decrypted, IndexError, Selection, SelectionWriter};
-use crate::client::pack::PathGlobs;
+use crate::client::download::ranges::RANGE;
+use crate::client::download::receiving::Receiving;
+use crate::client::download::wanted::WantedRanges;
+use crate::client::download::{CountedDownload, DownloadError, PIECES_AHEAD};
 use crate::client::unpack::Watch;
-use crate::client::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
-use crate::domain::archive::{ArchiveIndex, INDEX_LENGTH_BYTES, IndexEntry, IndexPosition};
+use crate::client::{Api, FlowChoice, Progress};
+use crate::domain::archive::{ArchiveIndex, INDEX_LENGTH_BYTES, IndexPosition};
 use crate::domain::crypto::envelope::{self, Envelope, EnvelopeError};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenError, Opener};
-use crate::domain::wire::{ClientEventKind, Flow, TransferStatus};
-
-/// Content of a transfer, as its index or the sender's description says.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// Unsanitised name of the file, or of the archive's directory.
-    pub filename: String,
-    /// Content size in bytes.
-    pub size: u64,
-    /// Modification time in milliseconds since 1970-01-01T00:00:00Z.
-    pub modified_ms: Option<i64>,
-    /// Entries of an archive; `None` for a single file.
-    pub entries: Option<Vec<IndexEntry>>,
-}
-
-/// Entries to download: those whose path, name or directory matches a glob.
-#[derive(Debug)]
-pub struct Selected(pub PathGlobs);
-
-impl Selected {
-    /// Returns the matching entries; an error names the globs that match nothing.
-    fn choose(&self, entries: Vec<IndexEntry>) -> Result<Vec<IndexEntry>, IndexError> {
-        let mut directories = BTreeMap::new();
-        let mut matches = |path: &str| -> bool {
-            let mut is_chosen = false;
-            for (at, _) in path.match_indices('/') {
-                let directory = &path[..at];
-                if !directories.contains_key(directory) {
-                    directories.insert(directory.to_owned(), self.0.matches(directory.as_ref()));
-                }
-                is_chosen |= directories[directory];
-            }
-            self.0.matches(path.as_ref()) || is_chosen
-        };
-        let chosen = entries.into_iter().filter(|entry| matches(entry.path.as_str())).collect();
-        let unused = self.0.unused();
-        if unused.is_empty() { Ok(chosen) } else { Err(IndexError::NoMatch(unused)) }
-    }
-}
-
-/// Lists the content of a transfer after [`check`](super::check).
-///
-/// Counts a download for an archive, whose grant is kept for a later download; none for a single file that the sender
-/// describes.
-pub async fn list(
-    api: &Api,
-    (status, key): (TransferStatus, PayloadKey),
-    flow: FlowChoice,
-    grant_file: &GrantFile,
-    (retry, progress): (RetryPolicy, Arc<dyn Progress>),
-    interrupt: Interrupt,
-) -> Result<Listing, DownloadError> {
-    let listing = async {
-        let described = describe(api, &status, &key, grant_file, (retry, &progress)).await?;
-        if let Some(info) = described.info.as_ref().filter(|info| info.archive.is_none()) {
-            let (filename, size, modified_ms) = (info.filename.clone(), info.size, info.modified_ms);
-            return Ok(Listing { filename, size, modified_ms, entries: None });
-        }
-        let counted = described.count(api, &status, grant_file, &progress).await?;
-        let mut reader = PayloadReader::new(api, &status, counted, (key, flow), progress.clone());
-        let metadata = reader.envelope().await?.metadata;
-        let entries = if metadata.archive.is_some() { Some(reader.index().await?.entries) } else { None };
-        let (filename, size, modified_ms) = (metadata.filename, metadata.size, metadata.modified_ms);
-        Ok(Listing { filename, size, modified_ms, entries })
-    };
-    let listing = or_interrupted(interrupt, listing).await;
-    progress.end();
-    listing.map_err(|error: DownloadError| error.or_unfinished(grant_file))
-}
-
-/// Downloads the chosen entries of an archive after [`check`](super::check), and writes them like a smaller archive.
-pub async fn run_selected(
-    api: &Api,
-    (download, selected): (Download, Selected),
-    grant_file: &GrantFile,
-    retry: RetryPolicy,
-    progress: Arc<dyn Progress>,
-    interrupt: Interrupt,
-) -> Result<Downloaded, DownloadError> {
-    let Download { status, key, choose, flow, max_size, .. } = download;
-    let choose = within(max_size, choose);
-    let (watch, stop) = Watch::new(progress.clone());
-    let mut reader = None;
-    let mut expires = None;
-    let work = async {
-        let described = describe(api, &status, &key, grant_file, (retry, &progress)).await?;
-        if described.info.as_ref().is_some_and(|info| info.archive.is_none()) {
-            return Err(DecryptError::from(IndexError::NotAnArchive).into());
-        }
-        let counted = described.count(api, &status, grant_file, &progress).await?;
-        expires = free_retry_until(grant_file, &counted.response);
-        let info = counted.info.clone();
-        let reader = reader.insert(PayloadReader::new(api, &status, counted, (key, flow), progress.clone()));
-        let metadata = reader.envelope().await?.metadata;
-        if metadata.archive.is_none() {
-            return Err(DecryptError::from(IndexError::NotAnArchive).into());
-        }
-        let index = reader.index().await?;
-        let selection = Selection::new(selected.choose(index.entries).map_err(DecryptError::from)?);
-        let wrong_info = differing(info, Some(&metadata));
-        // Limits are on what is saved.
-        let metadata = envelope::Metadata { size: selection.size(), ..metadata };
-        let (chosen, total) = (selection.clone(), reader.sealed_bytes(&selection));
-        let (chooser_progress, writer_metadata) = (progress.clone(), metadata.clone());
-        let open = move || {
-            let output = choose(Some(&metadata)).map_err(DecryptError::from)?;
-            chooser_progress.begin(total);
-            SelectionWriter::open(chosen, writer_metadata, output)
-        };
-        let opened = spawn_blocking(open).await.expect("choosing the output does not panic");
-        let writer = opened.map_err(|error| decryption_error(error, grant_file, &reader.counted.response))?;
-        let (decrypted, used) = reader.write(&selection, writer, watch).await?;
-        Ok(Downloaded { decrypted, flow: used, wrong_info })
-    };
-    let outcome = or_interrupted(interrupt, work).await;
-    drop(stop);
-    if let Some(writing) = reader.as_mut().and_then(|reader| reader.writing.take()) {
-        // Removes the unfinished output.
-        let _ = writing.await;
-    }
-    progress.end();
-    let outcome = outcome.map_err(|error| match error {
-        DownloadError::Interrupted { signal, .. } => {
-            DownloadError::Interrupted { signal, resumable: false, free_retry_until: expires }
-        }
-        DownloadError::Decrypt(DecryptError::Output(error)) => {
-            DownloadError::OutputFailed { error, free_retry_until: expires }
-        }
-        other => other,
-    });
-    if let Some(reader) = &reader {
-        let event = match &outcome {
-            Ok(_) => Some(ClientEventKind::DecryptSucceeded),
-            Err(error) => error.is_damage().then_some(ClientEventKind::DecryptFailed),
-        };
-        // An unfinished download of the whole archive keeps its grant.
-        if outcome.is_ok() && !grant_file.has_partial() {
-            grant_file.forget();
-        }
-        if let Some(event) = event {
-            report(api, status.transfer_id, event, &reader.counted.grant).await;
-        }
-    }
-    outcome
-}
-
-/// Runs `work` until a signal interrupts it.
-async fn or_interrupted<T>(
-    mut interrupt: Interrupt,
-    work: impl Future<Output = Result<T, DownloadError>>,
-) -> Result<T, DownloadError> {
-    tokio::select! {
-        biased;
-        signal = interrupt.raised() => {
-            Err(DownloadError::Interrupted { signal, resumable: false, free_retry_until: None })
-        }
-        outcome = Box::pin(work) => outcome,
-    }
-}
+use crate::domain::wire::{Flow, TransferStatus};
 
 /// Reads single segments of a counted download.
-struct PayloadReader<'a> {
-    counted: CountedDownload,
+pub(super) struct PayloadReader<'a> {
+    pub(super) counted: CountedDownload,
     receiving: Receiving<'a>,
     flow: FlowChoice,
     key: PayloadKey,
@@ -198,11 +34,11 @@ struct PayloadReader<'a> {
     /// Plaintext of the segments that may contain chosen entries too.
     kept: BTreeMap<u32, Vec<u8>>,
     /// Task that writes the chosen entries.
-    writing: Option<JoinHandle<Result<Decrypted, DecryptError>>>,
+    pub(super) writing: Option<JoinHandle<Result<Decrypted, DecryptError>>>,
 }
 
 impl<'a> PayloadReader<'a> {
-    fn new(
+    pub(super) fn new(
         api: &'a Api,
         status: &TransferStatus,
         counted: CountedDownload,
@@ -226,7 +62,7 @@ impl<'a> PayloadReader<'a> {
     }
 
     /// Downloads segment 0, and returns the envelope.
-    async fn envelope(&mut self) -> Result<Envelope, DownloadError> {
+    pub(super) async fn envelope(&mut self) -> Result<Envelope, DownloadError> {
         let sealed = self.download(self.layout().sealed_range(0)).await?;
         let header = sealed.get(..HEADER_SIZE).ok_or(OpenError::Truncated).map_err(DecryptError::from)?;
         let header = Header::parse(header).map_err(|error| DecryptError::from(OpenError::from(error)))?;
@@ -241,7 +77,7 @@ impl<'a> PayloadReader<'a> {
     }
 
     /// Downloads the index: the segment with its end, then those before.
-    async fn index(&mut self) -> Result<ArchiveIndex, DownloadError> {
+    pub(super) async fn index(&mut self) -> Result<ArchiveIndex, DownloadError> {
         let size = self.content_size();
         let missing = || DownloadError::from(DecryptError::from(IndexError::Missing));
         let end = size.checked_sub(INDEX_LENGTH_BYTES).ok_or_else(missing)?;
@@ -324,18 +160,19 @@ impl<'a> PayloadReader<'a> {
     }
 
     /// Downloads the segments of the selection, and passes them to `writer`.
-    async fn write(
+    pub(super) async fn write(
         &mut self,
         selection: &Selection,
         mut writer: SelectionWriter,
         watch: Watch,
     ) -> Result<(Decrypted, Flow), DownloadError> {
         let (layout, offset) = (self.layout(), self.envelope_length());
-        let segments = self.segments(selection);
+        let segments = after(selection.segments(layout, offset), writer.resumed_segments());
         let (mut kept, opener) = (std::mem::take(&mut self.kept), self.opener());
         let missing = self.runs(&segments, &kept);
+        self.receiving.progress.begin(missing.iter().map(|range| range.end - range.start).sum());
         let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES_AHEAD);
-        let writing = self.writing.insert(spawn_blocking(move || {
+        let open = move |writer: &mut SelectionWriter| -> Result<(), DecryptError> {
             let mut buffer = Vec::new();
             for index in segments.into_iter().flatten() {
                 let plaintext = layout.plaintext_range(index);
@@ -356,7 +193,14 @@ impl<'a> PayloadReader<'a> {
                 writer.write(at, &opened[skipped.min(opened.len())..])?;
                 buffer = rest;
             }
-            writer.finish(&watch)
+            Ok(())
+        };
+        let writing = self.writing.insert(spawn_blocking(move || match open(&mut writer) {
+            Ok(()) => writer.finish(&watch),
+            Err(error) => {
+                writer.give_up(&error);
+                Err(error)
+            }
         }));
         let wanted = WantedRanges::of(missing);
         let retry = self.counted.retry.renewed();
@@ -368,19 +212,6 @@ impl<'a> PayloadReader<'a> {
             (Err(_), Ok(written)) => Ok((written, self.counted.response.mode)),
             (Err(error), Err(_)) => Err(error),
         }
-    }
-
-    /// Returns the runs of segments that contain the selection, in ascending order.
-    fn segments(&self, selection: &Selection) -> Vec<Range<u32>> {
-        let mut runs: Vec<Range<u32>> = Vec::new();
-        for range in selection.ranges() {
-            let run = self.segment_at(range.start)..self.segment_at(range.end - 1) + 1;
-            match runs.last_mut().filter(|last| last.end >= run.start) {
-                Some(last) => last.end = last.end.max(run.end),
-                None => runs.push(run),
-            }
-        }
-        runs
     }
 
     /// Returns the byte ranges in the payload of the segments that are not kept.
@@ -396,9 +227,11 @@ impl<'a> PayloadReader<'a> {
         ranges
     }
 
-    /// Returns the number of bytes that remain to be downloaded for the selection.
-    fn sealed_bytes(&self, selection: &Selection) -> u64 {
-        self.runs(&self.segments(selection), &self.kept).iter().map(|range| range.end - range.start).sum()
+    /// Describes the payload for a record of what was written; `None` without a state directory.
+    pub(super) fn origin(&self, location: Option<PartRecordLocation>) -> Option<EntriesOrigin> {
+        let (layout, header) = (self.layout(), self.opener().header().clone());
+        let envelope_length = self.envelope_length();
+        location.map(|location| EntriesOrigin { location, layout, header, envelope_length })
     }
 
     /// Returns the segment that contains the byte at `offset` of the content.
@@ -416,5 +249,30 @@ impl<'a> PayloadReader<'a> {
 
     fn content_size(&self) -> u64 {
         self.envelope.as_ref().map_or(0, |envelope| envelope.metadata.size)
+    }
+}
+
+/// Returns the segments of `runs` after the first `count` ones.
+fn after(runs: Vec<Range<u32>>, mut count: u64) -> Vec<Range<u32>> {
+    let rest = runs.into_iter().map(|run| {
+        let skipped = u32::try_from(count).unwrap_or(u32::MAX).min(run.end - run.start);
+        count -= u64::from(skipped);
+        run.start + skipped..run.end
+    });
+    rest.filter(|run| !run.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_that_were_written_are_skipped() {
+        let runs = || vec![0..2, 5..6, 8..11];
+        for (count, expected) in
+            [(0, runs()), (1, vec![1..2, 5..6, 8..11]), (3, vec![8..11]), (5, vec![10..11]), (6, vec![]), (9, vec![])]
+        {
+            assert_eq!(after(runs(), count), expected, "{count}");
+        }
     }
 }
