@@ -2,7 +2,7 @@
 # Checks tests/format/example.py, an implementation written from docs/format.md alone, against the test vectors and
 # against sgsend, in both directions.
 #
-#   tests/format.sh [install | vectors]    install: only installs its package; vectors: writes padded.sealed again
+#   tests/format.sh [install | vectors]    install: only installs its package; vectors: writes the vectors made here again
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,11 +23,28 @@ padded_vector() {
   printf 'padding %.0s' {1..117} >"$work/padded.txt"
   example seal "$work/padded.txt" "$1" "$(printf '%064x' 305419896)" "$(printf 'ab%.0s' {1..32})" 01020304050607
 }
-if [ "${1:-}" = vectors ]; then padded_vector "$root/tests/vectors/padded.sealed"; exit; fi
+# The folder, key, salt and nonce prefix of archive.sealed.
+archive_vector() {
+  local folder=$work/holiday
+  rm -rf "$folder"
+  mkdir -p "$folder/photos"
+  printf 'not a picture\n' >"$folder/photos/gr$(printf '\xc3\xbc\xc3\x9f')e.txt"
+  printf 'x%.0s' {1..700} >"$folder/photos/$(printf 'long%.0s' {1..30}).bin"
+  printf 'read me\n' >"$folder/readme.txt"
+  find "$folder" -exec touch -d 2026-03-01T12:00:00Z {} +
+  example archive "$folder" "$1" "$(printf '%064x' 2596069104)" "$(printf 'cd%.0s' {1..32})" 07060504030201
+}
+if [ "${1:-}" = vectors ]; then
+  padded_vector "$root/tests/vectors/padded.sealed"
+  archive_vector "$root/tests/vectors/archive.sealed"
+  exit
+fi
 
 say "== Test vectors"
 padded_vector "$work/padded.sealed" >/dev/null
 cmp "$work/padded.sealed" "$root/tests/vectors/padded.sealed"
+archive_vector "$work/archive.sealed" >/dev/null
+cmp "$work/archive.sealed" "$root/tests/vectors/archive.sealed"
 "$python" - "$root/tests" "$work" <<'PYTHON'
 import hashlib, json, subprocess, sys
 
@@ -47,6 +64,12 @@ for vector in vectors["links"]:
     for name, actual in (("filename", metadata["filename"]), ("content", content.decode(errors="replace"))):
         assert vector.get(name, actual) == actual, vector["sealed"]
     assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
+for vector in vectors["archives"]:
+    sealed = f"{tests}/vectors/{vector['sealed']}"
+    assert json.loads(example("list", vector["key"], sealed)) == vector["index"]
+    for path, content in vector["files"].items():
+        example("extract", vector["key"], sealed, path, f"{work}/content")
+        assert open(f"{work}/content", "rb").read().decode() == content, path
 for vector in vectors["info_blocks"]:
     assert json.loads(example("info", vector["key"], vector["block"])) == vector["info"]
 for vector in vectors["further_links"]:
@@ -137,8 +160,25 @@ curl -sf -H "authorization: Bearer $token" -H 'content-type: application/json' -
 "$sgsend" download "$public/d/$id#$key" --passphrase-file "$work/passphrase" -o "$work/opened" --overwrite >/dev/null
 cmp "$work/small.txt" "$work/opened"
 "$sgsend" link list "$public/d/$id#$key" --json | grep -q '"link_id":"'"$id"'"'
+say "== Archives of sgsend"
+mkdir -p "$work/tree/deep/er" "$work/tree/empty"
+printf 'one\n' >"$work/tree/one.txt"
+head -c 1500000 /dev/urandom >"$work/tree/deep/er/large.bin"
+printf 'gr%b\n' '\xc3\xbc' >"$work/tree/deep/gr$(printf '\xc3\xbc').txt"
+link=$("$sgsend" upload "$work/tree")
+id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
+curl -sf -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
+example list "$key" "$work/payload" >"$work/index"
+for path in one.txt deep/er/large.bin "deep/gr$(printf '\xc3\xbc').txt"; do
+  example extract "$key" "$work/payload" "$path" "$work/content"
+  cmp "$work/tree/$path" "$work/content"
+done
 
 say "== Payloads of the example"
+key=$(example archive "$work/tree" "$work/payload")
+printf %s "$key" >"$work/key"
+"$sgsend" open "$work/payload" --key-file "$work/key" -o "$work/unpacked" >/dev/null
+diff -r "$work/tree" "$work/unpacked"
 for file in large.bin small.txt; do
   key=$(example seal "$work/$file" "$work/payload")
   printf %s "$key" >"$work/key"

@@ -12,14 +12,19 @@ is in memory, and nothing is compared in constant time.
     example.py label ID PAYLOAD_KEY LABEL               prints the name of a further link
     example.py newlink [passphrase]                     prints the id and the key of a new further link
     example.py sizes                                    reads plaintext sizes, prints padded sizes
+    example.py list KEY PAYLOAD                         prints the entries in the index of an archive
+    example.py extract KEY PAYLOAD PATH OUTPUT          writes one file of an archive, found by the index
+    example.py archive FOLDER PAYLOAD [KEY SALT PREFIX] seals the files of a folder as an archive with an index
 """
 
 import base64
 import hashlib
 import hmac
+import io
 import json
 import os
 import sys
+import tarfile
 import unicodedata
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -176,6 +181,89 @@ def split(plaintext):
     return metadata, content
 
 
+def index_of(content):
+    """Returns the entries in the index at the end of an archive."""
+    length = int.from_bytes(content[-8:], "big")
+    start = len(content) - 8 - length - 8
+    if length > 33_554_432 or start < 1_024 or content[start : start + 8] != b"SGINDEX\0":
+        raise ValueError("no index")
+    entries, end, kinds = json.loads(content[start + 8 : -8].decode()), 0, {}
+    for entry in entries:
+        path = entry["path"]
+        names = path.split("/")
+        if path in kinds or any(name in ("", ".", "..") for name in names) or "\\" in path or not path.isprintable():
+            raise ValueError("an unsafe path, or one that occurs twice")
+        if entry["offset"] < end or entry["offset"] % 512 or entry["data"] <= entry["offset"] or entry["data"] % 512:
+            raise ValueError("entries overlap")
+        end = entry["data"] + -(-entry["size"] // 512) * 512
+        if end > start - 1_024 or (entry["size"] and entry["kind"] != "file"):
+            raise ValueError("an entry outside the archive")
+        kinds[path] = entry["kind"]
+    for path in kinds:
+        names = path.split("/")
+        if any(kinds.get("/".join(names[:depth]), "directory") != "directory" for depth in range(1, len(names))):
+            raise ValueError("an entry below a file")
+    return entries
+
+
+def extracted(content, path):
+    """Returns a file of an archive, if its tar header agrees with the index."""
+    entry = next(entry for entry in index_of(content) if entry["path"] == path)
+    end = entry["data"] + -(-entry["size"] // 512) * 512
+    with tarfile.open(fileobj=io.BytesIO(content[entry["offset"] : end] + bytes(1_024)), mode="r:") as tar:
+        found = tar.next()
+        agrees = (found.name, found.size, found.isreg()) == (path, entry["size"], entry["kind"] == "file")
+        if not agrees or found.offset_data != entry["data"] - entry["offset"]:
+            raise ValueError("the index is wrong")
+        return tar.extractfile(found).read()
+
+
+def archived(folder):
+    """Returns the files and directories of a folder as a tar with an index."""
+    packed, entries = io.BytesIO(), []
+    with tarfile.open(fileobj=packed, mode="w:", format=tarfile.PAX_FORMAT) as tar:
+        for root, folders, files in os.walk(folder):
+            folders.sort()
+            for name in sorted(folders + files):
+                source = os.path.join(root, name)
+                path = os.path.relpath(source, folder)
+                info = tar.gettarinfo(source, path)
+                info.uid = info.gid = 0
+                info.uname = info.gname = ""
+                info.mtime = int(info.mtime)
+                kind = "directory" if info.isdir() else "file"
+                info.mode = 0o755 if info.isdir() else 0o644
+                offset = tar.offset
+                if info.isdir():
+                    tar.addfile(info)
+                else:
+                    with open(source, "rb") as file:
+                        tar.addfile(info, file)
+                data = tar.offset - -(-info.size // 512) * 512
+                place = {"offset": offset, "data": data, "size": info.size}
+                entries.append({"path": path, "kind": kind, **place, "mode": info.mode, "modified_ms": info.mtime * 1000})
+    content = packed.getvalue()
+    # tarfile fills its last record of 20 blocks with zeros; the index follows two of them.
+    end = entries[-1]["data"] + -(-entries[-1]["size"] // 512) * 512 if entries else 0
+    encoded = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    return content[:end] + bytes(1_024) + b"SGINDEX\0" + encoded + len(encoded).to_bytes(8, "big")
+
+
+def write_sealed(metadata, content, payload, fixed):
+    """Seals a content, pads it, and prints the key."""
+    key, salt, prefix = map(bytes.fromhex, fixed) if fixed else (os.urandom(32), os.urandom(32), os.urandom(7))
+    plaintext = envelope({**metadata, "size": len(content)}) + content
+    plaintext += bytes(padded(len(plaintext)) - len(plaintext))
+    with open(payload, "wb") as file:
+        file.write(seal(plaintext, key, bytes([HEADER]) + salt + prefix))
+    print("v1." + base64.urlsafe_b64encode(key).rstrip(b"=").decode())
+
+
+def read_content(text, payload):
+    with open(payload, "rb") as file:
+        return split(unseal(file.read(), payload_key(text)))[1]
+
+
 def main(command, *arguments):
     if command == "open":
         text, payload, output, *passphrase = arguments
@@ -186,14 +274,8 @@ def main(command, *arguments):
         print(json.dumps(metadata))
     elif command == "seal":
         source, payload, *fixed = arguments
-        key, salt, prefix = map(bytes.fromhex, fixed) if fixed else (os.urandom(32), os.urandom(32), os.urandom(7))
         with open(source, "rb") as file:
-            content = file.read()
-        plaintext = envelope({"filename": os.path.basename(source), "size": len(content)}) + content
-        plaintext += bytes(padded(len(plaintext)) - len(plaintext))
-        with open(payload, "wb") as file:
-            file.write(seal(plaintext, key, bytes([HEADER]) + salt + prefix))
-        print("v1." + to_text(key))
+            write_sealed({"filename": os.path.basename(source)}, file.read(), payload, fixed)
     elif command == "link":
         link_id, key, wrapped, *passphrase = arguments
         print("v1." + to_text(unseal_for_link(link_secret(key, *passphrase), b"sgsend/v1/wrap", link_id, wrapped)))
@@ -208,6 +290,16 @@ def main(command, *arguments):
         print(unseal_for_link(payload_key(own), b"sgsend/v1/label", link_id, label).rstrip(b"\0").decode())
     elif command == "newlink":
         print(os.urandom(16).hex(), ("v2p." if arguments else "v2.") + to_text(os.urandom(32)))
+    elif command == "archive":
+        folder, payload, *fixed = arguments
+        name = os.path.basename(os.path.abspath(folder))
+        write_sealed({"filename": name, "archive": "tar"}, archived(folder), payload, fixed)
+    elif command == "list":
+        print(json.dumps(index_of(read_content(*arguments))))
+    elif command == "extract":
+        text, payload, path, output = arguments
+        with open(output, "wb") as file:
+            file.write(extracted(read_content(text, payload), path))
     elif command == "proof":
         proof = access_proof(link_secret(*arguments))
         print(proof.hex(), hashlib.sha256(proof).hexdigest())

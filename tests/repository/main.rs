@@ -9,3 +9,4 @@ mod layering;
 mod named_files;
 mod security_table;
 mod type_names;
+mod vendored;

@@ -11,7 +11,7 @@ use clap::Args;
 use super::secret::claim_stdin;
 use super::spool::{MAX_SPOOL, open_or_spool, spool_stream};
 use crate::cli::failure::Failure;
-use crate::client::pack::{Exclude, PackError, PackInput, PackOptions, SkippedEntry, pack};
+use crate::client::pack::{PackError, PackInput, PackOptions, PathGlobs, SkippedEntry, pack};
 use crate::client::upload::UploadSource;
 use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
@@ -66,7 +66,7 @@ pub(crate) struct Content {
 impl Input {
     /// Opens the input. Blocks, and reads stdin to its end.
     pub(crate) fn open(self) -> Result<Content> {
-        let exclude = Exclude::parse(&self.options.exclude).map_err(|error| {
+        let exclude = PathGlobs::parse(&self.options.exclude).map_err(|error| {
             Failure::usage(error.to_string()).hint("to match a literal [, { or *, write [[], [{] or [*]")
         })?;
         let name = self.name.clone();

@@ -1,19 +1,26 @@
 //! Decrypts a payload into a file, a directory or a stream; writes only authenticated plaintext.
 
 mod directory;
+mod entries_record;
 mod names;
 mod output;
 mod part_file;
 mod part_record;
+mod selection;
+mod selection_writer;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
 pub use directory::UnpackFailure;
+pub(super) use entries_record::EntriesOrigin;
 pub use output::{Conflict, Output, OutputError, Target};
 pub use part_file::existing_part;
 pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
+pub use selection::IndexError;
+pub(super) use selection::Selection;
+pub(super) use selection_writer::SelectionWriter;
 
 use self::output::Sink;
 use self::part_file::claim;
@@ -68,6 +75,9 @@ pub enum DecryptError {
     /// The plaintext is authentic, but has no valid envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// The entries of the archive cannot be read by its index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -52,17 +52,17 @@ const MAX_PREALLOCATED_TAGS: u64 = 65_536;
 
 /// Header of the record, before the tags.
 #[derive(Serialize, Deserialize)]
-struct RecordHeader {
-    v: u8,
-    server: String,
+pub(super) struct RecordHeader {
+    pub(super) v: u8,
+    pub(super) server: String,
     /// Encrypted size of the payload in bytes.
-    size_bytes: u64,
+    pub(super) size_bytes: u64,
     /// Absolute path of the part file.
-    part: PathBuf,
+    pub(super) part: PathBuf,
     /// Header of the payload, in base64url.
-    header: String,
-    /// Envelope before the content, in base64url.
-    envelope: String,
+    pub(super) header: String,
+    /// Envelope before the content, in base64url; for chosen entries, the digest of their places.
+    pub(super) envelope: String,
 }
 
 /// Returns the part file and the service in the record at `path`; `None` if the record is invalid.
@@ -112,6 +112,11 @@ impl PartRecord {
             segments: 0,
             has_failed: false,
         })
+    }
+
+    /// Continues a record after its first `segments` segments.
+    pub(super) const fn resume(file: TagFile, segments: u64) -> Self {
+        Self { file, segments, has_failed: false }
     }
 
     /// Records the tag of the next segment in the file. After a failure, later segments are not recorded.

@@ -197,7 +197,8 @@ impl PlaintextWriter {
     }
 }
 
-fn modified(millis: i64) -> Option<SystemTime> {
+/// Returns the time in `millis` since 1970 (UTC), if this system has such times.
+pub(super) fn modified(millis: i64) -> Option<SystemTime> {
     let distance = Duration::from_millis(millis.unsigned_abs());
     if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }

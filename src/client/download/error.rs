@@ -99,6 +99,11 @@ impl DownloadError {
         }
     }
 
+    /// Returns whether the payload is not what a sender of this project uploads with this key.
+    pub(super) const fn is_damage(&self) -> bool {
+        matches!(self, Self::Decrypt(DecryptError::Open(_) | DecryptError::Envelope(_)))
+    }
+
     /// Returns whether the key is wrong. A first segment that is not authentic also counts, since a wrong key is the
     /// likely cause.
     #[must_use]

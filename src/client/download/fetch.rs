@@ -1,5 +1,6 @@
 //! Downloads through the service. Reads a payload in order, reconnecting and resuming after lost connections.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use http::StatusCode;
 use reqwest::Response;
 use tokio::sync::mpsc;
 
+use super::wanted::WantedRanges;
 use crate::client::http::content_range::ContentRange;
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::proof::Grant;
@@ -40,17 +42,17 @@ impl From<ClientError> for FetchError {
 }
 
 impl ServiceDownload<'_> {
-    /// Downloads the payload from `offset` to its end into `pieces`, with retries.
+    /// Downloads the wanted ranges into `pieces`, with retries.
     pub(super) async fn run(
         &self,
-        mut offset: u64,
+        wanted: &mut WantedRanges,
         pieces: &mpsc::Sender<Bytes>,
         mut retry: RetryPolicy,
     ) -> Result<(), FetchError> {
-        while offset < self.size {
-            let before = offset;
-            let outcome = self.fetch_from(&mut offset, pieces, retry.idle_timeout()).await;
-            if offset > before {
+        while let Some(range) = wanted.next() {
+            let before = wanted.progress();
+            let outcome = self.fetch(&range, wanted, pieces, retry.idle_timeout()).await;
+            if wanted.progress() > before {
                 retry.reset();
             }
             match outcome {
@@ -58,7 +60,7 @@ impl ServiceDownload<'_> {
                     retry.wait_after(error, self.progress).await?;
                 }
                 // Either hyper found the body shorter than its announced length, or the announced length is too short.
-                Ok(()) if offset < self.size => {
+                Ok(()) if wanted.next().is_some_and(|next| next.end == range.end) => {
                     let cut = ClientError::Incomplete { destination: self.api.destination().clone() };
                     retry.wait_after(cut, self.progress).await?;
                 }
@@ -68,39 +70,46 @@ impl ServiceDownload<'_> {
         Ok(())
     }
 
-    /// Downloads in one request. Advances `offset` with every piece passed on.
-    async fn fetch_from(
+    /// Downloads `range` in one request. Advances `wanted` with every piece passed on.
+    async fn fetch(
         &self,
-        offset: &mut u64,
+        range: &Range<u64>,
+        wanted: &mut WantedRanges,
         pieces: &mpsc::Sender<Bytes>,
         stall: Duration,
     ) -> Result<(), FetchError> {
         let stalled = || ClientError::Timeout { destination: self.api.destination().clone() };
-        let response = tokio::time::timeout(stall, self.api.download_bytes(self.address, self.grant, *offset));
+        let end = (range.end < self.size).then_some(range.end);
+        let response =
+            tokio::time::timeout(stall, self.api.download_bytes(self.address, self.grant, (range.start, end)));
         let mut response = response.await.map_err(|_| stalled())??;
-        if !begins_at(&response, *offset) {
+        if !self.has_range(&response, range) {
             return Err(FetchError::WrongRange);
         }
-        loop {
+        let mut missing = range.end - range.start;
+        while missing > 0 {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled())?;
             let chunk = chunk.map_err(|error| ClientError::of_request(self.api.destination(), error))?;
             let Some(piece) = chunk else { return Ok(()) };
-            *offset += piece.len() as u64;
+            let length = piece.len() as u64;
+            if length > missing && end.is_some() {
+                return Err(FetchError::WrongRange);
+            }
+            missing = missing.saturating_sub(length);
+            wanted.advance(length);
             // The decrypter reports bytes beyond the end of the payload.
             pieces.send(piece).await.map_err(|_| FetchError::ReceiverClosed)?;
-            self.progress.transferred((*offset).min(self.size));
-            // Does not wait for the server to close the connection.
-            if *offset >= self.size {
-                return Ok(());
-            }
+            self.progress.transferred(wanted.progress());
         }
+        // Does not wait for the server to close the connection.
+        Ok(())
     }
-}
 
-/// Returns whether the body is the payload from byte `offset` on.
-fn begins_at(response: &Response, offset: u64) -> bool {
-    if offset == 0 {
-        return response.status() == StatusCode::OK;
+    /// Returns whether the body is the payload from the start of `range` on.
+    fn has_range(&self, response: &Response, range: &Range<u64>) -> bool {
+        if *range == (0..self.size) {
+            return response.status() == StatusCode::OK;
+        }
+        ContentRange::of(response).is_some_and(|found| found.start == range.start)
     }
-    ContentRange::of(response).is_some_and(|range| range.start == offset)
 }

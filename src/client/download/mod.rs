@@ -1,28 +1,34 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
+mod archive;
 mod error;
 mod fetch;
 mod grant_file;
 mod ranges;
 mod receiving;
+mod wanted;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+pub use self::archive::{Listing, Selected, list, run_selected};
 pub use self::error::DownloadError;
 use self::error::access_error;
 pub(in crate::client) use self::grant_file::remove_stale;
 pub use self::grant_file::{EarlierGrant, GrantFile};
+use self::ranges::RANGE;
 use self::receiving::Receiving;
+use self::wanted::WantedRanges;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
 use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::ContentInfo;
-use crate::domain::crypto::key::LinkSecret;
+use crate::domain::crypto::key::{LinkSecret, PayloadKey};
+use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
@@ -142,7 +148,8 @@ pub async fn run(
             started.map_err(|error| error.or_unfinished(grant_file))?
         }
     };
-    let StartedDownload { grant, proof, info, response, offset, retry } = started;
+    let StartedDownload { counted, offset } = started;
+    let CountedDownload { grant, proof, info, response, retry, .. } = counted;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
@@ -156,13 +163,15 @@ pub async fn run(
         }
         decryption.finish()
     });
-    let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
+    let (step, url) = (RANGE, OnceLock::new());
+    let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone(), step, url };
+    let wanted = WantedRanges::from(offset, response.size_bytes);
     let interrupted = |signal| DownloadError::Interrupted { signal, resumable: false, free_retry_until: None };
     let received = tokio::select! {
         biased;
         // The channel closes, so the decrypter ends and keeps the partial output.
         signal = interrupt.raised() => Err(interrupted(signal)),
-        received = Box::pin(receiving.run(&response, flow, offset, pieces, retry)) => received,
+        received = Box::pin(receiving.run(&response, flow, wanted, pieces, retry)) => received,
     };
     // All bytes have arrived; an archive may still be extracted, or the user may be choosing the output.
     let (decrypted, received) = tokio::select! {
@@ -197,19 +206,20 @@ pub async fn run(
     };
     let event = match &outcome {
         Ok(_) => Some(ClientEventKind::DecryptSucceeded),
-        Err(DownloadError::Decrypt(DecryptError::Open(_) | DecryptError::Envelope(_))) => {
-            Some(ClientEventKind::DecryptFailed)
-        }
-        Err(_) => None,
+        Err(error) => error.is_damage().then_some(ClientEventKind::DecryptFailed),
     };
     if outcome.as_ref().map_or_else(DownloadError::is_final, |_| true) {
         grant_file.forget();
     }
     if let Some(event) = event {
-        // Best effort: the event only informs the sender.
-        let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;
+        report(api, id, event, &grant).await;
     }
     outcome
+}
+
+/// Reports the outcome to the server. Best effort: the event only informs the sender.
+async fn report(api: &Api, id: TransferId, event: ClientEventKind, grant: &Grant) {
+    let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, grant)).await;
 }
 
 /// Rejects content over `limit` before anything is written.
@@ -240,12 +250,18 @@ fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Opti
 
 /// Download that the server has counted, ready to receive bytes.
 struct StartedDownload {
+    counted: CountedDownload,
+    /// Byte of the payload at which to continue.
+    offset: u64,
+}
+
+/// Download that the server has counted.
+struct CountedDownload {
     grant: Grant,
     proof: Option<AccessProof>,
     info: Option<ContentInfo>,
     response: DownloadResponse,
-    /// Byte of the payload at which to continue.
-    offset: u64,
+    layout: Layout,
     retry: RetryPolicy,
 }
 
@@ -254,10 +270,50 @@ async fn start(
     api: &Api,
     download: Download,
     grant_file: &GrantFile,
-    mut retry: RetryPolicy,
+    retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
     let Download { status, secret, choose, resume, max_size, .. } = download;
+    let (described, key) = describe(api, &status, &secret, grant_file, (retry, progress)).await?;
+    if let Some((info, limit)) = described.info.as_ref().zip(max_size)
+        && info.size > limit
+    {
+        return Err(DownloadError::TooLarge { size: info.size, limit });
+    }
+    let counted = described.count(api, &status, grant_file, progress).await?;
+    let layout = counted.layout;
+    let begin = {
+        let location = grant_file.part_record();
+        move || match location {
+            Some(location) if resume => Decryption::resume(key, layout, choose, location),
+            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
+            None => Ok((Decryption::of_layout(key, layout, choose), 0)),
+        }
+    };
+    let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
+    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &counted.response))?;
+    Ok((StartedDownload { counted, offset }, decryption))
+}
+
+/// Transfer that is not counted yet, with the sender's description.
+struct DescribedTransfer {
+    proof: Option<AccessProof>,
+    info: Option<ContentInfo>,
+    /// The wrapped payload key of a further link.
+    wrapped_key: Option<WrappedKey>,
+    /// Grant of an earlier attempt.
+    earlier: Option<Grant>,
+    retry: RetryPolicy,
+}
+
+/// Checks the secret of the link, and decrypts the sender's description; returns the payload key too. Counts no download.
+async fn describe(
+    api: &Api,
+    status: &TransferStatus,
+    secret: &LinkSecret,
+    grant_file: &GrantFile,
+    (mut retry, progress): (RetryPolicy, &Arc<dyn Progress>),
+) -> Result<(DescribedTransfer, PayloadKey), DownloadError> {
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| secret.access_proof());
     let (earlier, saved_key) = grant_file.load().map(|saved| (saved.grant, saved.wrapped_key)).unzip();
@@ -273,42 +329,44 @@ async fn start(
     let info = sealed_info.and_then(|info| info.open(&key).ok());
     if let Some(info) = &info {
         progress.described(info);
-        if let Some(limit) = max_size.filter(|limit| info.size > *limit) {
-            return Err(DownloadError::TooLarge { size: info.size, limit });
-        }
     }
-    let mut grant = earlier.unwrap_or_else(Grant::random);
-    // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
-    // download.
-    let _ = grant_file.save(&grant, wrapped_key.as_ref());
-    let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
-        grant = Grant::random();
+    Ok((DescribedTransfer { proof, info, wrapped_key, earlier, retry }, key))
+}
+
+impl DescribedTransfer {
+    /// Starts the download at the server, which counts it unless an earlier attempt was counted.
+    async fn count(
+        self,
+        api: &Api,
+        status: &TransferStatus,
+        grant_file: &GrantFile,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<CountedDownload, DownloadError> {
+        let Self { proof, info, wrapped_key, earlier, mut retry } = self;
+        let id = status.transfer_id;
+        let mut grant = earlier.unwrap_or_else(Grant::random);
+        // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
+        // download.
         let _ = grant_file.save(&grant, wrapped_key.as_ref());
-        response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    }
-    let response = response.map_err(access_error).inspect_err(|error| {
-        if error.is_final() {
-            grant_file.forget();
+        let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+        if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
+            grant = Grant::random();
+            let _ = grant_file.save(&grant, wrapped_key.as_ref());
+            response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
         }
-    })?;
-    retry.reset();
-    // The size that was compared with limits and free space.
-    if response.size_bytes != status.size_bytes {
-        return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
-    }
-    let layout = Layout::of_sealed(response.size_bytes)?;
-    let begin = {
-        let location = grant_file.part_record();
-        move || match location {
-            Some(location) if resume => Decryption::resume(key, layout, choose, location),
-            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
-            None => Ok((Decryption::of_layout(key, layout, choose), 0)),
+        let response = response.map_err(access_error).inspect_err(|error| {
+            if error.is_final() {
+                grant_file.forget();
+            }
+        })?;
+        retry.reset();
+        // The size that was compared with limits and free space.
+        if response.size_bytes != status.size_bytes {
+            return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
         }
-    };
-    let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &response))?;
-    Ok((StartedDownload { grant, proof, info, response, offset, retry }, decryption))
+        let layout = Layout::of_sealed(response.size_bytes)?;
+        Ok(CountedDownload { grant, proof, info, response, layout, retry })
+    }
 }
 
 /// Converts a decryption error of a counted download.

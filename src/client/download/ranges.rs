@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::fetch::FetchError;
+use super::wanted::WantedRanges;
 use crate::client::buffers::BufferPool;
 use crate::client::http::content_range::ContentRange;
 use crate::client::store::{SignedUrl, StoreClient};
@@ -22,7 +23,7 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
 
-/// Size of a range request, in bytes.
+/// Usual size of a range request, in bytes.
 pub(super) const RANGE: u64 = 2 << 20;
 /// Size of a piece passed on for decryption, in bytes.
 const PIECE: usize = 256 << 10;
@@ -42,12 +43,14 @@ pub(super) struct Ranges {
     pub grant: Grant,
     pub proof: Option<AccessProof>,
     pub size: u64,
+    /// Size of a range request in bytes.
+    pub step: u64,
     /// Whether to fail fast if the store cannot be used, because the service can deliver the payload.
     pub fail_fast: bool,
     pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
     pub store: StoreClient,
-    pub url: Mutex<CurrentUrl>,
+    pub url: Arc<Mutex<CurrentUrl>>,
     /// Whether the store has ever responded.
     pub contacted: AtomicBool,
     pub buffers: BufferPool,
@@ -69,27 +72,23 @@ impl CurrentUrl {
 }
 
 impl Ranges {
-    /// Downloads the payload from `offset` to its end into `pieces`. Advances `offset` with every piece passed on.
-    pub(super) async fn run(self, offset: &mut u64, pieces: &mpsc::Sender<Bytes>) -> Result<(), FetchError> {
+    /// Downloads the wanted ranges into `pieces`. Advances `wanted` with every piece passed on.
+    pub(super) async fn run(self, wanted: &mut WantedRanges, pieces: &mpsc::Sender<Bytes>) -> Result<(), FetchError> {
         let this = Arc::new(self);
-        let begin = *offset;
-        let starts = (0..(this.size - begin).div_ceil(RANGE)).map(move |number| begin + number * RANGE);
-        let start_download = |start: u64| {
+        let start_download = |range: Range<u64>| {
             let this = this.clone();
             // A task of its own, so that requests continue while earlier ranges are written.
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                this.download_range(start..(start + RANGE).min(this.size)).await
-            }))
+            AbortOnDropHandle::new(tokio::spawn(async move { this.download_range(range).await }))
         };
-        let mut ranges = stream::iter(starts).map(start_download).buffered(MAX_PARALLEL);
+        let mut ranges = stream::iter(wanted.parts(this.step)).map(start_download).buffered(MAX_PARALLEL);
         while let Some(range) = ranges.next().await {
             let mut range = range.expect("a range request does not panic")?;
             while !range.is_empty() {
                 let piece = range.split_to(PIECE.min(range.len()));
-                *offset += piece.len() as u64;
+                wanted.advance(piece.len() as u64);
                 // The decrypter reports bytes beyond the end of the payload.
                 pieces.send(piece).await.map_err(|_| FetchError::ReceiverClosed)?;
-                this.progress.transferred((*offset).min(this.size));
+                this.progress.transferred(wanted.progress());
             }
         }
         Ok(())

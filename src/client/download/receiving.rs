@@ -1,13 +1,14 @@
 //! Chooses the data path of a download. Falls back to the service if the payload store cannot be used from here.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 
 use super::fetch::{FetchError, ServiceDownload};
-use super::ranges::{CurrentUrl, RANGE, Ranges};
+use super::ranges::{CurrentUrl, Ranges};
+use super::wanted::WantedRanges;
 use super::{DownloadError, access_error};
 use crate::client::buffers::BufferPool;
 use crate::client::store::StoreClient;
@@ -23,15 +24,19 @@ pub(super) struct Receiving<'a> {
     pub grant: Grant,
     pub proof: Option<AccessProof>,
     pub progress: Arc<dyn Progress>,
+    /// Size of a range request to the store, in bytes.
+    pub step: u64,
+    /// Presigned URL in use, once there is one.
+    pub url: OnceLock<Arc<Mutex<CurrentUrl>>>,
 }
 
 impl Receiving<'_> {
-    /// Downloads the payload from `offset` into `pieces`, until their receiver closes. Returns the path used.
+    /// Downloads the wanted ranges into `pieces`, until their receiver closes. Returns the path used.
     pub(super) async fn run(
         &self,
         response: &DownloadResponse,
         choice: FlowChoice,
-        mut offset: u64,
+        mut wanted: WantedRanges,
         pieces: mpsc::Sender<Bytes>,
         retry: RetryPolicy,
     ) -> Result<Flow, DownloadError> {
@@ -43,7 +48,7 @@ impl Receiving<'_> {
             (Flow::Presigned, FlowChoice::Bytes) => self.fallback(response)?,
             (Flow::Presigned, _) => {
                 let fail_fast = choice == FlowChoice::Auto && response.fallback_url.is_some();
-                match self.fetch_from_store(response, fail_fast, &mut offset, &pieces, &retry).await {
+                match self.fetch_from_store(response, fail_fast, &mut wanted, &pieces, &retry).await {
                     Err(FetchError::Client(error))
                         if fail_fast && (error.is_store_unreachable() || error.is_store_refusing()) =>
                     {
@@ -57,34 +62,45 @@ impl Receiving<'_> {
         let size = response.size_bytes;
         let service_download =
             ServiceDownload { api: self.api, address, grant: &self.grant, size, progress: &*self.progress };
-        to_download_result(service_download.run(offset, &pieces, retry.renewed()).await, Flow::Bytes)
+        to_download_result(service_download.run(&mut wanted, &pieces, retry.renewed()).await, Flow::Bytes)
     }
 
     async fn fetch_from_store(
         &self,
         response: &DownloadResponse,
         fail_fast: bool,
-        offset: &mut u64,
+        wanted: &mut WantedRanges,
         pieces: &mpsc::Sender<Bytes>,
         retry: &RetryPolicy,
     ) -> Result<(), FetchError> {
         let store = StoreClient::of(self.api);
-        let url = Mutex::new(CurrentUrl::first(&store, &response.url)?);
+        let first = || CurrentUrl::first(&store, &response.url).map(|url| Arc::new(Mutex::new(url)));
+        let url = match self.url.get() {
+            Some(url) => url.clone(),
+            None => self
+                .url
+                .get_or_init({
+                    let url = first()?;
+                    || url
+                })
+                .clone(),
+        };
         let ranges = Ranges {
             api: self.api.clone(),
             id: self.id,
             grant: self.grant.clone(),
             proof: self.proof.clone(),
             size: response.size_bytes,
+            step: self.step,
             fail_fast,
             retry: retry.renewed(),
             progress: self.progress.clone(),
             store,
             url,
             contacted: AtomicBool::new(false),
-            buffers: BufferPool::of(usize::try_from(RANGE).expect("a range fits into usize")),
+            buffers: BufferPool::of(usize::try_from(self.step).expect("a range fits into usize")),
         };
-        ranges.run(offset, pieces).await
+        ranges.run(wanted, pieces).await
     }
 
     /// Returns the address at which the service itself delivers the payload.

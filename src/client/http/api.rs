@@ -171,11 +171,19 @@ impl Api {
         response::call(&self.transport.destination, "download/create-presign-url", with_proof(request, proof)).await
     }
 
-    /// Downloads payload bytes from `offset` on, at the `address` that the download response names.
-    pub async fn download_bytes(&self, address: &str, grant: &Grant, offset: u64) -> Result<Response, ClientError> {
+    /// Downloads payload bytes from `start` to `end`, or to the payload's end, at the `address` that the download
+    /// response names.
+    pub async fn download_bytes(
+        &self,
+        address: &str,
+        grant: &Grant,
+        (start, end): (u64, Option<u64>),
+    ) -> Result<Response, ClientError> {
         let mut request = with_grant(self.bare(Method::GET, self.resolve(address)?), grant);
-        if offset > 0 {
-            request = request.header(RANGE, format!("bytes={offset}-"));
+        match end {
+            Some(end) => request = request.header(RANGE, format!("bytes={start}-{}", end.saturating_sub(1))),
+            None if start > 0 => request = request.header(RANGE, format!("bytes={start}-")),
+            None => {}
         }
         response::send(&self.transport.destination, request).await
     }

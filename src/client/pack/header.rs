@@ -5,9 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tar::{EntryType, Header};
 
 use super::plan::{Entry, Kind};
+use crate::domain::archive::TAR_BLOCK;
 
 /// Block size of tar in bytes.
-pub(super) const BLOCK: u64 = 512;
+pub(super) const BLOCK: u64 = TAR_BLOCK;
 /// Maximum length of a name or link target in a ustar header, in bytes.
 const FIELD: usize = 100;
 /// Maximum number in a ustar header (11 octal digits); larger sizes are stored in a pax header.

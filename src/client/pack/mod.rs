@@ -5,8 +5,9 @@
 #[cfg(unix)]
 mod beneath;
 mod error;
-mod exclude;
+mod globs;
 mod header;
+mod index;
 mod open_files;
 mod plan;
 mod recorded;
@@ -15,7 +16,7 @@ mod spool;
 mod walk;
 
 pub use error::{Named, PackError};
-pub use exclude::{Exclude, InvalidGlob};
+pub use globs::{InvalidGlob, PathGlobs};
 pub(in crate::client) use plan::nanos;
 pub use plan::{Entry, FileContent, Kind, Plan};
 pub use walk::{PackInput, PackOptions, Packed, SkippedEntry, pack};

@@ -9,15 +9,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[cfg(unix)]
 use super::beneath::is_replaced;
 use super::header::{BLOCK, head};
+use super::index::PlannedIndex;
 use super::open_files::OpenFiles;
 use super::roots::Roots;
 use super::spool::Spool;
 use crate::client::upload::{Fingerprint, SourceChange, SourceError, WatchedFile};
-use crate::domain::archive::{ArchivePath, SymlinkTarget};
+use crate::domain::archive::{ArchivePath, SymlinkTarget, TAR_END_BYTES};
 use crate::domain::crypto::info::ArchiveInfo;
-
-/// Size of the end-of-archive marker in bytes: two zero blocks.
-const END: u64 = 2 * BLOCK;
 
 /// Virtual archive, whose bytes are generated when they are read.
 #[derive(Debug)]
@@ -28,7 +26,10 @@ pub struct Plan {
     spool: Spool,
     /// Whether files may grow: the size at the time of planning is sent.
     snapshot: bool,
-    size: u64,
+    /// Size of the tar in bytes; the index follows.
+    tar_bytes: u64,
+    /// Index after the tar; `None` if it would be too long.
+    index: Option<PlannedIndex>,
     open: OpenFiles,
     /// Indexes of files that were modified before the last read.
     modified: Mutex<BTreeSet<usize>>,
@@ -45,8 +46,10 @@ pub struct Entry {
     pub(super) modified: Option<SystemTime>,
     pub(super) kind: Kind,
     /// Offset of the headers in the tar in bytes, and their size in blocks.
-    offset: u64,
+    pub(super) offset: u64,
     head_blocks: u16,
+    /// Offset in the JSON of the index, in bytes.
+    pub(super) index_offset: u32,
 }
 
 /// Kind of an entry.
@@ -80,7 +83,7 @@ pub enum FileContent {
 impl Entry {
     /// Creates an entry read from the root with index `root`, at the part of `path` after `below` bytes.
     pub(super) fn new(path: ArchivePath, (root, below): (u32, u16), mode: u32, kind: Kind) -> Self {
-        Self { path, root, below, mode, modified: None, kind, offset: 0, head_blocks: 0 }
+        Self { path, root, below, mode, modified: None, kind, offset: 0, head_blocks: 0, index_offset: 0 }
     }
 
     /// Returns the path within the archive.
@@ -115,7 +118,8 @@ impl Entry {
         (self.root as usize, self.path().get(usize::from(self.below)..).unwrap_or_default())
     }
 
-    fn content_offset(&self) -> u64 {
+    /// Returns the offset of the content in the tar, in bytes.
+    pub(super) fn content_offset(&self) -> u64 {
         self.offset + u64::from(self.head_blocks) * BLOCK
     }
 }
@@ -124,7 +128,7 @@ impl Plan {
     /// Creates a plan and computes the offset of each entry.
     pub(super) fn new(entries: Vec<Entry>, roots: Roots, spool: Spool, snapshot: bool) -> Self {
         let (open, modified) = (OpenFiles::default(), Mutex::default());
-        let mut this = Self { entries, roots, spool, snapshot, size: END, open, modified };
+        let mut this = Self { entries, roots, spool, snapshot, tar_bytes: 0, index: None, open, modified };
         this.lay_out();
         this
     }
@@ -136,7 +140,14 @@ impl Plan {
             entry.head_blocks = u16::try_from(head(entry).len() as u64 / BLOCK).expect("paths have a few KiB at most");
             offset = entry.content_offset() + entry.size().next_multiple_of(BLOCK);
         }
-        self.size = offset + END;
+        self.tar_bytes = offset + TAR_END_BYTES;
+        self.index = PlannedIndex::lay_out(&mut self.entries);
+    }
+
+    /// Creates the plan of an archive without entries.
+    #[cfg(test)]
+    pub(super) fn without_entries() -> Self {
+        Self::new(Vec::new(), Roots::default(), Spool::default(), false)
     }
 
     /// Changes the entries, and computes their offsets again. `change` also receives whether this is a snapshot.
@@ -146,10 +157,13 @@ impl Plan {
         self
     }
 
-    /// Returns the size of the archive in bytes.
+    /// Returns the size of the archive in bytes, index included.
     #[must_use]
     pub const fn size(&self) -> u64 {
-        self.size
+        match self.index {
+            Some(index) => self.tar_bytes + index.bytes(),
+            None => self.tar_bytes,
+        }
     }
 
     /// Returns the entries in the order of the archive.
@@ -172,17 +186,17 @@ impl Plan {
     }
 
     /// Returns the entry whose headers or content include the byte at `offset`. Returns `None` in the end-of-archive
-    /// marker.
+    /// marker and in the index.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<&Entry> {
         let index = self.entries.partition_point(|entry| entry.offset <= offset).checked_sub(1)?;
-        (offset + END < self.size).then(|| &self.entries[index])
+        (offset + TAR_END_BYTES < self.tar_bytes).then(|| &self.entries[index])
     }
 
     /// Fills `buffer` with the archive's bytes from `offset`. Safe to call from several threads in parallel.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         let end = offset + buffer.len() as u64;
-        debug_assert!(end <= self.size, "the range exceeds the archive");
+        debug_assert!(end <= self.size(), "the range exceeds the archive");
         // Padding and the end-of-archive marker are zeros.
         buffer.fill(0);
         let first = self.entries.partition_point(|entry| entry.offset <= offset).saturating_sub(1);
@@ -200,6 +214,9 @@ impl Plan {
                 let part = &mut buffer[index_of(from - offset)..index_of(to - offset)];
                 self.read_file(index, part, from - content, is_whole_file)?;
             }
+        }
+        if let Some(index) = self.index.filter(|_| end > self.tar_bytes) {
+            index.read(&self.entries, self.tar_bytes, &(offset..end), buffer);
         }
         Ok(())
     }
@@ -298,11 +315,12 @@ pub(in crate::client) fn nanos(time: Option<SystemTime>) -> i128 {
 }
 
 /// Returns the intersection of two ranges; if it is empty, an empty range within the first.
-fn overlap(start: u64, end: u64, other_start: u64, other_end: u64) -> (u64, u64) {
+pub(super) fn overlap(start: u64, end: u64, other_start: u64, other_end: u64) -> (u64, u64) {
     let from = start.max(other_start).min(end);
     (from, end.min(other_end).max(from))
 }
 
-fn index_of(distance: u64) -> usize {
+/// Converts a distance within a buffer.
+pub(super) fn index_of(distance: u64) -> usize {
     usize::try_from(distance).expect("the distance lies within a buffer or header")
 }

@@ -20,7 +20,7 @@ pub use watch::{StopOnDrop, Watch};
 
 use self::reader::{Reader, UnpackedKind};
 use self::tree::UnpackTree;
-use crate::domain::archive::{ArchivePath, MAX_ENTRIES, SymlinkTarget};
+use crate::domain::archive::{ArchivePath, IndexEntry, IndexKind, MAX_ENTRIES, SymlinkTarget};
 
 /// Unpacked file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,30 @@ pub fn unpack(input: impl Read, directory: &Path, watch: &Watch) -> Result<Vec<U
     unpack_up_to(MAX_ENTRIES, input, directory, watch)
 }
 
+/// Returns whether the tar headers in `head`, and nothing else, describe the index entry `entry`.
+pub(in crate::client) fn head_agrees(head: &[u8], entry: &IndexEntry) -> bool {
+    let mut reader = Reader::of_head(head);
+    let Ok(Some(found)) = reader.next() else { return false };
+    let (rest, size) = reader.into_rest();
+    let Ok(text) = std::str::from_utf8(&found.path) else { return false };
+    let (kind, target) = match &found.kind {
+        UnpackedKind::Directory => (IndexKind::Directory, None),
+        UnpackedKind::File => (IndexKind::File, None),
+        UnpackedKind::Link { target } => (IndexKind::Symlink, Some(target.as_slice())),
+    };
+    rest.is_empty()
+        && entry.path.as_str() == plain(text, kind == IndexKind::Directory)
+        && (entry.kind, entry.size) == (kind, size)
+        && entry.link.as_ref().map(|link| link.as_str().as_bytes()) == target
+}
+
+/// Returns the path of an entry without the slash after a directory, and without `./` before it.
+fn plain(text: &str, is_directory: bool) -> &str {
+    let text = if is_directory { text.strip_suffix('/').unwrap_or(text) } else { text };
+    // `tar -C directory .` prefixes all names with `./`.
+    text.strip_prefix("./").unwrap_or(text)
+}
+
 fn unpack_up_to(
     limit: usize,
     input: impl Read,
@@ -53,9 +77,7 @@ fn unpack_up_to(
         let rejected = |reason: &dyn std::fmt::Display| UnpackError::rejected(&entry.path, reason);
         let text = std::str::from_utf8(&entry.path).map_err(|_| rejected(&"has a name that is not UTF-8"))?;
         let is_directory = matches!(entry.kind, UnpackedKind::Directory);
-        let text = if is_directory { text.strip_suffix('/').unwrap_or(text) } else { text };
-        // `tar -C directory .` prefixes all names with `./`.
-        let text = text.strip_prefix("./").unwrap_or(text);
+        let text = plain(text, is_directory);
         if is_directory && text == "." {
             continue;
         }

@@ -8,6 +8,7 @@ use tar::{EntryType, Header};
 use super::pax::{Modified, PaxRecords};
 use super::tree::OpenFile;
 use super::{UnpackError, Watch};
+use crate::domain::archive::{INDEX_FRAME_BYTES, INDEX_MAGIC, MAX_INDEX_BYTES};
 
 const BLOCK: usize = 512;
 /// Maximum size of a long name or pax header in bytes.
@@ -45,6 +46,16 @@ pub(super) enum UnpackedKind {
 impl<R: Read> Reader<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input, content: 0, padding: 0, buffer: vec![0; BUFFER] }
+    }
+
+    /// Creates a reader of an entry's headers, with a small buffer.
+    pub(super) fn of_head(input: R) -> Self {
+        Self { input, content: 0, padding: 0, buffer: vec![0; BLOCK] }
+    }
+
+    /// Returns the rest of the input, and the content size of the current entry in bytes.
+    pub(super) fn into_rest(self) -> (R, u64) {
+        (self.input, self.content)
     }
 
     /// Reads the next entry; `None` at the end of the archive.
@@ -136,22 +147,44 @@ impl<R: Read> Reader<R> {
         Ok(Some(header))
     }
 
-    /// Checks that the archive ends with a second zero block, followed by zeros only.
+    /// Checks that the archive ends with a second zero block, followed by an index or by zeros only.
     ///
     /// Rejects other data, since `tar` would not list it.
     fn end(&mut self) -> Result<(), UnpackError> {
+        const OTHER: UnpackError = UnpackError::Damaged("it has data after its end");
         self.input.read_exact(&mut self.buffer[..BLOCK]).map_err(read_error)?;
-        let mut read = BLOCK;
-        while read > 0 {
-            if self.buffer[..read].iter().any(|byte| *byte != 0) {
-                return Err(UnpackError::Damaged("it has data after its end"));
-            }
-            read = match self.input.read(&mut self.buffer) {
+        if self.buffer[..BLOCK].iter().any(|byte| *byte != 0) {
+            return Err(OTHER);
+        }
+        let mut magic = Vec::with_capacity(INDEX_MAGIC.len());
+        self.input.by_ref().take(INDEX_MAGIC.len() as u64).read_to_end(&mut magic).map_err(UnpackError::Read)?;
+        let has_index = magic == INDEX_MAGIC;
+        if !has_index && magic.iter().any(|byte| *byte != 0) {
+            return Err(OTHER);
+        }
+        let (mut length, mut last) = (magic.len() as u64, 0_u64);
+        loop {
+            let read = match self.input.read(&mut self.buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 outcome => outcome.map_err(UnpackError::Read)?,
             };
+            if read == 0 {
+                break;
+            }
+            length += read as u64;
+            let is_valid = if has_index {
+                // The last eight bytes are the length of the index.
+                let tail = &self.buffer[read.saturating_sub(8)..read];
+                last = tail.iter().fold(last, |last, byte| (last << 8) | u64::from(*byte));
+                length <= MAX_INDEX_BYTES + INDEX_FRAME_BYTES
+            } else {
+                self.buffer[..read].iter().all(|byte| *byte == 0)
+            };
+            if !is_valid {
+                return Err(OTHER);
+            }
         }
-        Ok(())
+        if has_index && last.checked_add(INDEX_FRAME_BYTES) != Some(length) { Err(OTHER) } else { Ok(()) }
     }
 
     /// Reads a long name of GNU tar, which ends with a zero byte.

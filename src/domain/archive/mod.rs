@@ -1,8 +1,13 @@
-//! Validation of the paths and symlinks of an archive, so that it unpacks safely on every system.
+//! Validation of the paths and symlinks of an archive, so that it unpacks safely on every system, and its index.
 
+mod index;
 mod path;
 mod symlink_target;
 
+pub use index::{
+    ArchiveIndex, INDEX_FRAME_BYTES, INDEX_LENGTH_BYTES, INDEX_MAGIC, IndexEntry, IndexKind, IndexPosition,
+    IndexRecord, InvalidIndex, MAX_HEADER_BYTES, MAX_INDEX_BYTES, TAR_BLOCK, TAR_END_BYTES,
+};
 pub use path::{ArchivePath, InvalidArchivePath};
 pub use symlink_target::{InvalidSymlinkTarget, SymlinkTarget};
 

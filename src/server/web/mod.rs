@@ -35,6 +35,7 @@ const SHARED: &[Asset] = &[
 /// Assets of the upload and download pages.
 const PUBLIC: &[Asset] = &[
     asset!("scripts/format/aead.js"),
+    asset!("scripts/format/archive-index.js"),
     asset!("scripts/format/archive-path.js"),
     asset!("scripts/format/bytes.js"),
     asset!("scripts/format/envelope.js"),
@@ -45,13 +46,16 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/format/padding.js"),
     asset!("scripts/format/sealed.js"),
     asset!("scripts/format/tar.js"),
+    asset!("scripts/receive/archive.js"),
     asset!("scripts/receive/browser-errors.js"),
+    asset!("scripts/receive/chooser.js"),
     asset!("scripts/receive/download.js"),
     asset!("scripts/receive/main.js"),
     asset!("scripts/receive/payload-reader.js"),
     asset!("scripts/receive/preview.js"),
     asset!("scripts/receive/save.js"),
     asset!("scripts/send/links.js"),
+    asset!("scripts/receive/tree.js"),
     asset!("scripts/send/main.js"),
     asset!("scripts/send/payload.js"),
     asset!("scripts/send/put.js"),
@@ -65,6 +69,8 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/ui/error-messages.js"),
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
+    asset!("scripts/vendor/client-zip/LICENSE.txt"),
+    asset!("scripts/vendor/client-zip/index.js"),
 ];
 
 /// Assets of the admin page.

@@ -1,5 +1,6 @@
 //! Links of the command line, opened in Chromium.
 
+mod archives;
 mod content;
 mod further_links;
 mod keys;

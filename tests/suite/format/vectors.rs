@@ -1,8 +1,10 @@
 //! Test vectors.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use sgsend::domain::archive::{ArchiveIndex, IndexPosition, IndexRecord};
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::crypto::envelope;
 use sgsend::domain::crypto::info::SealedInfo;
@@ -26,6 +28,7 @@ struct Vectors {
     padded_sizes: Vec<(u64, u64)>,
     info_blocks: Vec<InfoBlock>,
     further_links: Vec<FurtherLink>,
+    archives: Vec<IndexedArchive>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +80,15 @@ struct FurtherLink {
     sealed: String,
 }
 
+#[derive(Deserialize)]
+struct IndexedArchive {
+    key: String,
+    sealed: String,
+    filename: String,
+    index: serde_json::Value,
+    files: BTreeMap<String, String>,
+}
+
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)).unwrap()
 }
@@ -124,6 +136,34 @@ fn info_blocks_open() {
         let key = vector.key.parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap();
         let info = vector.block.open(&key).unwrap();
         assert_eq!(serde_json::to_value(&info).unwrap(), vector.info);
+    }
+}
+
+#[test]
+fn archives_are_read_by_their_index() {
+    for vector in vectors().archives {
+        let key = vector.key.parse::<LinkKey>().unwrap().payload_key(None).unwrap();
+        let (plaintext, result) = open_all(&key, &file(&vector.sealed));
+        assert_eq!(result, Ok(()));
+        let envelope = envelope::decode(&plaintext).unwrap().unwrap();
+        assert_eq!(envelope.metadata.filename, vector.filename);
+        let size = usize::try_from(envelope.metadata.size).unwrap();
+        let content = &plaintext[envelope.length..envelope.length + size];
+        let last = content[size - 8..].try_into().unwrap();
+        let position = IndexPosition::find(size as u64, last).unwrap();
+        let start = usize::try_from(position.start).unwrap();
+        let index = ArchiveIndex::parse(&content[start..], position).unwrap().unwrap();
+        let records: Vec<IndexRecord<'_>> = serde_json::from_value(vector.index.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&records).unwrap(), vector.index);
+        assert_eq!(index.entries.len(), records.len());
+        for (entry, record) in index.entries.iter().zip(&records) {
+            assert_eq!((entry.path.as_str(), entry.kind, entry.mode), (&*record.path, record.kind, record.mode));
+            assert_eq!((entry.offset, entry.data, entry.size), (record.offset, record.data, record.size));
+            if entry.is_file() {
+                let text = part(content, entry.data..entry.data + entry.size);
+                assert_eq!(text, vector.files[entry.path.as_str()].as_bytes());
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::output::escape;
 use crate::cli::output::time;
 use crate::client::Signal;
-use crate::client::decrypt::{DecryptError, OutputError, UnpackFailure};
+use crate::client::decrypt::{DecryptError, IndexError, OutputError, UnpackFailure};
 use crate::client::download::DownloadError;
 use crate::client::free_space::is_full;
 use crate::domain::crypto::envelope::EnvelopeError;
@@ -116,7 +116,21 @@ pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
             damaged(message).hint("`sgsend open --raw` writes the plaintext of a payload without an envelope")
         }
         DecryptError::Envelope(_) => damaged(message).hint("ask the sender to upload the files again"),
+        DecryptError::Index(error) => of_index(error, message),
         DecryptError::Output(error) => of_output(error),
+    }
+}
+
+fn of_index(error: &IndexError, message: String) -> Failure {
+    const WHOLE: &str = "download the whole archive, without --list and --only";
+    match error {
+        IndexError::NotAnArchive => Failure::usage(message).hint("omit --only to download the file"),
+        IndexError::Missing => Failure::new(Exit::Other, "no_index", message).hint(WHOLE),
+        IndexError::NoMatch(_) => Failure::new(Exit::NotFound, "no_match", message)
+            .hint("--list shows all entries; running the command again does not count as another download"),
+        IndexError::Invalid(_) | IndexError::Wrong { .. } => {
+            Failure::new(Exit::WrongKey, "wrong_index", message).hint(WHOLE)
+        }
     }
 }
 

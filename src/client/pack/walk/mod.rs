@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::error::PackError;
-use super::exclude::Exclude;
+use super::globs::PathGlobs;
 use super::plan::{Entry, FileContent, Kind, Plan};
 use super::roots::Roots;
 use super::spool::Spool;
@@ -46,7 +46,7 @@ pub struct PackInput {
 #[derive(Debug)]
 pub struct PackOptions {
     /// Entries to leave out.
-    pub exclude: Exclude,
+    pub exclude: PathGlobs,
     /// Whether to pack the targets of symbolic links instead of the links.
     pub dereference: bool,
     /// Whether to skip what cannot be sent, instead of failing.
@@ -59,7 +59,7 @@ pub struct PackOptions {
 
 impl Default for PackOptions {
     fn default() -> Self {
-        let exclude = Exclude::default();
+        let exclude = PathGlobs::default();
         Self { exclude, dereference: false, skip_unsendable: false, snapshot: false, spool_limit: u64::MAX }
     }
 }

@@ -100,6 +100,13 @@ impl Layout {
         index == self.last_index
     }
 
+    /// Returns the index of the segment that contains the plaintext byte at `offset`; the last segment beyond the end.
+    #[must_use]
+    pub fn segment_of(&self, offset: u64) -> u32 {
+        let index = offset.saturating_add(HEADER) / SEGMENT_PLAINTEXT;
+        u32::try_from(index).map_or(self.last_index, |index| index.min(self.last_index))
+    }
+
     /// Returns the byte range of the plaintext in segment `index`.
     ///
     /// The range is empty and at the plaintext's end if the segment does not exist.

@@ -75,6 +75,15 @@ export class Layout {
   }
 
   /**
+   * Returns the index of the segment that contains the plaintext byte at `offset`.
+   *
+   * @param {number} offset
+   */
+  segmentAt(offset) {
+    return Math.floor((offset + HEADER_BYTES) / (SEGMENT_BYTES - TAG_BYTES));
+  }
+
+  /**
    * Returns the byte range of segment `index` in the plaintext.
    *
    * @param {number} index

@@ -1,9 +1,11 @@
-// Tar archives (POSIX.1-2017, pax) of a folder or several files, built lazily.
+// Tar archives (POSIX.1-2017, pax) of a folder or several files, built lazily, with an index of their entries.
 
+import { encodeIndex } from "./archive-index.js";
 import { utf8 } from "./bytes.js";
 
 /** @import { Bytes } from "./bytes.js" */
 /** @typedef {{ path: string, file?: File | undefined }} Entry */
+/** @import { IndexRecord } from "./archive-index.js" */
 /** @typedef {{ name: string, size: number, seconds: number, type: string, mode: number }} Fields */
 
 const BLOCK = 512;
@@ -15,25 +17,47 @@ const MAX_NUMBER = 0o77777777777;
 const END = new Uint8Array(2 * BLOCK);
 
 /**
- * Creates an archive of entries `{ path, file }`; a folder has no file.
+ * Creates an archive of entries `{ path, file }`; a folder has no file. An index follows the tar.
  *
  * The Blob refers to the files, which are read when the Blob is read.
  *
  * @param {Entry[]} entries
  */
 export function tarOf(entries) {
-  return new Blob([...entries.flatMap(pieces), END]);
+  /** @type {(Bytes | File)[]} */
+  const pieces = [];
+  /** @type {IndexRecord[]} */
+  const records = [];
+  let offset = 0;
+  for (const { path, file } of entries) {
+    const { head, fields } = headOf({ path, file });
+    const data = offset + head.reduce((length, piece) => length + piece.length, 0);
+    const { size, mode, seconds } = fields;
+    const kind = file ? "file" : "directory";
+    records.push({ path, kind, offset, data, size, mode, modified_ms: seconds * 1000 });
+    pieces.push(...head, ...(file ? [file, padding(size)] : []));
+    offset = data + size + padding(size).length;
+  }
+  return new Blob([...pieces, END, ...encodeIndex(records)]);
 }
 
 /**
- * @param {Entry} entry
- * @returns {(Bytes | File)[]}
+ * Returns the end-of-archive marker of a tar.
  */
-function pieces({ path, file }) {
+export function endOfTar() {
+  return END.slice();
+}
+
+/**
+ * Returns the headers of an entry, and the fields of the last one.
+ *
+ * @param {Entry} entry
+ */
+function headOf({ path, file }) {
   const size = file?.size ?? 0;
   const seconds = Math.max(0, Math.floor((file?.lastModified ?? Date.now()) / 1000));
   const fields = { name: file ? path : `${path}/`, size, seconds, type: file ? "0" : "5", mode: file ? 0o644 : 0o755 };
-  return [...extended(fields), header(fields), ...(file ? [file, padding(size)] : [])];
+  return { head: [...extended(fields), header(fields)], fields };
 }
 
 /**

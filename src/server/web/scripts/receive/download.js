@@ -29,15 +29,23 @@ export class Download {
   #first;
   #contentStart = 0;
   #contentBytes = 0;
+  #isPartial;
+  /**
+   * Plaintext of the last segment that was read alone.
+   *
+   * @type {{ index: number, plaintext: Bytes } | undefined}
+   */
+  #kept;
 
   /**
-   * Creates a download; a transfer with access protection needs `proof`.
+   * Creates a download; a transfer with access protection needs `proof`. A partial one requests single segments.
    *
    * @param {TransferStatus} transfer
    * @param {Bytes} payloadKey
-   * @param {AccessProof} [proof]
+   * @param {{ proof?: AccessProof | undefined, isPartial?: boolean }} [options]
    */
-  constructor(transfer, payloadKey, proof) {
+  constructor(transfer, payloadKey, { proof, isPartial = false } = {}) {
+    this.#isPartial = isPartial;
     this.#transferId = transfer.transfer_id;
     this.#payloadKey = payloadKey;
     this.#layout = Layout.ofSealed(transfer.size_bytes);
@@ -61,10 +69,12 @@ export class Download {
    */
   async metadata(options) {
     if (!this.#first) {
-      this.#reader = new PayloadReader(this.#source, 0);
+      // Of an archive, a visitor may want only some entries.
+      this.#reader = new PayloadReader(this.#source, 0, this.#isPartial ? this.#layout.sealed(0).end : undefined);
       const segment = await this.#reader.take(this.#layout.sealed(0).end, options);
       this.#cipher = await Cipher.toOpen(this.#payloadKey, segment);
       this.#first = await this.#cipher.open(0, this.#layout.isLast(0), segment);
+      if (this.#isPartial) this.pause();
     }
     const { metadata, contentStart } = readEnvelope(this.#first, this.#layout.plaintextBytes);
     this.#contentStart = contentStart;
@@ -113,6 +123,49 @@ export class Download {
       if (next) yield await next;
     }
     for (let next = opening.shift(); next; next = opening.shift()) yield await next;
+  }
+
+  /**
+   * Yields the authenticated content from `start` to `stop`, segment by segment. Downloads no other segments. Requires
+   * an earlier call of [`metadata`].
+   *
+   * @param {number} start
+   * @param {number} stop
+   * @param {RetryOptions} options
+   */
+  async *range(start, stop, options) {
+    if (start >= stop) return;
+    const [from, to] = [start + this.#contentStart, stop + this.#contentStart];
+    const last = this.#layout.segmentAt(to - 1);
+    const kept = this.#kept;
+    const end = this.#layout.sealed(kept?.index === last ? last - 1 : last).end;
+    /** @type {PayloadReader | undefined} */
+    let reader;
+    try {
+      for (let index = this.#layout.segmentAt(from); index <= last; index += 1) {
+        let plaintext = index === 0 ? this.#first : kept?.index === index ? kept.plaintext : undefined;
+        if (!plaintext) {
+          const sealed = this.#layout.sealed(index);
+          reader ??= new PayloadReader(this.#source, sealed.start, end);
+          plaintext = await this.#open(index, await reader.take(sealed.end - sealed.start, options));
+          this.#kept = { index, plaintext };
+        }
+        const { start: begin } = this.#layout.plaintext(index);
+        // A copy, since writing transfers the buffer to the browser.
+        yield plaintext.slice(Math.max(0, from - begin), to - begin);
+      }
+    } finally {
+      reader?.close();
+    }
+  }
+
+  /**
+   * @param {number} index
+   * @param {Bytes} segment
+   */
+  async #open(index, segment) {
+    if (!this.#cipher) throw new Error("the metadata must be read first");
+    return this.#cipher.open(index, this.#layout.isLast(index), segment);
   }
 
   /** Pauses the download. Continuing sends new requests, which count as the same download. */

@@ -11,6 +11,7 @@ import { byId, field, hide, onEvent, show, showError, showMessage, showTranspare
 import { codeMessage, errorMessage } from "../ui/error-messages.js";
 import { count, size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
+import { saveAll, saveChosen, saveTar, showFiles, showTree } from "./chooser.js";
 import { Download } from "./download.js";
 import { preview, previewable } from "./preview.js";
 import { newFile } from "./save.js";
@@ -133,9 +134,12 @@ async function unlock(secret) {
   }
   showMessage("");
   showState();
-  download = new Download(transfer, payloadKey, proof);
   info = transfer.info === undefined ? undefined : await openInfo(transfer.info, payloadKey);
+  const isArchive = info?.archive !== undefined;
+  download = new Download(transfer, payloadKey, { proof, isPartial: isArchive });
   if (info) showFile(info);
+  byId("choose").hidden = !isArchive;
+  byId("preview").hidden = isArchive;
   show("actions", "actions-hint");
   byId("download").focus();
   const opened = { json: { kind: "link_opened" }, headers: proofHeaders };
@@ -161,7 +165,7 @@ async function payloadKeyOf(secret) {
 async function runDownload(work) {
   const current = download;
   if (!current || transfer.size_bytes === undefined) return;
-  hide("actions", "actions-hint");
+  hide("actions", "actions-hint", "files");
   showMessage("");
   stopping = new AbortController();
   const { signal } = stopping;
@@ -189,7 +193,7 @@ async function runDownload(work) {
     current.pause();
     progress.end();
     show("actions", "actions-hint");
-    byId("download").focus();
+    byId(showTree() ? "files-title" : "download").focus();
     if (current.transparency) showTransparency(byId("transparency"), current.transparency);
     // Not awaited: the new status is not urgent.
     refresh();
@@ -295,6 +299,10 @@ onEvent("passphrase-form", "submit", async () => {
 });
 
 onEvent("download", "click", () => runDownload(save));
+onEvent("choose", "click", () => runDownload(showFiles));
+onEvent("save-chosen", "click", () => runDownload(saveChosen));
+onEvent("save-all", "click", () => runDownload(saveAll));
+onEvent("save-tar", "click", () => runDownload(saveTar));
 onEvent("preview", "click", () => runDownload(showPreview));
 byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
 addEventListener("hashchange", () => location.hash && location.reload());

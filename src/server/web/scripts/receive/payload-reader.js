@@ -6,6 +6,7 @@ import { ApiError, apiError, at, call, isStoreUnusable, root, Unreachable, withR
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { AccessProof } from "../format/key.js" */
 /** @import { DownloadAnswer } from "../wire.d.ts" */
+/** @typedef {{ start: number, end: number | undefined }} Range */
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -14,17 +15,22 @@ const TIMEOUT = 60_000;
 export class PayloadReader {
   #source;
   #offset;
+  #end;
   /** @type {Connection | undefined} */
   #connection;
   #rest = new Uint8Array();
 
   /**
+   * Creates a reader up to `end`, or to the end of the payload.
+   *
    * @param {Source} source
    * @param {number} offset
+   * @param {number} [end]
    */
-  constructor(source, offset) {
+  constructor(source, offset, end) {
     this.#source = source;
     this.#offset = offset;
+    this.#end = end;
   }
 
   /**
@@ -65,7 +71,7 @@ export class PayloadReader {
     }
     return withRetries(
       async () => {
-        const connection = await this.#source.connect(this.#offset, signal);
+        const connection = await this.#source.connect({ start: this.#offset, end: this.#end }, signal);
         const piece = await connection.read();
         this.#connection = connection;
         return piece;
@@ -102,28 +108,28 @@ export class Source {
   }
 
   /**
-   * Opens a connection at `offset`; requests a new presigned URL if the current one has expired.
+   * Opens a connection for a range; requests a new presigned URL if the current one has expired.
    *
-   * @param {number} offset
+   * @param {Range} range
    * @param {AbortSignal} [signal]
    */
-  async connect(offset, signal) {
+  async connect(range, signal) {
     const known = this.#response !== undefined;
     this.#response ??= await this.#request(signal);
     try {
-      return await this.#fetch(this.#response, offset, signal);
+      return await this.#fetch(this.#response, range, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (this.#response.mode !== "presigned") throw error;
       // An older URL may have expired.
-      if (!known || !(error instanceof ApiError) || error.status !== 403) return this.#fallBack(error, offset, signal);
+      if (!known || !(error instanceof ApiError) || error.status !== 403) return this.#fallBack(error, range, signal);
     }
     this.#response = await this.#request(signal);
     try {
-      return await this.#fetch(this.#response, offset, signal);
+      return await this.#fetch(this.#response, range, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      return this.#fallBack(error, offset, signal);
+      return this.#fallBack(error, range, signal);
     }
   }
 
@@ -131,16 +137,16 @@ export class Source {
    * Connects to the service after `error`, if the store has served nothing yet and cannot be expected to.
    *
    * @param {unknown} error
-   * @param {number} offset
+   * @param {Range} range
    * @param {AbortSignal} [signal]
    */
-  async #fallBack(error, offset, signal) {
+  async #fallBack(error, range, signal) {
     const response = this.#response;
     if (response?.mode !== "presigned" || this.#hasStoreServed || !response.fallback_url) throw error;
     this.#refusals += 1;
     if (!isStoreUnusable(error, this.#refusals)) throw error;
     this.#response = { ...response, mode: "bytes", url: response.fallback_url };
-    return this.#fetch(this.#response, offset, signal);
+    return this.#fetch(this.#response, range, signal);
   }
 
   /**
@@ -156,12 +162,12 @@ export class Source {
 
   /**
    * @param {DownloadAnswer} response
-   * @param {number} offset
+   * @param {Range} range
    * @param {AbortSignal} [signal]
    */
-  async #fetch({ mode, url }, offset, signal) {
+  async #fetch({ mode, url }, { start, end }, signal) {
     /** @type {Record<string, string>} */
-    const headers = { range: `bytes=${offset}-` };
+    const headers = { range: `bytes=${start}-${end === undefined ? "" : end - 1}` };
     const target = at(url);
     if (mode === "bytes") {
       // The grant must reach no other origin than this service.
@@ -173,7 +179,7 @@ export class Source {
     const response = await withTimeout(abort, () =>
       fetch(target, { headers, signal: ended, credentials: "omit", cache: "no-store", redirect: "error" }),
     );
-    if (response.body && (response.status === 206 || (response.status === 200 && offset === 0))) {
+    if (response.body && (response.status === 206 || (response.status === 200 && start === 0))) {
       if (mode === "presigned") this.#hasStoreServed = true;
       return new Connection(response.body.getReader(), abort);
     }

@@ -31,6 +31,15 @@ export class Progress {
   }
 
   /**
+   * Sets the total number of bytes, once it is known to be another.
+   *
+   * @param {number} total
+   */
+  of(total) {
+    this.#total = Math.max(1, total);
+  }
+
+  /**
    * Sets the number of finished bytes.
    *
    * @param {number} done

@@ -1,5 +1,7 @@
 //! Directories and several paths: sent as one archive, unpacked by the recipient.
 
+mod index;
+mod large;
 mod names;
 mod receiving;
 mod sending;

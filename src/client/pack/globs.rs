@@ -1,4 +1,4 @@
-//! Exclusion of files from an archive by glob patterns.
+//! Globs that select files of an archive: to exclude them from an upload, or to save them alone.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -16,7 +16,7 @@ const MAX_ALTERNATIVES: usize = 1_000;
 /// `*` and `?` match characters within one name, `**` matches any number of directories, `[…]` matches one of several
 /// characters, `{…,…}` one of several texts.
 #[derive(Debug, Default)]
-pub struct Exclude {
+pub struct PathGlobs {
     globs: Vec<Glob>,
     /// Indexes of the globs that have matched a path.
     used: RefCell<BTreeSet<usize>>,
@@ -37,14 +37,14 @@ pub struct InvalidGlob {
     reason: Cow<'static, str>,
 }
 
-impl Exclude {
+impl PathGlobs {
     /// Parses globs.
     pub fn parse(globs: &[OsString]) -> Result<Self, InvalidGlob> {
         let parse = |text: &OsString| Glob::parse(text).map_err(|reason| InvalidGlob { glob: text.clone(), reason });
         Ok(Self { globs: globs.iter().map(parse).collect::<Result<_, _>>()?, used: RefCell::default() })
     }
 
-    /// Returns whether the entry at `path` is excluded; excluding a directory excludes its contents.
+    /// Returns whether a glob matches the path or the file name of the entry at `path`.
     #[must_use]
     pub fn matches(&self, path: &Path) -> bool {
         if self.globs.is_empty() {
@@ -57,6 +57,12 @@ impl Exclude {
         let matching: Vec<_> = matching.map(|(index, _)| index).collect();
         self.used.borrow_mut().extend(&matching);
         !matching.is_empty()
+    }
+
+    /// Returns whether there are no globs.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.globs.is_empty()
     }
 
     /// Returns the globs that have not matched any path yet.
@@ -213,8 +219,8 @@ fn without_partial_recursion(glob: &str) -> String {
 mod tests {
     use super::*;
 
-    fn exclude(globs: &[&str]) -> Exclude {
-        Exclude::parse(&globs.iter().map(OsString::from).collect::<Vec<_>>()).unwrap()
+    fn exclude(globs: &[&str]) -> PathGlobs {
+        PathGlobs::parse(&globs.iter().map(OsString::from).collect::<Vec<_>>()).unwrap()
     }
 
     fn matches(glob: &str, path: &str) -> bool {
@@ -236,7 +242,7 @@ mod tests {
         assert_eq!(never.unused(), ["*.lgo"]);
         assert!(!exclude(&[]).matches(Path::new("")));
         for bad in ["a[", "a{", "a}", "a{b,c", "a\\"] {
-            assert!(Exclude::parse(&[bad.into()]).unwrap_err().to_string().contains(bad), "{bad}");
+            assert!(PathGlobs::parse(&[bad.into()]).unwrap_err().to_string().contains(bad), "{bad}");
         }
     }
 
@@ -265,11 +271,11 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let name = |bytes| OsStr::from_bytes(bytes);
         for glob in [&b"caf?.txt"[..], b"caf\xe9.txt", b"caf[\xe9].txt", b"*.txt", b"caf{\xe8,\xe9}.txt"] {
-            let exclude = Exclude::parse(&[name(glob).to_owned()]).unwrap();
+            let exclude = PathGlobs::parse(&[name(glob).to_owned()]).unwrap();
             assert!(exclude.matches(Path::new(name(b"caf\xe9.txt"))), "{}", name(glob).display());
             assert!(exclude.unused().is_empty());
         }
-        let exclude = Exclude::parse(&[name(b"caf\xe8.txt").to_owned()]).unwrap();
+        let exclude = PathGlobs::parse(&[name(b"caf\xe8.txt").to_owned()]).unwrap();
         assert!(!exclude.matches(Path::new(name(b"caf\xe9.txt"))));
     }
 
@@ -291,6 +297,6 @@ mod tests {
         }
         assert!(!matches("*.{jpg,png}", "a.gif") && !matches("a**b", "ax/xb"));
         let many = "{a,b}".repeat(20);
-        assert!(Exclude::parse(&[many.into()]).unwrap_err().to_string().contains("alternatives"));
+        assert!(PathGlobs::parse(&[many.into()]).unwrap_err().to_string().contains("alternatives"));
     }
 }

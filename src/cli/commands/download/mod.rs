@@ -1,5 +1,8 @@
 //! `sgsend download`: downloads and decrypts the files of a link.
 
+mod list;
+
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,15 +25,16 @@ use crate::cli::output::info;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::decrypt::Decrypted;
-use crate::client::download::{self, Download, DownloadError, GrantFile};
+use crate::client::download::{self, Download, DownloadError, GrantFile, Selected};
+use crate::client::pack::PathGlobs;
 use crate::client::unpack::UnpackedFile;
-use crate::client::{Api, Progress};
+use crate::client::{Api, FlowChoice, Progress};
 use crate::domain::crypto::envelope::least_content_size;
 use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::id::TransferId;
-use crate::domain::wire::{Flow, LinkStatus};
+use crate::domain::wire::{Flow, LinkStatus, TransferStatus};
 
 /// Arguments of `sgsend download`.
 #[derive(Args)]
@@ -43,6 +47,18 @@ pub(crate) struct Arguments {
     /// Resume an unfinished download, if there is one
     #[arg(long)]
     resume: bool,
+    /// List the files of an archive instead of saving them
+    ///
+    /// Reads only the archive's index. That counts as a download, and a later download of the same transfer by this user
+    /// belongs to it, as long as it is not counted twice: within its grant. A single file is listed without a download.
+    #[arg(long, conflicts_with_all = ["only", "resume", "max_download_size", "output", "overwrite", "rename", "extract", "no_extract"])]
+    list: bool,
+    /// Save only the entries of an archive whose path or name matches GLOB; can be repeated
+    ///
+    /// A matching directory is saved with its content. Only the needed parts are downloaded, as one download. With -o -,
+    /// a single file is written as itself.
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<OsString>,
     /// Maximum content size; a larger content is not saved
     ///
     /// Padding hides the exact size, so a content that is larger by up to 12 % is refused only after the download was
@@ -109,13 +125,23 @@ impl FileOutput {
 /// Runs `sgsend download`. Handles interruption itself: the partial download stays resumable or is removed.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
+    if arguments.list {
+        return list::run(arguments, context).await;
+    }
+    let only = (!arguments.only.is_empty()).then(|| globs(&arguments.only)).transpose()?;
     let (api, grant_file, parameters) = tokio::select! {
         biased;
         signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
     };
     let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), parameters.status.transfer_id);
-    let downloaded = Box::pin(download::run(&api, parameters, &grant_file, retry_policy, meter, interrupt)).await?;
+    let downloaded = match only {
+        None => Box::pin(download::run(&api, parameters, &grant_file, retry_policy, meter, interrupt)).await?,
+        Some(globs) => {
+            let chosen = (parameters, Selected(globs));
+            Box::pin(download::run_selected(&api, chosen, &grant_file, retry_policy, meter, interrupt)).await?
+        }
+    };
     if let Some(wrong) = &downloaded.wrong_info {
         context.printer.warning(&format!("the sender announced other content than was sent: {}", info::line(wrong)));
     }
@@ -124,11 +150,11 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 
 /// Reads the link and the secrets and checks the output, before the server counts a download.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantFile, Download)> {
-    let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    let (is_partial, resume) = (!arguments.only.is_empty(), arguments.resume);
     let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
-    if context.printer.is_interactive() {
-        match (arguments.resume, grant_file.has_partial()) {
+    if context.printer.is_interactive() && !is_partial {
+        match (resume, grant_file.has_partial()) {
             (true, false) => context.printer.note("no unfinished download of this transfer: starting a new one"),
             (false, true) => {
                 context.printer.note("an unfinished download of this transfer exists: resume it with --resume");
@@ -138,26 +164,72 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     }
     let api = context.anonymous_api(target.base_url)?;
     let flow = arguments.flow.choice();
-    let progress = context.meter("download");
-    let checked = download::check(&api, target.id, flow, &grant_file, (&context.retry_policy(), &*progress)).await;
-    if let Err(DownloadError::Gone(status)) = &checked {
-        history::record_end(target.id, *status, Some(api.base_url()));
+    let secret = Secret::Unread(arguments.key, target.key);
+    let (status, secret) = check(&api, target.id, (flow, secret), &grant_file, context).await?;
+    // An unfinished download of the whole archive keeps its part file.
+    let mark = format!("{}{}", &target.id.to_string()[..8], if is_partial { "-only" } else { "" });
+    let target_path = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
+    let size = Layout::of_sealed(status.size_bytes).ok().map(|layout| layout.plaintext_size());
+    // The exact size is encrypted, so the rest is checked once the download has begun.
+    let least = size.filter(|_| !is_partial).map(least_content_size);
+    if let (Some(limit), Some(least)) = (arguments.max_download_size, least)
+        && least > limit.0
+    {
+        let failure = Failure::download_too_large(least, limit);
+        return Err(failure.hint("nothing was downloaded or counted; raise --max-download-size to download it").into());
     }
-    let mut secret_source = Some((options, target.key, arguments.key.passphrase, arguments.key.passphrase_file));
-    let mut read_secret = async || {
-        let (options, in_link, ask, file) = secret_source.take().expect("the secret is read once");
-        let link_key = options.read(in_link, context).await?;
-        link_secret(link_key, ask, file, context).await
-    };
-    let (status, known) = match checked? {
-        LinkStatus::Full(status) => (*status, None),
+    let output = resolve_target(target_path, size.filter(|_| !is_partial)).await?;
+    let secret = secret.read(context).await?;
+
+    let choose = output.into_choice();
+    let max_size = arguments.max_download_size.map(|limit| limit.0);
+    let download = Download { status, secret, choose, flow, resume, max_size };
+    Ok((api, grant_file, download))
+}
+
+/// Secret of the link, read when it is needed.
+enum Secret {
+    /// The arguments, and the key in the link.
+    Unread(KeyArguments, Option<LinkKey>),
+    Read(LinkSecret),
+}
+
+impl Secret {
+    /// Reads key and passphrase, unless that is done.
+    async fn read(self, context: &Context) -> Result<LinkSecret> {
+        match self {
+            Self::Unread(arguments, in_link) => {
+                let options = KeyOptions { key: arguments.key, key_file: arguments.key_file };
+                let link_key = options.read(in_link, context).await?;
+                link_secret(link_key, arguments.passphrase, arguments.passphrase_file, context).await
+            }
+            Self::Read(secret) => Ok(secret),
+        }
+    }
+}
+
+/// Checks that the link can be downloaded, and returns its status. Records its end in the history.
+async fn check(
+    api: &Api,
+    id: TransferId,
+    (flow, secret): (FlowChoice, Secret),
+    grant_file: &GrantFile,
+    context: &Context,
+) -> Result<(TransferStatus, Secret)> {
+    let progress = context.meter("download");
+    let checked = download::check(api, id, flow, grant_file, (&context.retry_policy(), &*progress)).await;
+    if let Err(DownloadError::Gone(status)) = &checked {
+        history::record_end(id, *status, Some(api.base_url()));
+    }
+    let (status, secret) = match checked? {
+        LinkStatus::Full(status) => (*status, secret),
         // Only clients with the key of a further link see more than its state.
         LinkStatus::Redacted(_) => {
-            let secret = read_secret().await?;
+            let secret = secret.read(context).await?;
             let (proof, retry) = (secret.access_proof(), context.retry_policy());
             let further = (&proof, &retry, &*progress as &dyn Progress);
-            let status = download::check_with_proof(&api, target.id, flow, &grant_file, further).await?;
-            (status, Some(secret))
+            let status = download::check_with_proof(api, id, flow, grant_file, further).await?;
+            (status, Secret::Read(secret))
         }
     };
     // Without a download limit, another download costs nothing.
@@ -166,27 +238,13 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
             .printer
             .warning("the state directory is not writable: a retry after a failure counts as another download");
     }
-    let mark = target.id.to_string()[..8].to_owned();
-    let target_path = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
-    let size = Layout::of_sealed(status.size_bytes).ok().map(|layout| layout.plaintext_size());
-    // The exact size is encrypted, so the rest is checked once the download has begun.
-    let least = size.map(least_content_size);
-    if let (Some(limit), Some(least)) = (arguments.max_download_size, least)
-        && least > limit.0
-    {
-        let failure = Failure::download_too_large(least, limit);
-        return Err(failure.hint("nothing was downloaded or counted; raise --max-download-size to download it").into());
-    }
-    let output = resolve_target(target_path, size).await?;
-    let secret = match known {
-        Some(secret) => secret,
-        None => read_secret().await?,
-    };
+    Ok((status, secret))
+}
 
-    let choose = output.into_choice();
-    let max_size = arguments.max_download_size.map(|limit| limit.0);
-    let download = Download { status, secret, choose, flow, resume: arguments.resume, max_size };
-    Ok((api, grant_file, download))
+/// Parses the globs of `--only`.
+fn globs(texts: &[OsString]) -> Result<PathGlobs> {
+    Ok(PathGlobs::parse(texts)
+        .map_err(|error| Failure::usage(error.to_string()).hint("`*`, `?`, `**`, `[…]` and `{…,…}` have a meaning"))?)
 }
 
 /// Checks the output target for about `size` bytes of content before the download. Runs on a blocking thread.
