@@ -42,7 +42,6 @@ pub use http::error::ClientError;
 pub use http::fault::{ConnectFault, ProxyFault};
 pub use http::origin::Origin;
 pub use http::proxy::{InvalidProxy, Proxy, ProxyChoice, ProxySettings};
-pub use http::reach::Reach;
 pub use http::retry::RetryPolicy;
 pub use http::secret::{AdminSecret, BoundAdminKey, ForeignOrigin, OriginBound, SenderToken};
 pub use http::transport::{Transport, TransportOptions};
@@ -50,3 +49,5 @@ pub use interrupt::{Interrupt, Signal};
 pub use progress::{NoProgress, Progress};
 pub use store::BucketError;
 pub use unfinished::{Direction, UnfinishedTransfer};
+
+pub use crate::domain::address::Reach;

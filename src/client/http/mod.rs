@@ -12,7 +12,6 @@ mod health;
 mod one_connection;
 pub(super) mod origin;
 pub(super) mod proxy;
-pub(super) mod reach;
 mod resolver;
 pub(super) mod response;
 pub(super) mod retry;

@@ -5,7 +5,8 @@ use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::error::Error;
 use crate::domain::stats::CounterDelta;
-use crate::domain::store::{Commit, Swap};
+use crate::domain::notification::NotificationKind;
+use crate::domain::store::{Commit, StorageKey, Swap};
 use crate::domain::transfer::{DeletionCause, Status, Transfer};
 
 impl Transfers {
@@ -39,7 +40,9 @@ impl Transfers {
                 bytes: transfer.size_bytes,
                 ..status_change(now, Status::Pending, Status::Completed)
             };
-            let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
+            let schedule = transfer.reminder_at().map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
+            let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+            transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferCompleted]);
             let events = [EventKind::TransferCompleted];
             let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
             Ok(Swap::write(transfer.clone(), with, transfer))

@@ -9,6 +9,7 @@ use super::Transfers;
 use crate::domain::crypto::random;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, Swap};
 
@@ -84,12 +85,17 @@ impl Transfers {
         for (id, batch) in pending.flat_map(|(id, pending)| pending.into_batches().map(move |batch| (id, batch))) {
             let Batch { mark, downloads, is_attempted } = batch;
             let added = self.change(id, |mut transfer| {
+                let is_first = transfer.download_count() == 0;
                 if !transfer.add_downloads(downloads.sum(), mark) {
                     return Ok(Swap::Keep(()));
                 }
                 let counter_delta = (downloads.unstored > 0)
                     .then(|| CounterDelta { downloads: downloads.unstored, ..CounterDelta::on(self.now().day()) });
-                Ok(Swap::write(transfer, Commit { counter_delta, ..Commit::default() }, ()))
+                let mut with = Commit { counter_delta, ..Commit::default() };
+                if is_first {
+                    transfer.notify(&mut with, &self.0.ids, self.now(), &[NotificationKind::TransferFirstDownload]);
+                }
+                Ok(Swap::write(transfer, with, ()))
             });
             match added.await {
                 Ok(()) | Err(Error::TransferNotFound) => {}

@@ -9,6 +9,7 @@ use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create};
 use crate::domain::transfer::{GrantRecord, Status, Transfer};
@@ -148,10 +149,16 @@ impl Transfers {
             }
             let granted = transfer.count_download(digest, now)?;
             let mut events = vec![EventKind::DownloadGranted];
+            let mut kinds = Vec::new();
+            if transfer.download_count() == 1 {
+                kinds.push(NotificationKind::TransferFirstDownload);
+            }
+            kinds.push(NotificationKind::TransferDownloaded);
             let mut counter_delta = CounterDelta::on(now.day());
             let mut schedule = Vec::new();
             if granted.exhausted {
                 events.push(EventKind::TransferExhausted);
+                kinds.push(NotificationKind::TransferExhausted);
                 counter_delta = status_change(now, Status::Completed, Status::Exhausted);
                 schedule.push(StorageKey::schedule_entry(
                     transfer.next_sweep_at(now, self.settings().retention.changes()),
@@ -159,7 +166,8 @@ impl Transfers {
                 ));
             }
             counter_delta.downloads = 1;
-            let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+            let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+            transfer.notify(&mut with, &self.0.ids, now, &kinds);
             let with = scope.transfer_commit(id, now, result, &events, with);
             Ok(Swap::write(transfer, with, granted.grant))
         })
@@ -178,7 +186,9 @@ impl Transfers {
         self.0.download_rate_limit.try_count((id, scope.request().network_key), now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let counter_delta = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
-        let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
+        let mut with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
+        // The count of the transfer, and with it the first download, follows within a second.
+        transfer.clone().notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferDownloaded]);
         let mut with = scope.read_commit(id, now, result, &[EventKind::DownloadGranted], with);
         if !self.0.audit.admit(scope, id, &mut with, GRANT_BYTES) {
             return Ok(self.grant_unstored(scope, id, record));

@@ -54,6 +54,7 @@ fn create_request() -> CreateTransfer {
         access_sha256: None,
         access_from_passphrase: true,
         idempotency_key: None,
+        notify: None,
     }
 }
 
@@ -111,7 +112,7 @@ impl Fixture {
 
     async fn token(&self) -> Token {
         let request =
-            CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None };
+            CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None, notifications: None };
         self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0
     }
 
