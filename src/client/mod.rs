@@ -39,6 +39,7 @@ pub use http::api_error::ResponseError;
 pub use http::certificate::CertificateFault;
 pub use http::destination::Destination;
 pub use http::error::ClientError;
+pub use http::event_stream::{EventStream, StreamedEvent};
 pub use http::fault::{ConnectFault, ProxyFault};
 pub use http::origin::Origin;
 pub use http::proxy::{InvalidProxy, Proxy, ProxyChoice, ProxySettings};

@@ -32,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use api::error_status::status_of;
@@ -56,7 +57,7 @@ use crate::domain::audit::{AuditLog, AuditSettings, Flusher, ServiceName};
 use crate::domain::clock::{Clock, ClockGuard};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
-use crate::domain::notification::Outbox;
+use crate::domain::notification::{NotificationTarget, Outbox};
 use crate::domain::store::{LayoutGuard, Store, StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
@@ -64,6 +65,7 @@ use fd_limit::{Possible, Uses};
 use metrics::{Metrics, ProcessInfo, TotalsCache};
 use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
+use net::event_streams::EventStreams;
 use net::list_limit::list_limit;
 use net::listener::Listener;
 use net::payload_limit::payload_limit;
@@ -71,7 +73,6 @@ use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use net::tls::Tls;
 use notify::NotificationClient;
-use net::event_streams::EventStreams;
 use readiness::ReadinessProbe;
 use state::{App, AppState};
 use store::metered::MeteredStore;
@@ -267,6 +268,22 @@ impl Server {
         while background.join_next().await.is_some() {}
         self.shut_down().await;
         Ok(())
+    }
+
+    /// Records the webhook of all transfers in the store. Returns its origin and secret if the store did not know it.
+    ///
+    /// A secret from the settings is not returned, since the operator has it.
+    ///
+    /// # Errors
+    /// [`StartError::Storage`].
+    pub async fn new_webhook(&self) -> Result<Option<(String, Zeroizing<String>)>, StartError> {
+        let new = self.app.outbox.register_service_targets().await;
+        let new = new.map_err(|error| StartError::Storage(error.into()))?;
+        let derived = new.into_iter().next().filter(|_| self.settings.notifications.webhook_secret.is_none());
+        let shown = |target: NotificationTarget| {
+            Some((target.address.to_string(), self.app.notifier.secret(target.target_id)?.to_text()))
+        };
+        Ok(derived.and_then(shown))
     }
 
     /// Accepts the present clock: services on this store whose clock has jumped sweep again.

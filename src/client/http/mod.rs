@@ -7,6 +7,7 @@ pub(super) mod certificate;
 pub(super) mod content_range;
 pub(super) mod destination;
 pub(super) mod error;
+pub(super) mod event_stream;
 pub(super) mod fault;
 mod health;
 mod one_connection;

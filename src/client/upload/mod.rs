@@ -53,6 +53,7 @@ use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
+use crate::domain::notification::NotificationChoice;
 use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
@@ -74,6 +75,8 @@ pub struct Upload {
     pub expires: Option<Duration>,
     /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
+    /// Which notifications the transfer causes; `None` for the default of the token.
+    pub notify: Option<NotificationChoice>,
     /// Location of the state file, which only uploads of more than 8 MiB (encrypted size) need.
     pub state: StateFileLocation,
     /// Unfinished upload to resume.

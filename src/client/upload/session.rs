@@ -21,6 +21,7 @@ use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationChoice;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
 
@@ -79,8 +80,11 @@ impl UploadSession {
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads, padding) = (upload.expires, upload.max_downloads, upload.padding);
+        let notify = upload.notify;
+        // The receiver of a notification learns the id, which must not be enough for a download.
+        let is_notified = notify.is_some_and(|choice| choice != NotificationChoice::Never);
         let access_from_passphrase = upload.passphrase.is_some();
-        let needs_proof = max_downloads.is_some() || access_from_passphrase;
+        let needs_proof = max_downloads.is_some() || access_from_passphrase || is_notified;
         let PreparedUpload { link_key, key, segments, info, location } =
             spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
@@ -90,6 +94,7 @@ impl UploadSession {
             access_sha256: needs_proof.then(|| AccessProof::of(&key).digest()),
             access_from_passphrase,
             idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
+            notify,
         };
         let created = retry.call(&**progress, || api.create(&request)).await?;
         progress.step(format_args!(

@@ -41,6 +41,9 @@ pub enum ActionName {
     /// Add a client event.
     #[serde(rename = "event.add")]
     EventAdd,
+    /// Stream notifications about the sender's transfers.
+    #[serde(rename = "event.stream")]
+    EventStream,
     /// List events.
     #[serde(rename = "event.list")]
     EventList,
@@ -56,6 +59,9 @@ pub enum ActionName {
     /// List tokens.
     #[serde(rename = "token.list")]
     TokenList,
+    /// Change a token.
+    #[serde(rename = "token.update")]
+    TokenUpdate,
     /// Revoke a token.
     #[serde(rename = "token.revoke")]
     TokenRevoke,
@@ -87,6 +93,7 @@ impl ActionName {
             Self::TransferStatus
             | Self::UploadStatus
             | Self::EventList
+            | Self::EventStream
             | Self::ActionList
             | Self::TokenStatus
             | Self::TokenList
@@ -101,6 +108,7 @@ impl ActionName {
             | Self::DownloadGrant
             | Self::EventAdd
             | Self::TokenCreate
+            | Self::TokenUpdate
             | Self::TokenRevoke
             | Self::SessionCreate
             | Self::SessionEnd

@@ -20,7 +20,9 @@ pub struct WebhookUrl(Url);
 
 /// Text that is not a usable webhook URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a webhook URL is an https:// or http:// URL of at most {MAX_URL} bytes, without user name, password and fragment")]
+#[error(
+    "a webhook URL is an https:// or http:// URL of at most {MAX_URL} bytes, without user name, password and fragment"
+)]
 pub struct InvalidWebhookUrl;
 
 impl WebhookUrl {
@@ -98,7 +100,8 @@ impl FromStr for EmailAddress {
     type Err = InvalidEmailAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidEmailAddress> {
-        let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | ':' | '"');
+        let is_plain =
+            |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | ':' | '"');
         let parts = text.rsplit_once('@').filter(|(name, domain)| !name.is_empty() && !domain.is_empty());
         let is_valid = text.len() <= MAX_EMAIL
             && text.chars().all(is_plain)

@@ -102,7 +102,8 @@ impl Outbox {
     async fn begin(&self, id: TargetId, sender: &dyn NotificationSender) -> Result<Option<TargetState>, Error> {
         let Some(found) = read::<TargetState>(self.store(), &StorageKey::target(id)).await? else { return Ok(None) };
         let state = found.value;
-        let is_waiting = |state: &TargetState| state.failing.as_ref().is_some_and(|failing| failing.retry_at > self.now());
+        let is_waiting =
+            |state: &TargetState| state.failing.as_ref().is_some_and(|failing| failing.retry_at > self.now());
         if is_waiting(&state) || !sender.can_send(&state.target) || !self.is_current(&state).await? {
             return Ok(None);
         }
@@ -169,7 +170,12 @@ impl Outbox {
     }
 
     /// Delivers one notification and removes its entry. Returns `false` for one that is not delivered any more.
-    async fn deliver_one(&self, state: &TargetState, entry: &OutboxEntry, sender: &dyn NotificationSender) -> Result<bool, Failed> {
+    async fn deliver_one(
+        &self,
+        state: &TargetState,
+        entry: &OutboxEntry,
+        sender: &dyn NotificationSender,
+    ) -> Result<bool, Failed> {
         let is_old = self.now().since(entry.id.at()) >= DELIVERY_PERIOD;
         let key = StorageKey::notification(entry.token_id, entry.id);
         let found = read::<Notification>(self.store(), &key).await.map_err(Error::from)?;

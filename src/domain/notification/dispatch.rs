@@ -80,7 +80,10 @@ impl Outbox {
         .map(drop)
     }
 
-    async fn change_lease(&self, mut change: impl FnMut(&mut Option<QueueLease>) -> bool + Send) -> Result<bool, Error> {
+    async fn change_lease(
+        &self,
+        mut change: impl FnMut(&mut Option<QueueLease>) -> bool + Send,
+    ) -> Result<bool, Error> {
         let (missing, key) = (|| StoreError::Conflict, StorageKey::dispatcher());
         let changed = swap(self.store(), &key, missing, |mut state: DispatcherState| {
             let writes = change(&mut state.lease);

@@ -14,6 +14,7 @@ mod overview;
 mod recipients;
 mod record;
 mod secret;
+mod stream;
 mod target_state;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use overview::{TargetHealth, TargetOverview};
 pub use recipients::{NotificationTarget, TokenTargets};
 pub use record::Notification;
 pub use secret::{InvalidWebhookKey, InvalidWebhookSecret, WebhookKey, WebhookSecret};
+pub use stream::NotificationCursor;
 pub use target_state::{FailureReason, TargetScope};
 pub use transfer::TransferNotifications;
 

@@ -12,6 +12,9 @@ use crate::domain::timestamp::Timestamp;
 /// Period of failures after which a target counts as dead: an hour.
 const DEAD_AFTER: std::time::Duration = std::time::Duration::from_hours(1);
 
+/// Maximum number of failing targets in an overview.
+const MAX_FAILING: usize = 100;
+
 /// Health of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -80,6 +83,17 @@ impl Outbox {
         let mut targets: Vec<_> =
             self.states().await?.into_iter().map(|state| TargetOverview::of(state, now)).collect();
         targets.sort_by_key(|target| (target.failing_since.is_none(), target.failing_since, target.target_id));
+        Ok(targets)
+    }
+
+    /// Returns the targets whose deliveries fail, at most [`MAX_FAILING`], those that fail longest first.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn failing(&self) -> Result<Vec<TargetOverview>, Error> {
+        let mut targets = self.overview().await?;
+        targets.retain(|target| target.health != TargetHealth::Ok);
+        targets.truncate(MAX_FAILING);
         Ok(targets)
     }
 }

@@ -60,8 +60,12 @@ impl OutboxEntry {
         let mut parts = name.split('.');
         let (id, token_id, transfer_id) = (parts.next()?, parts.next()?, parts.next()?);
         let is_whole = parts.next().is_none();
-        let entry =
-            Self { queue, id: id.parse().ok()?, token_id: token_id.parse().ok()?, transfer_id: transfer_id.parse().ok()? };
+        let entry = Self {
+            queue,
+            id: id.parse().ok()?,
+            token_id: token_id.parse().ok()?,
+            transfer_id: transfer_id.parse().ok()?,
+        };
         is_whole.then_some(entry)
     }
 

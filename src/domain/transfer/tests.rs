@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::notification::NotificationChoice;
 use crate::domain::crypto::info::SealedInfo;
+use crate::domain::notification::NotificationChoice;
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000);
 

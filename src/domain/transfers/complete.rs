@@ -4,8 +4,8 @@ use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::error::Error;
-use crate::domain::stats::CounterDelta;
 use crate::domain::notification::NotificationKind;
+use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, StorageKey, Swap};
 use crate::domain::transfer::{DeletionCause, Status, Transfer};
 

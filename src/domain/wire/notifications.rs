@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn absent_members_stay_and_null_removes() {
         let change = |json: &str| serde_json::from_str::<SetNotifications>(json).unwrap();
-        let mut targets = change(r#"{"choice":"every","webhook":"https://a.example/x","email":"a@b.example"}"#).targets();
+        let mut targets =
+            change(r#"{"choice":"every","webhook":"https://a.example/x","email":"a@b.example"}"#).targets();
         let first = targets.clone();
         change("{}").apply(&mut targets);
         assert_eq!(targets, first);

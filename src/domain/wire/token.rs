@@ -89,4 +89,7 @@ pub struct CreatedToken {
     pub item: TokenItem,
     /// The token's text; only this response contains it.
     pub token: String,
+    /// Secret of the token's webhook, `whsec_…`; only this response contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
 }

@@ -31,6 +31,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::OffsetMismatch
         | ErrorCode::UploadInProgress
         | ErrorCode::SizeMismatch
+        | ErrorCode::NotificationsUnavailable
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::InfoMismatch
         | ErrorCode::NotCompleted

@@ -20,9 +20,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 pub(super) use listener::{OPEN_METRICS, listen};
+use notifications::NotificationMetrics;
 pub(super) use requests::{RequestLabels, RequestMetrics};
 pub(super) use scrape::{TotalsCache, scrape};
-use notifications::NotificationMetrics;
 use storage::StorageGauges;
 pub(super) use store::{StoreMetrics, StoreOperation};
 pub(super) use sweeps::{SweepMetrics, SweepOutcome};

@@ -71,7 +71,8 @@ impl CheckedResolver {
         let found: Vec<_> = tokio::net::lookup_host((name, 0)).await.map_err(UnresolvedName)?.collect();
         let checked = found.iter().map(|address| self.0.check(address.ip()));
         let refused = checked.clone().find_map(Result::err);
-        let allowed: Vec<_> = found.iter().zip(checked).filter(|(_, check)| check.is_ok()).map(|(one, _)| *one).collect();
+        let allowed: Vec<_> =
+            found.iter().zip(checked).filter(|(_, check)| check.is_ok()).map(|(one, _)| *one).collect();
         match refused {
             Some(refused) if allowed.is_empty() => Err(refused.into()),
             _ => Ok(allowed),

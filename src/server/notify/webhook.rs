@@ -94,7 +94,9 @@ fn refused(error: RefusedAddress) -> DeliveryError {
 
 /// Classifies the error of a connection. Its text could quote the URL, so only known causes are kept.
 fn failed(error: &(dyn StdError + 'static)) -> DeliveryError {
-    for cause in std::iter::successors(Some(error), |cause| cause.source()) {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        next = cause.source();
         if let Some(error) = cause.downcast_ref::<RefusedAddress>() {
             return refused(*error);
         }

@@ -44,7 +44,7 @@ pub(in crate::server) async fn deliver_periodically(app: Arc<App>, stop: Cancell
         }
         if maintained.is_none_or(|at| at.elapsed() >= MAINTENANCE_INTERVAL) {
             maintained = Some(Instant::now());
-            report(app.outbox.maintain().await);
+            maintain(&app).await;
         }
         for target in due(&app).await {
             if busy.values().all(|one| *one != target) {
@@ -61,9 +61,18 @@ pub(in crate::server) async fn deliver_periodically(app: Arc<App>, stop: Cancell
 /// Works through the outbox once, for a server that runs now and then.
 #[cfg(feature = "lambda")]
 pub(in crate::server) async fn deliver_once(app: &App) {
-    report(app.outbox.maintain().await);
+    maintain(app).await;
     let targets = due(app).await;
     futures_util::future::join_all(targets.into_iter().map(|target| deliver(app, target))).await;
+}
+
+/// Bounds the queues, and measures the health of the targets.
+async fn maintain(app: &App) {
+    report(app.outbox.maintain().await);
+    match app.outbox.overview().await {
+        Ok(targets) => app.metrics.notifications.set_targets(&targets),
+        Err(error) => report(Err(error)),
+    }
 }
 
 /// Distributes new notifications. Returns the targets with a queue.

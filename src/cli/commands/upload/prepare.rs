@@ -43,7 +43,7 @@ impl Arguments {
             self.name.as_deref(),
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
-            (has_passphrase, self.no_padding, &self.message),
+            (has_passphrase, self.no_padding, &self.message, self.notify.map(|notify| format!("{notify:?}"))),
             format!("{:?}", self.flow.choice()),
         );
         Ok(Sha256::of(&serde_json::to_vec(&terms)?))
@@ -112,6 +112,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
+        notify: arguments.notify.map(Into::into),
         state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),

@@ -157,6 +157,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
             (Exit::Gone, Some("ask the sender to upload the files again"))
         }
         ErrorCode::GrantExpired => (Exit::Gone, Some("run the command again")),
+        ErrorCode::NotificationsUnavailable => (Exit::Other, Some("start both services with that option")),
         ErrorCode::NotCompleted => (Exit::Other, Some("retry after the upload has finished")),
         ErrorCode::TransferNotPending
         | ErrorCode::UploadIncomplete

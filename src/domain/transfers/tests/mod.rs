@@ -111,8 +111,13 @@ impl Fixture {
     }
 
     async fn token(&self) -> Token {
-        let request =
-            CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None, notifications: None };
+        let request = CreateToken {
+            name: "press".to_owned(),
+            expires_in_s: None,
+            max_transfers: None,
+            max_total_bytes: None,
+            notifications: None,
+        };
         self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0
     }
 

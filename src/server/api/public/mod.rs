@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod download;
 mod download_bytes;
+mod event_stream;
 mod events;
 mod pages;
 mod presign_urls;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::add))
         .routes(routes!(events::list_events))
         .routes(routes!(events::list_actions))
+        .routes(routes!(event_stream::stream_events))
         .routes(routes!(delete::delete))
         .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
