@@ -32,6 +32,7 @@ pub use recipients::{NotificationTarget, TokenTargets};
 pub use record::Notification;
 pub use secret::{InvalidWebhookKey, InvalidWebhookSecret, WebhookKey, WebhookSecret};
 pub use stream::NotificationCursor;
+pub(crate) use target_state::{DispatcherState, TargetState};
 pub use target_state::{FailureReason, TargetScope};
 pub use transfer::TransferNotifications;
 

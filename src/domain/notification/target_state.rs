@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::NotificationTarget;
 use crate::domain::crypto::random;
-use crate::domain::id::TokenId;
+use crate::domain::id::{TargetId, TokenId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -41,7 +41,7 @@ pub(super) struct QueueLease {
 
 /// `targets/dispatcher.json`: lease of the server that distributes new notifications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DispatcherState {
+pub(crate) struct DispatcherState {
     /// Version of the record format.
     pub(super) v: V1,
     /// Lease of the dispatcher.
@@ -70,6 +70,23 @@ pub enum FailureReason {
     NotConfigured,
 }
 
+impl FailureReason {
+    /// Returns the cause as text for operators.
+    #[must_use]
+    pub const fn as_text(self) -> &'static str {
+        match self {
+            Self::NameNotResolved => "the host name cannot be resolved",
+            Self::AddressRefused => "the address is refused: private, special, or public without https",
+            Self::NotReachable => "the connection fails",
+            Self::Timeout => "no response in time",
+            Self::Redirect => "a redirect, which is not followed",
+            Self::ReceiverError => "the receiver reports an error",
+            Self::Rejected => "the receiver rejects notifications",
+            Self::NotConfigured => "this server cannot send to it",
+        }
+    }
+}
+
 /// Failing deliveries of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failing {
@@ -85,7 +102,7 @@ pub(super) struct Failing {
 
 /// `targets/{target_id}.json`: stored state of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct TargetState {
+pub(crate) struct TargetState {
     /// Version of the record format.
     pub(super) v: V1,
     /// The target.
@@ -130,6 +147,11 @@ impl TargetState {
     pub(super) const fn new(target: NotificationTarget, scope: TargetScope, now: Timestamp) -> Self {
         let (lease, failing, delivered_at) = (None, None, None);
         Self { v: V1, target, scope, seen_at: now, lease, failing, delivered_at, delivered: 0, dropped: 0 }
+    }
+
+    /// Returns the id of the target.
+    pub(crate) const fn target_id(&self) -> TargetId {
+        self.target.target_id
     }
 
     /// Records a round of deliveries.

@@ -6,6 +6,7 @@ mod failing_store;
 mod full_store;
 mod late_uploads;
 mod lists;
+mod notifications;
 mod presigned;
 mod quota;
 mod read_retention;
