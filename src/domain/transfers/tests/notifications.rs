@@ -12,7 +12,7 @@ impl Fixture {
         all.items.into_iter().map(|one| one.kind).collect()
     }
 
-    async fn count(&self, id: TransferId) {
+    async fn download_once(&self, id: TransferId) {
         let scope = self.scope(ActionName::DownloadGrant);
         let transfer = self.transfers.find(&scope, id).await.unwrap();
         self.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
@@ -23,7 +23,7 @@ impl Fixture {
 async fn a_commit_writes_its_notification_and_an_entry_of_the_outbox() {
     let fixture = Fixture::new();
     let transfer = fixture.completed_transfer(Some(1)).await;
-    fixture.count(transfer.transfer_id).await;
+    fixture.download_once(transfer.transfer_id).await;
     let kinds = [
         NotificationKind::TransferCompleted,
         NotificationKind::TransferFirstDownload,
@@ -46,7 +46,7 @@ async fn the_first_download_of_an_unlimited_transfer_is_notified_once_with_the_c
     let transfer = fixture.completed_transfer(None).await;
     let second = Fixture::second_process(&fixture);
     for server in [&fixture, &second, &fixture] {
-        server.count(transfer.transfer_id).await;
+        server.download_once(transfer.transfer_id).await;
     }
     for server in [&fixture, &second] {
         server.transfers.flush_counts().await;
@@ -59,7 +59,7 @@ async fn the_first_download_of_an_unlimited_transfer_is_notified_once_with_the_c
 async fn the_sweeper_reminds_of_an_unclaimed_transfer_once_and_notifies_of_its_expiry() {
     let fixture = Fixture::new();
     let (unclaimed, claimed) = (fixture.completed_transfer(None).await, fixture.completed_transfer(Some(5)).await);
-    fixture.count(claimed.transfer_id).await;
+    fixture.download_once(claimed.transfer_id).await;
     let before = fixture.notified().await.len();
     // A tenth of a day before the end.
     let reminder = unclaimed.expires_at.minus(Duration::from_secs(8_640));
