@@ -15,6 +15,7 @@ use crate::domain::store::{
     Commit, OutboxEntry, OutboxQueue, StorageKey, StoreError, Swap, create, from_json, read, swap,
 };
 use crate::domain::token::Token;
+use crate::domain::transfer::Transfer;
 use crate::domain::version::V1;
 
 /// Period after which an entry without its notification is dropped: its commit has failed.
@@ -164,8 +165,11 @@ impl Outbox {
 
     /// Returns whether a notification is in the log, after the records of an interrupted commit were completed.
     async fn is_logged_late(&self, entry: &OutboxEntry) -> Result<bool, Error> {
-        // A bucket stores the records of a transfer's latest commit when the transfer is read.
-        self.store().get(&StorageKey::transfer(entry.transfer_id)).await?;
+        // A bucket stores the records of an object's latest commit when the object is read.
+        let transfer = read::<Transfer>(self.store(), &StorageKey::transfer(entry.transfer_id)).await?;
+        for link in transfer.into_iter().flat_map(|found| found.value.links) {
+            self.store().get(&StorageKey::link(link)).await?;
+        }
         Ok(self.store().get(&StorageKey::notification(entry.token_id, entry.id)).await?.is_some())
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::NotificationKind;
-use crate::domain::id::{RecordId, TransferId};
+use crate::domain::id::{LinkId, RecordId, TransferId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -25,9 +25,9 @@ pub struct Notification {
     pub transfer_id: TransferId,
     /// Id of the link that the event concerns, if it is a further link of the transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link_id: Option<TransferId>,
-    /// Number of downloads counted so far; of an unlimited transfer it may lag.
+    pub link_id: Option<LinkId>,
+    /// Number of downloads under the link counted so far; of an unlimited link it may lag.
     pub download_count: u64,
-    /// Download limit; `null` means unlimited.
+    /// Download limit of the link; `null` means unlimited.
     pub max_downloads: Option<u32>,
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Notification, NotificationChoice, NotificationKind};
-use crate::domain::id::{RecordIds, TransferId};
+use crate::domain::id::{LinkId, RecordIds};
 use crate::domain::store::{Commit, OutboxEntry, OutboxQueue, StorageKey, to_json};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{State, Transfer};
+use crate::domain::transfer::{FurtherLink, State, Transfer};
 use crate::domain::version::V1;
 
 /// Share of its lifetime that a transfer without a download has left at its reminder: a tenth.
@@ -41,34 +41,40 @@ impl TransferNotifications {
 impl Transfer {
     /// Adds notifications of `kinds` to a commit that changes this transfer; omits those that the sender doesn't want.
     pub(crate) fn notify(&mut self, with: &mut Commit, ids: &RecordIds, now: Timestamp, kinds: &[NotificationKind]) {
-        self.notify_of_link(with, ids, now, kinds, None);
+        let counts = (self.download_count(), self.max_downloads);
+        self.add_notifications(with, ids, now, kinds, None, counts);
     }
 
-    /// Adds notifications of `kinds` about a link; `None` stands for the transfer's own link.
+    /// Adds notifications of `kinds` about a further link to a commit that changes the link.
     pub(crate) fn notify_of_link(
         &mut self,
         with: &mut Commit,
         ids: &RecordIds,
         now: Timestamp,
         kinds: &[NotificationKind],
-        link_id: Option<TransferId>,
+        link: &FurtherLink,
     ) {
+        let counts = (link.download_count(), link.max_downloads);
+        self.add_notifications(with, ids, now, kinds, Some(link.link_id), counts);
+    }
+
+    fn add_notifications(
+        &mut self,
+        with: &mut Commit,
+        ids: &RecordIds,
+        now: Timestamp,
+        kinds: &[NotificationKind],
+        link_id: Option<LinkId>,
+        (download_count, max_downloads): (u64, Option<u32>),
+    ) {
+        let (token_id, transfer_id) = (self.token_id, self.transfer_id);
         for kind in kinds.iter().copied().filter(|kind| self.notifications.choice.includes(*kind)) {
             // Also greater than the ids of a server whose clock is ahead.
             let after_last = self.notifications.last_at.map(|last| last.plus(Duration::from_millis(1)));
             let id = ids.next(now.max(after_last.unwrap_or(now)));
             self.notifications.last_at = Some(id.at());
-            let notification = Notification {
-                v: V1,
-                id,
-                kind,
-                at: now,
-                transfer_id: self.transfer_id,
-                link_id,
-                download_count: self.download_count(),
-                max_downloads: self.max_downloads,
-            };
-            let (token_id, transfer_id) = (self.token_id, self.transfer_id);
+            let notification =
+                Notification { v: V1, id, kind, at: now, transfer_id, link_id, download_count, max_downloads };
             with.schedule.push(OutboxEntry { queue: OutboxQueue::New, id, token_id, transfer_id }.key());
             with.records.push((StorageKey::notification(token_id, id), to_json(&notification)));
         }
@@ -76,12 +82,14 @@ impl Transfer {
 
     /// Returns the time of the reminder that nobody has downloaded the transfer; `None` if there is none to come.
     ///
-    /// A transfer that is completed later than this time has no reminder.
+    /// A transfer that is completed later than this time has no reminder, and one with further links has none: other
+    /// recipients may have downloaded it.
     #[must_use]
     pub fn reminder_at(&self) -> Option<Timestamp> {
         let State::Completed { at: completed_at } = self.state else { return None };
         let is_wanted = self.notifications.choice.includes(NotificationKind::TransferExpiringUnclaimed);
-        if !is_wanted || self.notifications.is_reminded || self.download_count() > 0 {
+        let own_link_alone = self.links.is_empty() && self.own_link.is_open();
+        if !is_wanted || !own_link_alone || self.notifications.is_reminded || self.download_count() > 0 {
             return None;
         }
         let lead = (self.expires_at.since(self.created_at) / REMINDER_SHARE).max(MIN_REMINDER_LEAD);
@@ -99,7 +107,7 @@ impl Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::TokenId;
+    use crate::domain::id::{TokenId, TransferId};
     use crate::domain::transfer::TransferTerms;
 
     fn completed(lifetime: Duration) -> Transfer {
@@ -109,6 +117,7 @@ mod tests {
             max_downloads: None,
             access_sha256: None,
             access_from_passphrase: false,
+            own_link_closed: false,
             notify: NotificationChoice::First,
         };
         let start = Timestamp::from_millis(1_767_268_800_000);

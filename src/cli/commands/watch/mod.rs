@@ -15,7 +15,7 @@ use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::output::time;
 use crate::client::{Api, ClientError, StreamedEvent};
-use crate::domain::id::{RecordId, TransferId};
+use crate::domain::id::{LinkId, RecordId, TransferId};
 use crate::domain::notification::{Notification, NotificationKind};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
@@ -51,7 +51,7 @@ struct EventOutput {
     at: Timestamp,
     transfer_id: TransferId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    link_id: Option<TransferId>,
+    link_id: Option<LinkId>,
     download_count: u64,
     max_downloads: Option<u32>,
 }

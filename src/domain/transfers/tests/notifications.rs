@@ -9,13 +9,15 @@ impl Fixture {
     /// Returns the kinds of all notifications, oldest first.
     async fn notified(&self) -> Vec<NotificationKind> {
         let all = list::<Notification>(&*self.store, &StorageKey::all_notifications(), None, 1_000).await.unwrap();
-        all.items.into_iter().map(|one| one.kind).collect()
+        let mut all = all.items;
+        all.sort_by_key(|one| one.id);
+        all.into_iter().map(|one| one.kind).collect()
     }
 
     async fn download_once(&self, id: TransferId) {
         let scope = self.scope(ActionName::DownloadGrant);
         let transfer = self.transfers.find(&scope, id).await.unwrap();
-        self.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
+        self.transfers.count_download(&scope, &own(&transfer), &Grant::random(), ChangeResult::Done).await.unwrap();
     }
 }
 

@@ -7,6 +7,7 @@ mod download;
 mod download_bytes;
 mod event_stream;
 mod events;
+mod links;
 mod pages;
 mod presign_urls;
 mod status;
@@ -39,6 +40,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list_actions))
         .routes(routes!(event_stream::stream_events))
         .routes(routes!(delete::delete))
+        .routes(routes!(links::update_own))
+        .routes(routes!(links::create))
+        .routes(routes!(links::list))
+        .routes(routes!(links::update))
+        .routes(routes!(links::revoke))
         .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
         .routes(routes!(pages::sender))
