@@ -86,6 +86,7 @@ impl Server {
             access_from_passphrase: true,
             idempotency_key: None,
             notify: None,
+            own_link: sgsend::domain::wire::OwnLinkChoice::Open,
         };
         let scope = self.scope(ActionName::TransferCreate);
         let created = self.transfers.create(&scope, &token, &transfer).await.unwrap();

@@ -88,7 +88,7 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 
-    struct Log(MemoryStore, RecordIds, TokenId);
+    struct Log(MemoryStore, TokenId);
 
     impl Log {
         async fn add(&self, at: Timestamp) -> RecordId {
@@ -103,7 +103,7 @@ mod tests {
                 download_count: 0,
                 max_downloads: None,
             };
-            let records = vec![(StorageKey::notification(self.2, id), to_json(&notification))];
+            let records = vec![(StorageKey::notification(self.1, id), to_json(&notification))];
             self.0.commit(Commit { records, ..Commit::default() }).await.unwrap();
             id
         }
@@ -116,9 +116,9 @@ mod tests {
     #[tokio::test]
     async fn each_notification_is_returned_once_also_a_late_one() {
         let seconds = |count| START.plus(Duration::from_secs(count));
-        let log = Log(MemoryStore::default(), RecordIds::default(), TokenId::random());
+        let log = Log(MemoryStore::default(), TokenId::random());
         log.add(seconds(0)).await;
-        let mut cursor = NotificationCursor::new(log.2, None, seconds(1));
+        let mut cursor = NotificationCursor::new(log.1, None, seconds(1));
         assert_eq!(log.read(&mut cursor, seconds(1)).await, []);
         let second = log.add(seconds(5)).await;
         assert_eq!(log.read(&mut cursor, seconds(5)).await, [second]);
@@ -128,7 +128,7 @@ mod tests {
         let midnight = START.plus(Duration::from_hours(24));
         let tomorrow = log.add(midnight).await;
         assert_eq!(log.read(&mut cursor, midnight).await, [tomorrow]);
-        let mut resumed = NotificationCursor::new(log.2, Some(second), midnight);
+        let mut resumed = NotificationCursor::new(log.1, Some(second), midnight);
         assert_eq!(log.read(&mut resumed, midnight).await.last(), Some(&tomorrow));
         let mut other = NotificationCursor::new(TokenId::random(), None, START);
         assert_eq!(log.read(&mut other, midnight).await, []);
@@ -136,12 +136,12 @@ mod tests {
 
     #[tokio::test]
     async fn many_notifications_are_read_in_pages() {
-        let log = Log(MemoryStore::default(), RecordIds::default(), TokenId::random());
+        let log = Log(MemoryStore::default(), TokenId::random());
         let mut all = Vec::new();
         for number in 0..250 {
             all.push(log.add(START.plus(Duration::from_millis(number))).await);
         }
-        let (mut cursor, now) = (NotificationCursor::new(log.2, None, START), START.plus(Duration::from_hours(1)));
+        let (mut cursor, now) = (NotificationCursor::new(log.1, None, START), START.plus(Duration::from_hours(1)));
         let mut read = Vec::new();
         loop {
             let page = log.read(&mut cursor, now).await;
