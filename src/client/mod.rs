@@ -40,10 +40,10 @@ pub use http::api_error::ResponseError;
 pub use http::certificate::CertificateFault;
 pub use http::destination::Destination;
 pub use http::error::ClientError;
+pub use http::event_stream::{EventStream, StreamedEvent};
 pub use http::fault::{ConnectFault, ProxyFault};
 pub use http::origin::Origin;
 pub use http::proxy::{InvalidProxy, Proxy, ProxyChoice, ProxySettings};
-pub use http::reach::Reach;
 pub use http::retry::RetryPolicy;
 pub use http::secret::{AdminSecret, BoundAdminKey, ForeignOrigin, OriginBound, SenderToken};
 pub use http::transport::{Transport, TransportOptions};
@@ -52,3 +52,5 @@ pub use links::{LinkTerms, MAX_LINKS, NamedLink, NewLink};
 pub use progress::{NoProgress, Progress};
 pub use store::BucketError;
 pub use unfinished::{Direction, UnfinishedTransfer};
+
+pub use crate::domain::address::Reach;

@@ -150,6 +150,11 @@ errors! {
     NotCompleted = "not_completed", "the upload of this transfer is not finished";
     /// The transfer's mode (presigned URLs or bytes through the service) does not use this route.
     WrongMode = "wrong_mode", "this route does not match the mode of this transfer";
+    /// The server has no setting for this kind of notifications.
+    NotificationsUnavailable {
+        /// Name of the missing setting.
+        setting: &'static str,
+    } = "notifications_unavailable", "this server cannot send such notifications: its admin service has no {setting}";
     /// The transfer has expired.
     TransferExpired = "transfer_expired", "this transfer has expired";
     /// The download limit is reached.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::timestamp::Timestamp;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 
 /// The text is not an identifier of the expected kind.
@@ -124,6 +125,23 @@ hex_id!(
     8,
     "token id"
 );
+
+hex_id!(
+    /// Id of a target of notifications: 64 random bits, or derived from the URL of a server's webhook.
+    TargetId,
+    8,
+    "target id"
+);
+
+impl TargetId {
+    /// Derives the id of a webhook of all transfers from its URL, so that all servers use the same id.
+    #[must_use]
+    pub fn of_webhook(url: &str) -> Self {
+        let digest = Sha256::of_parts([b"sgsend/v1/webhook-target".as_slice(), url.as_bytes()]);
+        let (id, _) = digest.as_bytes().split_first_chunk().expect("a digest has 32 bytes");
+        Self(*id)
+    }
+}
 
 /// Even distribution of random ids over stripes, such as lock shards.
 pub(super) trait Striped {

@@ -15,6 +15,7 @@ pub mod id;
 pub mod limits;
 pub mod link;
 pub mod maintenance;
+pub mod notification;
 mod schema;
 #[cfg(test)]
 mod simulation;

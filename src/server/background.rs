@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::SweepOutcome;
 use super::net::tls::Tls;
 use super::net::tls::acme::renew_certificate;
+use super::notify::deliver_periodically;
 use super::state::App;
 use crate::domain::clock::ClockState;
 use crate::domain::crypto::random;
@@ -45,6 +46,7 @@ pub(super) fn start(
     jobs.spawn(write_counts_periodically(app.transfers.clone(), stop.clone()));
     jobs.spawn(flush_periodically(app.store.clone(), stop.clone()));
     jobs.spawn(sweep_periodically(app.clone(), stop.clone()));
+    jobs.spawn(deliver_periodically(app.clone(), stop.clone()));
     jobs
 }
 

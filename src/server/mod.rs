@@ -16,6 +16,7 @@ mod metrics;
 mod metrics_key;
 mod middleware;
 mod net;
+mod notify;
 mod readiness;
 mod router;
 mod settings;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use api::error_status::status_of;
@@ -46,6 +48,7 @@ pub use net::socket::ServiceSocket;
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
 pub use net::tls::acme::{AcmeDomain, AcmeSettings, InvalidAcmeDomain, LETS_ENCRYPT};
+pub use notify::{InvalidSmtpUrl, NotificationSettings, SmtpServer};
 pub use settings::{RateMode, Settings, TlsFiles};
 pub use store::{BackupError, BackupReport, FolderState, InvalidStorageLocation, StorageLocation};
 
@@ -54,6 +57,7 @@ use crate::domain::audit::{AuditLog, AuditSettings, Flusher, ServiceName};
 use crate::domain::clock::{Clock, ClockGuard};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
+use crate::domain::notification::{NotificationTarget, Outbox};
 use crate::domain::store::{LayoutGuard, Store, StoreHeader, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
@@ -61,12 +65,14 @@ use fd_limit::{Possible, Uses};
 use metrics::{Metrics, ProcessInfo, TotalsCache};
 use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
+use net::event_streams::EventStreams;
 use net::list_limit::list_limit;
 use net::listener::Listener;
 use net::payload_limit::payload_limit;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use net::tls::Tls;
+use notify::NotificationClient;
 use readiness::ReadinessProbe;
 use state::{App, AppState};
 use store::metered::MeteredStore;
@@ -89,6 +95,9 @@ pub enum StartError {
     /// The TLS certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Settings of notifications are unusable.
+    #[error("notifications cannot be sent")]
+    Notifications(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A server with an open store, ready to serve.
@@ -138,6 +147,9 @@ impl Server {
             min_free: settings.min_free,
             bytes_fallback: settings.bytes_fallback,
         };
+        let notifier = NotificationClient::new(&settings.notifications)?;
+        let service_targets = notifier.service_target().cloned().into_iter().collect();
+        let outbox = Outbox::new(store.clone(), clock.clone(), service_targets);
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit.clone(), transfer_settings);
         let app = App {
             tokens: Tokens::new(store.clone(), clock.clone()),
@@ -164,6 +176,10 @@ impl Server {
             response_budget: ResponseBudget::default(),
             payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
             list_limit: list_limit(),
+            is_remote: settings.storage.is_remote(),
+            outbox,
+            notifier: Arc::new(notifier),
+            event_streams: EventStreams::new(settings.max_response_bytes.is_none()),
         };
         Ok(Self {
             app: Arc::new(app),
@@ -214,6 +230,7 @@ impl Server {
         let possible = self.possible.connections / listeners.len().max(1);
         timeouts.max_connections = timeouts.max_connections.min(possible).max(1);
         let mut listening = JoinSet::new();
+        self.app.event_streams.end_on(&stop);
         for (service, socket) in listeners {
             let address = socket.address().map_err(StartError::Listener)?;
             let is_published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
@@ -251,6 +268,22 @@ impl Server {
         while background.join_next().await.is_some() {}
         self.shut_down().await;
         Ok(())
+    }
+
+    /// Records the webhook of all transfers in the store. Returns its origin and secret if the store did not know it.
+    ///
+    /// A secret from the settings is not returned, since the operator has it.
+    ///
+    /// # Errors
+    /// [`StartError::Storage`].
+    pub async fn new_webhook(&self) -> Result<Option<(String, Zeroizing<String>)>, StartError> {
+        let new = self.app.outbox.register_service_targets().await;
+        let new = new.map_err(|error| StartError::Storage(error.into()))?;
+        let derived = new.into_iter().next().filter(|_| self.settings.notifications.webhook_secret.is_none());
+        let shown = |target: NotificationTarget| {
+            Some((target.address.to_string(), self.app.notifier.secret(target.target_id)?.to_text()))
+        };
+        Ok(derived.and_then(shown))
     }
 
     /// Accepts the present clock: services on this store whose clock has jumped sweep again.

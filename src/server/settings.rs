@@ -8,6 +8,7 @@ use http::HeaderName;
 use super::admin_key::AdminKey;
 use super::metrics::DroppedLines;
 use super::metrics_key::MetricsKey;
+use super::notify::NotificationSettings;
 use super::store::{Durability, StorageLocation};
 use crate::domain::address::is_loopback;
 use crate::domain::audit::{IpMode, Retention, ServiceName, WriteMode};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub admin_key: Option<AdminKey>,
     /// Read-only key for the metrics of both services, if configured.
     pub metrics_key: Option<MetricsKey>,
+    /// Webhooks and mail server of notifications.
+    pub notifications: NotificationSettings,
     /// Whether access lines name transfers, tokens, and clients in the form of `ip_mode`.
     pub log_ids: bool,
     /// Counter of the log lines that this process could not write, for the metrics.
@@ -103,6 +106,7 @@ impl Settings {
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,
             metrics_key: None,
+            notifications: NotificationSettings::default(),
             log_ids: false,
             dropped_lines: DroppedLines::default(),
         }

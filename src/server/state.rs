@@ -7,6 +7,7 @@ use http::HeaderName;
 use super::admin_key::AdminKey;
 use super::metrics::{Metrics, TotalsCache};
 use super::metrics_key::MetricsKey;
+use super::notify::NotificationClient;
 use super::readiness::ReadinessProbe;
 use super::web::Policy;
 use crate::domain::address::{AddressPolicy, NetworkKey};
@@ -16,11 +17,13 @@ use crate::domain::clock::{Clock, ClockGuard, ClockState};
 use crate::domain::error::Error;
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{Attempt, FailedAttempts};
+use crate::domain::notification::Outbox;
 use crate::domain::store::{Store, StoreHeader};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 use crate::server::net::client_address::{ClientAddressResolver, UntrustedProxy};
+use crate::server::net::event_streams::EventStreams;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::response_budget::ResponseBudget;
 use crate::server::net::shared_limit::SharedLimit;
@@ -52,6 +55,14 @@ pub(super) struct App {
     pub(super) response_budget: ResponseBudget,
     pub(super) payload_limit: SharedLimit,
     pub(super) list_limit: SharedLimit,
+    /// Whether each request to the store costs a request to a bucket.
+    pub(super) is_remote: bool,
+    /// Outbox of notifications.
+    pub(super) outbox: Outbox,
+    /// Sends notifications.
+    pub(super) notifier: Arc<NotificationClient>,
+    /// Limits of event streams.
+    pub(super) event_streams: EventStreams,
 }
 
 impl App {

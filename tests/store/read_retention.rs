@@ -70,8 +70,13 @@ impl Server {
     }
 
     async fn create(&self) -> TransferId {
-        let token =
-            CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None };
+        let token = CreateToken {
+            name: "press".to_owned(),
+            expires_in_s: None,
+            max_transfers: None,
+            max_total_bytes: None,
+            notifications: None,
+        };
         let token = self.tokens.create(&self.scope(ActionName::TokenCreate), token).await.unwrap().0;
         let transfer = CreateTransfer {
             size_bytes: 3,
@@ -80,6 +85,8 @@ impl Server {
             access_sha256: None,
             access_from_passphrase: true,
             idempotency_key: None,
+            notify: None,
+            own_link: sgsend::domain::wire::OwnLinkChoice::Open,
         };
         let scope = self.scope(ActionName::TransferCreate);
         let created = self.transfers.create(&scope, &token, &transfer).await.unwrap();

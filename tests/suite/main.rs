@@ -10,5 +10,6 @@ mod format;
 mod lambda;
 mod limits;
 mod net;
+mod notifications;
 mod storage;
 mod support;

@@ -18,6 +18,7 @@ pub(super) mod store;
 pub(super) mod sweep;
 pub(super) mod token;
 pub(super) mod upload;
+pub(super) mod watch;
 
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the state of a transfer
     Status(status::Arguments),
+    /// Wait for what happens to this user's transfers
+    Watch(watch::Arguments),
     /// Delete a transfer
     Delete(delete::Arguments),
     /// Change expiry or download limit of a link
@@ -150,6 +153,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         }
         Command::Open(arguments) => open::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
+        Command::Watch(arguments) => watch::run(arguments, context).await,
         Command::Delete(arguments) => delete::run(arguments, context).await,
         Command::Edit(arguments) => link::edit::run(arguments, context).await,
         Command::Link(arguments) => Box::pin(link::run(*arguments, context)).await,

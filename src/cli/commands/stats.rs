@@ -5,8 +5,9 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use crate::cli::context::Context;
-use crate::cli::output::{table, time};
+use crate::cli::output::{escape, table, time};
 use crate::domain::limits::free_space::FreeSpaceLevel;
+use crate::domain::notification::{FailureReason, TargetOverview, TargetScope};
 use crate::domain::wire::{StatsOverview, StorageSpace};
 
 /// Arguments of `sgsend stats`.
@@ -39,6 +40,18 @@ fn free_space(storage: &StorageSpace) -> String {
     format!("{size} ({consequence})")
 }
 
+/// Describes a target of notifications whose deliveries fail.
+fn failing_target(target: &TargetOverview) -> String {
+    let whose = match target.scope {
+        TargetScope::Service => "all transfers".to_owned(),
+        TargetScope::Token(id) => format!("token {id}"),
+    };
+    let since = target.failing_since.map(time::local).unwrap_or_default();
+    let reason = target.reason.map(FailureReason::as_text).unwrap_or_default();
+    let address = escape::one_line(&target.address);
+    format!("failing    {address} ({whose}) since {since}: {reason}; {} dropped", target.dropped)
+}
+
 fn describe(stats: &StatsOverview) -> String {
     let (transfers, tokens) = (&stats.transfers, &stats.tokens);
     let mut lines = vec![
@@ -58,6 +71,7 @@ fn describe(stats: &StatsOverview) -> String {
         format!("free space {}", free_space(&stats.storage)),
         format!("as of      {}", time::local(stats.as_of)),
     ];
+    lines.extend(stats.failing_targets.iter().map(failing_target));
     let has_activity = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;
     let row = |day: &crate::domain::wire::DayOverview| {
         let counts = [(day.created, "created"), (day.completed, "uploaded"), (day.downloads, "downloads")];

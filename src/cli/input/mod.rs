@@ -5,6 +5,7 @@ pub(super) mod content;
 pub(super) mod flow;
 pub(super) mod global;
 pub(super) mod link_arg;
+pub(super) mod notify;
 #[cfg(unix)]
 mod pasted;
 pub(super) mod prompt;

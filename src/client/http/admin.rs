@@ -17,7 +17,8 @@ use crate::domain::crypto::{key_proof, random};
 use crate::domain::id::{TokenId, TransferId, hex};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
-    CreateToken, CreatedToken, Empty, KeyProof, Page, ProveKey, StatsOverview, TokenItem, TransferStatus,
+    CreateToken, CreatedToken, Empty, KeyProof, Page, ProveKey, StatsOverview, TokenItem, TransferStatus, UpdateToken,
+    UpdatedToken,
 };
 
 /// Page of all audit records of a transfer, as sent by the server.
@@ -85,6 +86,12 @@ impl AdminApi {
     pub async fn tokens(&self, after: Option<&str>) -> Result<Page<TokenItem>, ClientError> {
         let url = page_url(self.base_url.join("/tokens/list"), after);
         self.call("tokens/list", self.request(Method::GET, url)).await
+    }
+
+    /// Changes a sender token.
+    pub async fn update_token(&self, id: TokenId, change: &UpdateToken) -> Result<UpdatedToken, ClientError> {
+        let url = self.base_url.join(&format!("/tokens/id/{id}/update"));
+        self.call("tokens/update", self.request(Method::POST, url).json_body(change)).await
     }
 
     /// Revokes a sender token. Idempotent.
@@ -191,7 +198,7 @@ mod tests {
                 let connection = if closes { "close" } else { "keep-alive" };
                 let head =
                     format!("HTTP/1.1 200 OK\r\nconnection: {connection}\r\ncontent-length: {}\r\n\r\n", body.len());
-                stream.write_all((head + &body).as_bytes()).await.unwrap();
+                stream.write_all((head + body.as_str()).as_bytes()).await.unwrap();
                 if !closes {
                     assert!(read(&mut stream).await.0.contains(KEY));
                     let page = "HTTP/1.1 200 OK\r\ncontent-length: 24\r\n\r\n{\"items\":[],\"next\":null}";

@@ -14,6 +14,7 @@ use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 use url::Url;
 
+use super::event_stream::EventStream;
 use super::response;
 use super::secret::sensitive;
 use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
@@ -97,6 +98,19 @@ impl Api {
     pub async fn token_status(&self) -> Result<TokenItem, ClientError> {
         let request = self.get(self.base_url.join("/token/status"));
         response::call(&self.transport.destination, "token/status", self.as_sender(request)?).await
+    }
+
+    /// Opens the stream of events of the sender's transfers, after the event `last`.
+    ///
+    /// No call timeout applies to the stream itself.
+    pub async fn event_stream(&self, last: Option<&str>) -> Result<EventStream, ClientError> {
+        let request = self.bare(Method::GET, self.base_url.join("/events/stream"));
+        let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
+        let destination = &self.transport.destination;
+        let sent =
+            tokio::time::timeout(self.transport.call_timeout, response::send(destination, self.as_sender(request)?));
+        let response = sent.await.map_err(|_| ClientError::Timeout { destination: destination.clone() })??;
+        Ok(EventStream::new(destination.clone(), response))
     }
 
     /// Uploads payload bytes, starting at byte `offset`, to the upload `address` of a created transfer.

@@ -56,6 +56,7 @@ use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
+use crate::domain::notification::NotificationChoice;
 use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
@@ -80,6 +81,8 @@ pub struct Upload {
     /// Names of further links. With any, passphrase, lifetime and download limit hold for each of them, and nobody can
     /// use the transfer's own link. An unfinished upload keeps its own.
     pub links: Vec<LinkName>,
+    /// Which notifications the transfer causes; `None` for the default of the token.
+    pub notify: Option<NotificationChoice>,
     /// Location of the state file, which only uploads of more than 8 MiB (encrypted size) need.
     pub state: StateFileLocation,
     /// Unfinished upload to resume.

@@ -21,6 +21,7 @@ use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationChoice;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, OwnLinkChoice, UploadInstruction, UploadStatus};
 
@@ -80,10 +81,14 @@ impl UploadSession {
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads, padding) = (upload.expires, upload.max_downloads, upload.padding);
+        let notify = upload.notify;
+        // The receiver of a notification learns the id, which must not be enough for a download.
+        let is_notified = notify.is_some_and(|choice| choice != NotificationChoice::Never);
         let access_from_passphrase = upload.passphrase.is_some();
         let has_links = !upload.links.is_empty();
         // An id alone gives nobody what the sender restricts.
-        let needs_proof = max_downloads.is_some() || access_from_passphrase || upload.message.is_some() || has_links;
+        let is_restricted = max_downloads.is_some() || access_from_passphrase || upload.message.is_some() || has_links;
+        let needs_proof = is_restricted || is_notified;
         let PreparedUpload { link_key, key, links, segments, info, location } =
             spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
@@ -95,6 +100,7 @@ impl UploadSession {
             access_sha256: needs_proof.then(|| AccessProof::of(&key).digest()),
             access_from_passphrase,
             idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
+            notify,
         };
         let created = retry.call(&**progress, || api.create(&request)).await?;
         progress.step(format_args!(

@@ -2,6 +2,7 @@
 
 mod forwarded;
 mod proxies;
+mod reach;
 
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -10,6 +11,7 @@ use aws_lc_rs::hmac;
 
 pub use forwarded::{HeaderForm, addresses};
 pub use proxies::{InvalidNetwork, TrustedProxies, network};
+pub use reach::Reach;
 
 use super::audit::user_agent::family_of;
 use super::audit::{ClientSummary, IpMode};

@@ -56,6 +56,9 @@ pub enum ActionName {
     /// Add a client event.
     #[serde(rename = "event.add")]
     EventAdd,
+    /// Stream notifications about the sender's transfers.
+    #[serde(rename = "event.stream")]
+    EventStream,
     /// List events.
     #[serde(rename = "event.list")]
     EventList,
@@ -71,6 +74,9 @@ pub enum ActionName {
     /// List tokens.
     #[serde(rename = "token.list")]
     TokenList,
+    /// Change a token.
+    #[serde(rename = "token.update")]
+    TokenUpdate,
     /// Revoke a token.
     #[serde(rename = "token.revoke")]
     TokenRevoke,
@@ -103,6 +109,7 @@ impl ActionName {
             | Self::LinkList
             | Self::UploadStatus
             | Self::EventList
+            | Self::EventStream
             | Self::ActionList
             | Self::TokenStatus
             | Self::TokenList
@@ -121,6 +128,7 @@ impl ActionName {
             | Self::DownloadGrant
             | Self::EventAdd
             | Self::TokenCreate
+            | Self::TokenUpdate
             | Self::TokenRevoke
             | Self::SessionCreate
             | Self::SessionEnd

@@ -15,6 +15,8 @@ pub enum LimitName {
     TokenUploads,
     /// Concurrent lists.
     Lists,
+    /// Concurrent event streams of one token, or of the server.
+    EventStreams,
     /// Memory of responses that clients have not read.
     UnreadResponses,
     /// Connections to the store.
@@ -33,13 +35,14 @@ pub enum LimitName {
 
 impl LimitName {
     /// All limits.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ClientRate,
         Self::TokenRate,
         Self::Connections,
         Self::PayloadStreams,
         Self::TokenUploads,
         Self::Lists,
+        Self::EventStreams,
         Self::UnreadResponses,
         Self::StoreConnections,
         Self::WrongProofs,
@@ -59,6 +62,7 @@ impl LimitName {
             Self::PayloadStreams => "payload_streams",
             Self::TokenUploads => "token_uploads",
             Self::Lists => "lists",
+            Self::EventStreams => "event_streams",
             Self::UnreadResponses => "unread_responses",
             Self::StoreConnections => "store_connections",
             Self::WrongProofs => "wrong_proofs",

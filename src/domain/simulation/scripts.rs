@@ -53,7 +53,8 @@ impl Clients {
         let max_transfers = (self.below(2) == 0).then(|| 2 + self.below(4));
         let max_total_bytes = (self.below(2) == 0).then(|| 6 + self.below(20));
         let expires_in_s = self.one_of(&[None, None, Some(120), Some(5_000)]).flatten();
-        let request = CreateToken { name: "press".to_owned(), expires_in_s, max_transfers, max_total_bytes };
+        let request =
+            CreateToken { name: "press".to_owned(), expires_in_s, max_transfers, max_total_bytes, notifications: None };
         for _ in 0..TRIES {
             let (world, request) = (self.world.clone(), request.clone());
             let created = self.call(ActionName::TokenCreate, Subject::default(), async move |server, scope, _| {
@@ -96,6 +97,7 @@ impl Clients {
             access_sha256: (self.below(2) == 0).then(|| self.new_proof()),
             access_from_passphrase: self.below(2) == 0,
             idempotency_key,
+            notify: None,
         };
         let mut acknowledged = None;
         for _ in 0..TRIES {

@@ -38,6 +38,7 @@ mod tests {
             revoked_at: None,
             last_used_at: None,
             quota: None,
+            notifications: crate::domain::notification::TokenTargets::default(),
         };
         let start = Timestamp::from_millis(1);
         assert!(token.record_use(start));

@@ -1,6 +1,7 @@
 //! Sender tokens: the plain form held by the sender, and the stored record.
 
 mod last_use;
+mod notifications;
 mod quota;
 pub mod service;
 
@@ -15,6 +16,7 @@ pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark};
 
 use super::error::Error;
 use super::id::{TokenId, decode_lower_hex};
+use super::notification::TokenTargets;
 use super::timestamp::Timestamp;
 use super::version::V1;
 use crate::domain::crypto::digest::Sha256;
@@ -131,6 +133,9 @@ pub struct Token {
     /// Quota of the token; `None` means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
+    /// Targets of notifications about the token's transfers, and the default choice of new transfers.
+    #[serde(default, skip_serializing_if = "TokenTargets::is_default")]
+    pub notifications: TokenTargets,
 }
 
 impl Token {
@@ -179,6 +184,7 @@ mod tests {
             revoked_at: None,
             last_used_at: None,
             quota: None,
+            notifications: TokenTargets::default(),
         }
     }
 

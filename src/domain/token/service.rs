@@ -13,7 +13,7 @@ use crate::domain::id::TokenId;
 use crate::domain::limits::page_size;
 use crate::domain::store::{Commit, Listed, StorageKey, Store, Swap, create, list, read, swap};
 use crate::domain::version::V1;
-use crate::domain::wire::{CreateToken, Page, TokenCounts, TokenItem};
+use crate::domain::wire::{CreateToken, Page, SetNotifications, TokenCounts, TokenItem};
 
 /// Maximum lifetime of a token with an expiry time: 36 500 days.
 ///
@@ -26,8 +26,8 @@ const MAX_QUOTA: u64 = (1 << 53) - 1;
 /// Sender tokens of a store.
 #[derive(Clone)]
 pub struct Tokens {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
     census: Arc<Mutex<Census>>,
 }
 
@@ -75,6 +75,7 @@ impl Tokens {
             revoked_at: None,
             last_used_at: None,
             quota: Quota::new(request.max_transfers, request.max_total_bytes),
+            notifications: request.notifications.map(SetNotifications::targets).unwrap_or_default(),
         };
         scope.set_token(token.token_id);
         let key = StorageKey::token(token.token_id);

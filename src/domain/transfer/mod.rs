@@ -26,6 +26,7 @@ pub use terms::TransferTerms;
 use super::audit::EventKind;
 use super::error::Error;
 use super::id::{LinkId, TokenId, TransferId};
+use super::notification::TransferNotifications;
 use super::timestamp::Timestamp;
 use super::token::ReservationMark;
 use super::version::V1;
@@ -106,6 +107,9 @@ pub struct Transfer {
     /// Encrypted info block, as the sender gave it with the completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
+    /// Choice and state of the notifications about the transfer.
+    #[serde(default, skip_serializing_if = "TransferNotifications::is_default")]
+    pub notifications: TransferNotifications,
     /// State of the payload.
     pub payload: PayloadState,
     /// Whether the payload's bytes count against the quota of the token.
@@ -147,6 +151,7 @@ impl Transfer {
             limit_history: LimitHistory::default(),
             last_download_at: None,
             info: None,
+            notifications: TransferNotifications { choice: terms.notify, ..TransferNotifications::default() },
             payload: PayloadState::Stored,
             holds_quota: false,
             reservation: None,

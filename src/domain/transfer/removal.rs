@@ -73,7 +73,7 @@ impl Transfer {
     #[must_use]
     pub fn next_sweep_at(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
         if let Some(deadline) = self.deadline() {
-            return deadline;
+            return self.reminder_at().map_or(deadline, |reminder| reminder.min(deadline));
         }
         match self.payload {
             // With further links, the sweeper reads the links to find the time.

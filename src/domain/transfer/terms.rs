@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::notification::NotificationChoice;
 
 /// Terms of a transfer, set by the sender at creation.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct TransferTerms {
     pub own_link_closed: bool,
     /// Whether the access proof depends on a passphrase.
     pub access_from_passphrase: bool,
+    /// Which notifications the transfer causes.
+    pub notify: NotificationChoice,
 }
 
 /// Returns the value of `access_from_passphrase` for a record without it.

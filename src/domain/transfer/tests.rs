@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::crypto::info::SealedInfo;
+use crate::domain::notification::NotificationChoice;
 
 const START: Timestamp = Timestamp::from_millis(1_000_000_000);
 
@@ -12,6 +13,7 @@ fn transfer(max_downloads: Option<u32>) -> Transfer {
         max_downloads,
         access_sha256: None,
         access_from_passphrase: true,
+        notify: NotificationChoice::First,
         own_link_closed: false,
     };
     Transfer::new(TransferId::random(), TokenId::random(), &terms, START)

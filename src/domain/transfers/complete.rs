@@ -4,8 +4,9 @@ use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::error::Error;
+use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
-use crate::domain::store::{Commit, Swap};
+use crate::domain::store::{Commit, StorageKey, Swap};
 use crate::domain::transfer::{DeletionCause, Status, Transfer};
 
 impl Transfers {
@@ -40,7 +41,9 @@ impl Transfers {
                 bytes: transfer.size_bytes,
                 ..status_change(now, Status::Pending, Status::Completed)
             };
-            let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
+            let schedule = transfer.reminder_at().map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
+            let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+            transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferCompleted]);
             let events = [EventKind::TransferCompleted];
             let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
             Ok(Swap::write(transfer.clone(), with, transfer))

@@ -10,6 +10,7 @@ use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::error::Error;
+use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Backoff, Commit, StorageKey, StoreError, Swap, create, read};
 use crate::domain::timestamp::Timestamp;
@@ -94,7 +95,12 @@ impl Transfers {
         }
         counter_delta.downloads = 1;
         let schedule = if exhausted { vec![self.grants_entry(&transfer, &transfer.grants)] } else { Vec::new() };
-        let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+        let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+        let mut kinds = download_kinds(transfer.download_count());
+        if matches!(transfer.state, State::Exhausted { .. }) {
+            kinds.push(NotificationKind::TransferExhausted);
+        }
+        transfer.notify(&mut with, &self.0.ids, now, &kinds);
         let with = scope.transfer_commit(id, now, result, &events, with);
         Ok(Swap::write(transfer, with, Some(grant)))
     }
@@ -122,7 +128,9 @@ impl Transfers {
             schedule.push(self.grants_entry(transfer, &link.grants));
         }
         let counter_delta = Some(CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) });
-        let with = Commit { schedule, counter_delta, ..Commit::default() };
+        let mut with = Commit { schedule, counter_delta, ..Commit::default() };
+        let kinds = download_kinds(link.download_count());
+        transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &link);
         let with = scope.transfer_commit(transfer.transfer_id, now, result, &events, with);
         Ok(Swap::write(link, with, Some(grant)))
     }
@@ -145,7 +153,13 @@ impl Transfers {
         self.0.download_rate_limit.try_count((link.id(), scope.request().network_key), now)?;
         let record = link.new_grant(grant.digest(), now);
         let counter_delta = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
-        let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
+        let mut with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
+        // The count of the link, and with it the first download, follows within a second.
+        let (mut transfer, kinds) = (link.transfer.clone(), [NotificationKind::TransferDownloaded]);
+        match &link.further {
+            Some(further) => transfer.notify_of_link(&mut with, &self.0.ids, now, &kinds, further),
+            None => transfer.notify(&mut with, &self.0.ids, now, &kinds),
+        }
         let mut with = scope.read_commit(id, now, result, &[EventKind::DownloadGranted], with);
         if !self.0.audit.admit(scope, id, &mut with, GRANT_BYTES) {
             return self.grant_unstored(scope, link, record).await;
@@ -192,4 +206,10 @@ impl Transfers {
         }
         Ok(Some(record))
     }
+}
+
+/// Returns the notifications of a download after which the link has `count` downloads.
+fn download_kinds(count: u64) -> Vec<NotificationKind> {
+    let first = (count == 1).then_some(NotificationKind::TransferFirstDownload);
+    first.into_iter().chain([NotificationKind::TransferDownloaded]).collect()
 }

@@ -9,8 +9,10 @@ use super::Transfers;
 use crate::domain::crypto::random;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::{LinkId, TransferId};
+use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
-use crate::domain::store::{Commit, Swap};
+use crate::domain::store::{Commit, StorageKey, Swap, read};
+use crate::domain::transfer::Transfer;
 
 /// Downloads per link that are not yet added to its count.
 #[derive(Debug, Default)]
@@ -108,14 +110,31 @@ impl Transfers {
         let Some(link_id) = link_id else {
             return self
                 .change(transfer_id, |mut transfer| {
-                    let added = transfer.add_downloads(downloads.sum(), mark, now);
-                    Ok(if added { Swap::write(transfer, commit(), ()) } else { Swap::Keep(()) })
+                    let is_first = transfer.download_count() == 0;
+                    if !transfer.add_downloads(downloads.sum(), mark, now) {
+                        return Ok(Swap::Keep(()));
+                    }
+                    let mut with = commit();
+                    if is_first {
+                        transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferFirstDownload]);
+                    }
+                    Ok(Swap::write(transfer, with, ()))
                 })
                 .await;
         };
+        let key = StorageKey::transfer(transfer_id);
+        let transfer = read::<Transfer>(self.store(), &key).await?.ok_or(Error::TransferNotFound)?.value;
         self.change_link(link_id, |mut link| {
-            let added = link.add_downloads(downloads.sum(), mark, now);
-            Ok(if added { Swap::write(link, commit(), ()) } else { Swap::Keep(()) })
+            let is_first = link.download_count() == 0;
+            if !link.add_downloads(downloads.sum(), mark, now) {
+                return Ok(Swap::Keep(()));
+            }
+            let mut with = commit();
+            if is_first {
+                let kinds = [NotificationKind::TransferFirstDownload];
+                transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &link);
+            }
+            Ok(Swap::write(link, with, ()))
         })
         .await
     }

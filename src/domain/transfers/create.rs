@@ -48,6 +48,7 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
         max_downloads: request.max_downloads,
         access_sha256: request.access_sha256,
         access_from_passphrase: request.access_from_passphrase,
+        notify: request.notify.unwrap_or_default(),
         own_link_closed: !request.own_link.is_open(),
     })
 }
@@ -84,6 +85,7 @@ impl Transfers {
         request: &CreateTransfer,
     ) -> Result<Transfer, Error> {
         let terms = new_terms(request, self.settings().limits)?;
+        let terms = TransferTerms { notify: request.notify.unwrap_or(token.notifications.choice), ..terms };
         // Rejects before writing an idempotency record, which is removed only together with a transfer.
         if let Err(exceeded) = self.check_quota(token, terms.size_bytes)
             && !self.is_known(token, request).await?

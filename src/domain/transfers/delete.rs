@@ -5,6 +5,7 @@ use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, Event, EventKind, Record, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
+use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, StorageKey, Swap, read};
 use crate::domain::token::QuotaEntry;
@@ -65,12 +66,14 @@ impl Transfers {
             let counter_delta = status_change(now, before, transfer.state.status());
             // If this process ends before the removal of the payload, the sweeper removes the payload.
             let schedule = vec![StorageKey::schedule_entry(now, id)];
-            let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::with_reserve() };
+            let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::with_reserve() };
+            transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferDeleted]);
             let with = if let Some(result) = result {
                 scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
             } else {
                 let event = scope.server_event_record(now, EventKind::TransferDeleted);
-                Commit { records: with_transfer_keys(id, &[event]), ..with }.into()
+                with.records.extend(with_transfer_keys(id, &[event]));
+                with.into()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
         })

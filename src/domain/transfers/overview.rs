@@ -87,6 +87,7 @@ impl Transfers {
             days,
             as_of: now,
             untrusted_proxy: None,
+            failing_targets: Vec::new(),
         })
     }
 }

@@ -11,6 +11,7 @@ use super::{Transfers, status_change};
 use crate::domain::audit::{Event, Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
+use crate::domain::notification::{LOG_PERIOD, NotificationKind};
 use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
 use crate::domain::store::{Commit, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, read};
 use crate::domain::timestamp::Timestamp;
@@ -64,6 +65,7 @@ impl Transfers {
         let retention = self.settings().retention;
         self.remove_days(&StorageKey::all_service_reads(), now.minus(retention.reads()), 0).await?;
         self.remove_days(&StorageKey::all_service_records(), now.minus(retention.changes()), 0).await?;
+        self.remove_days(&StorageKey::all_notifications(), now.minus(LOG_PERIOD), 0).await?;
         // The most recent day stays regardless of its age, since it contains the totals.
         self.remove_days(&StorageKey::all_stats(), now.minus(STATS_RETENTION), 1).await?;
         let mut swept = SweepResult::default();
@@ -197,15 +199,20 @@ impl Transfers {
             let before = transfer.state.status();
             let event = transfer.apply_expiry(now);
             let released = transfer.release_payload(now);
-            if event.is_none() && !released {
+            let reminds = event.is_none() && transfer.take_reminder(now);
+            if event.is_none() && !released && !reminds {
                 return Ok(Swap::Keep(transfer));
             }
             let event_record = |kind| Record::Event(Event::server(self.0.ids.next(now), None, now, kind));
-            let with = Commit {
+            let mut with = Commit {
                 records: with_transfer_keys(id, &event.into_iter().map(event_record).collect::<Vec<_>>()),
                 counter_delta: event.map(|_| status_change(now, before, transfer.state.status())),
                 ..Commit::with_reserve()
             };
+            let expired = event.map(|_| NotificationKind::TransferExpired);
+            let reminder = reminds.then_some(NotificationKind::TransferExpiringUnclaimed);
+            let kinds: Vec<_> = expired.into_iter().chain(reminder).collect();
+            transfer.notify(&mut with, &self.0.ids, now, &kinds);
             Ok(Swap::write(transfer.clone(), with, transfer))
         })
         .await

@@ -11,6 +11,7 @@ use super::{Transfers, status_change};
 use crate::domain::audit::{Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationKind;
 use crate::domain::store::{Commit, StorageKey, Swap, swap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{DeletionCause, Transfer};
@@ -81,12 +82,13 @@ impl Transfers {
                 if !transfer.delete(at, cause) {
                     return Ok(Swap::Keep(()));
                 }
-                let with = Commit {
+                let mut with = Commit {
                     schedule: vec![StorageKey::schedule_entry(self.now(), id)],
                     records: with_transfer_keys(id, std::slice::from_ref(&event)),
                     counter_delta: Some(status_change(at, before, transfer.state.status())),
                     ..Commit::with_reserve()
                 };
+                transfer.notify(&mut with, &self.0.ids, at, &[NotificationKind::TransferDeleted]);
                 Ok(Swap::write(transfer, with, ()))
             },
         );

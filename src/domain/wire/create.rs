@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 use super::{Mode, OwnLinkChoice};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationChoice;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 
@@ -43,6 +44,9 @@ pub struct CreateTransfer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub idempotency_key: Option<String>,
+    /// Which notifications the transfer causes; absent means the default of the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotificationChoice>,
 }
 
 pub(super) const fn yes() -> bool {

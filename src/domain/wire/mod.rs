@@ -9,6 +9,7 @@ mod event;
 mod health;
 mod key_proof;
 mod link;
+mod notifications;
 mod page;
 mod problem;
 mod stats;
@@ -25,6 +26,7 @@ pub use key_proof::{KeyProof, ProveKey};
 pub use link::{
     CreateLink, CreatedLink, LinkItem, LinkPage, LinkPageQuery, LinkStatus, OwnLinkChoice, RedactedStatus, UpdateLink,
 };
+pub use notifications::{SetNotifications, TokenNotifications, TokenWebhook, UpdateToken, UpdatedToken};
 pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};

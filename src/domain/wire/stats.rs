@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::limits::free_space::FreeSpaceLevel;
+use crate::domain::notification::TargetOverview;
 use crate::domain::stats::TransferCounts;
 use crate::domain::timestamp::{Day, Timestamp};
 
@@ -27,6 +28,9 @@ pub struct StatsOverview {
     /// Address of a proxy that this process does not know; absent if no request came through one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untrusted_proxy: Option<String>,
+    /// Targets of notifications whose deliveries fail, at most 100, those that fail longest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing_targets: Vec<TargetOverview>,
 }
 
 /// Tokens by status.

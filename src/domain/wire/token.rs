@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::id::TokenId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, Token, TokenStatus};
+use crate::domain::wire::{SetNotifications, TokenNotifications};
 
 /// A token to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,6 +27,9 @@ pub struct CreateToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_total_bytes: Option<u64>,
+    /// Targets and default choice of notifications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<SetNotifications>,
 }
 
 /// A token, as shown to admins.
@@ -51,6 +55,9 @@ pub struct TokenItem {
     pub bytes_held: Option<u64>,
     /// Time of last use, accurate to 1 hour; null means never.
     pub last_used_at: Option<Timestamp>,
+    /// Targets and default choice of notifications; absent if the token has the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<TokenNotifications>,
 }
 
 impl TokenItem {
@@ -69,6 +76,7 @@ impl TokenItem {
             transfers_created: quota.and_then(Quota::transfers_created),
             bytes_held: quota.and_then(Quota::bytes_held),
             last_used_at: token.last_used_at,
+            notifications: TokenNotifications::of(&token.notifications),
         }
     }
 }
@@ -81,4 +89,7 @@ pub struct CreatedToken {
     pub item: TokenItem,
     /// The token's text; only this response contains it.
     pub token: String,
+    /// Secret of the token's webhook, `whsec_…`; only this response contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::Flow;
 use crate::domain::audit::IpMode;
+use crate::domain::notification::{NotificationTarget, TokenTargets};
 
 /// Data stored about the client of this request, by field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +25,18 @@ impl Transparency {
     #[must_use]
     pub fn for_sender(ip_mode: IpMode, flow: Flow) -> Self {
         Self::of(ip_mode, flow, [("token", "the token's id, not its secret"), ("size", "the encrypted size, in bytes")])
+    }
+
+    /// Adds the targets of notifications, which learn the id of the transfer and its events.
+    #[must_use]
+    pub fn with_targets(mut self, targets: &TokenTargets, service_webhook: Option<&NotificationTarget>) -> Self {
+        if let Some(email) = &targets.email {
+            self.stored.insert("email".to_owned(), format!("the address for notifications: {}", email.address));
+        }
+        let told = targets.all().map(|target| target.address.to_string());
+        let told = told.chain(service_webhook.map(|target| target.address.to_string()));
+        self.seen_by_others.extend(told.map(|address| format!("{address} is told the transfer's id and its events")));
+        self
     }
 
     /// Returns the report for a recipient who downloads by `flow` from a service with this `ip_mode`.

@@ -32,6 +32,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::OffsetMismatch
         | ErrorCode::UploadInProgress
         | ErrorCode::SizeMismatch
+        | ErrorCode::NotificationsUnavailable
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::InfoMismatch
         | ErrorCode::NoLink

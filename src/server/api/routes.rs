@@ -158,6 +158,7 @@ pub const ROUTES: &[Route] = &[
         &[VISIBLE_TRANSFER, LIST, LINK_PROOF],
     ),
     public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
+    public("GET", "/events/stream", ActionName::EventStream, &[SENDER, &[InvalidRequest, ServerBusy]]),
     public("POST", "/transfers/id/{transfer_id}/update", ActionName::TransferUpdate, &[OWN_TRANSFER, BODY, LINK_ENDED]),
     public(
         "POST",
@@ -191,8 +192,14 @@ pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Public, "/docs", &[]),
     unrecorded(ServiceName::Admin, "/health", &[]),
     unrecorded(ServiceName::Admin, "/health/ready", &[NOT_READY]),
-    admin("POST", "/tokens/create", ActionName::TokenCreate, &[ADMIN_CHANGE]),
+    admin("POST", "/tokens/create", ActionName::TokenCreate, &[ADMIN_CHANGE, &[NotificationsUnavailable]]),
     admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, LIST]),
+    admin(
+        "POST",
+        "/tokens/id/{token_id}/update",
+        ActionName::TokenUpdate,
+        &[ID, ADMIN_CHANGE, &[TokenNotFound, NotificationsUnavailable]],
+    ),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
     admin(

@@ -25,7 +25,7 @@ pub use secret::{DEFAULT_EXTENSION_PORT, KeySecret, KeySecretError};
 use super::background;
 use super::net::rate_limit::RateLimiter;
 use super::state::App;
-use super::{Server, Settings, StartError, router};
+use super::{Server, Settings, StartError, notify, router};
 use crate::domain::audit::{ServiceName, WriteMode};
 use crate::domain::clock::SystemClock;
 use crate::domain::error::{Error, chain};
@@ -221,6 +221,11 @@ impl OpenFunction {
         app.clock_guard.check(Some(now));
         let time = deadline.since(now).saturating_sub(SWEEP_RESERVE);
         let swept = tokio::time::timeout(time, app.transfers.sweep()).await;
+        // Ends within the lease of a queue, and so within the reserve only if the function has time for it.
+        let left = deadline.since(app.now()).saturating_sub(SWEEP_RESERVE);
+        if tokio::time::timeout(left, notify::deliver_once(app)).await.is_err() {
+            tracing::info!("notifications are left for the next sweep");
+        }
         finish_work(app).await;
         let report = match swept {
             Ok(swept) => SweepReport::of(swept.map_err(InvocationError::Sweep)?),

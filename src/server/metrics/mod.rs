@@ -3,6 +3,7 @@
 //! docs/operations.md lists every metric. Tests compare that table, the dashboard and the alert rules with the output.
 
 mod listener;
+mod notifications;
 mod requests;
 mod scrape;
 mod storage;
@@ -19,6 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 pub(super) use listener::{OPEN_METRICS, listen};
+use notifications::NotificationMetrics;
 pub(super) use requests::{RequestLabels, RequestMetrics};
 pub(super) use scrape::{TotalsCache, scrape};
 use storage::StorageGauges;
@@ -44,6 +46,8 @@ pub(super) struct Metrics {
     pub(super) requests: RequestMetrics,
     pub(super) store: StoreMetrics,
     pub(super) sweeps: SweepMetrics,
+    /// Deliveries of notifications.
+    pub(super) notifications: NotificationMetrics,
     storage: StorageGauges,
     failed_checks: Family<[(&'static str, &'static str); 1], Counter>,
     clock_jumped: Gauge,
@@ -108,6 +112,7 @@ impl Metrics {
         let store = StoreMetrics::register(&mut registry);
         let storage = StorageGauges::register(&mut registry);
         let sweeps = SweepMetrics::register(&mut registry);
+        let notifications = NotificationMetrics::register(&mut registry);
         let failed_checks = Family::<[(&'static str, &'static str); 1], Counter>::default();
         for code in READINESS_CODES {
             drop(failed_checks.get_or_create(&[("check", code.as_str())]));
@@ -137,6 +142,7 @@ impl Metrics {
             requests,
             store,
             sweeps,
+            notifications,
             storage,
             failed_checks,
             clock_jumped,

@@ -13,7 +13,9 @@ use super::s3_location::{InvalidS3Location, S3Location};
 #[cfg(not(feature = "s3"))]
 use super::s3_stub::BucketStorage;
 use crate::domain::base_url::BaseUrl;
-use crate::domain::maintenance::finding::Finding;
+use crate::domain::clock::SystemClock;
+use crate::domain::maintenance::finding::{Finding, Verdict};
+use crate::domain::notification::{FailureReason, Outbox};
 use crate::domain::store::Store;
 
 /// The kind and location of a storage.
@@ -74,7 +76,27 @@ impl StorageLocation {
     ///
     /// `page` is the origin of the web page that must reach the storage from browsers, if configured.
     pub async fn diagnose(&self, page: Option<&BaseUrl>) -> Vec<Finding> {
-        self.backend().diagnose(page).await
+        let mut findings = self.backend().diagnose(page).await;
+        let is_sound = findings.iter().all(|finding| finding.verdict != Verdict::Problem);
+        if is_sound && self.backend().check_exists().is_ok() {
+            findings.extend(self.failing_targets().await);
+        }
+        findings
+    }
+
+    /// Reports the targets of notifications whose deliveries fail.
+    async fn failing_targets(&self) -> Vec<Finding> {
+        const NAME: &str = "notifications";
+        let Ok(store) = self.backend().open_offline().await else { return Vec::new() };
+        let targets = Outbox::new(store, Arc::new(SystemClock), Vec::new()).failing().await.unwrap_or_default();
+        let failing = targets.into_iter().map(|target| {
+            let since = target.failing_since.map(|at| at.utc()).unwrap_or_default();
+            let reason = target.reason.map(FailureReason::as_text).unwrap_or_default();
+            let detail = format!("{} fails since {since}: {reason}; {} dropped", target.address, target.dropped);
+            let hint = "check the receiver; `sgsend token update` changes or removes the target of a token";
+            Finding::warning(NAME, detail, hint)
+        });
+        failing.collect()
     }
 
     /// Returns whether both locations are the same storage, or one folder contains the other.

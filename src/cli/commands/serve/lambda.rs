@@ -101,6 +101,7 @@ mod function {
         }
         let mut settings = common.settings()?;
         check(&settings, common)?;
+        common.notifications.apply(&mut settings, global.ca_file.as_deref())?;
         let mut secret = None;
         if service == ServiceName::Admin {
             secret = secret_of(global)?;

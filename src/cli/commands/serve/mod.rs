@@ -9,6 +9,7 @@ mod listen;
 pub(crate) mod log;
 mod metrics_key;
 mod monitoring;
+mod notifications;
 mod notify;
 mod proxy_arguments;
 mod signals;
@@ -89,6 +90,7 @@ pub(crate) fn run(
     let mut settings = common.settings()?;
     settings.dropped_lines = dropped_lines;
     common.acme.apply(&mut settings, global.ca_file.as_deref())?;
+    common.notifications.apply(&mut settings, global.ca_file.as_deref())?;
     check_not_foreign(&settings.storage)?;
     let is_remote = settings.storage.is_remote();
     let endpoints = sockets::inherit(addresses)?;
@@ -138,6 +140,11 @@ pub(crate) fn run(
         }
         let server =
             Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, is_remote))?;
+        if let Some((origin, secret)) =
+            server.new_webhook().await.map_err(|error| start_failure(&error, is_remote))?
+        {
+            printer.note(&format!("secret of the webhook at {origin}, shown only once: {}", *secret));
+        }
         let server = server.reload_on(reload).metrics_on(metrics_listener);
         for (service, url) in &urls {
             announce(format, printer, service, url)?;
@@ -210,6 +217,8 @@ fn announce(format: LogFormat, printer: &Printer, service: &str, url: &str) -> i
 /// Converts the error of a server that cannot start, or of an unusable storage, to a failure.
 pub(crate) fn start_failure(error: &StartError, is_remote: bool) -> Failure {
     match error {
+        StartError::Notifications(_) => Failure::new(Exit::Other, "notifications_unusable", chain(error))
+            .hint("check the CA certificates of --ca-file, and the URL of --smtp-url"),
         StartError::Storage(source) => storage_failure(&**source, chain(error), is_remote),
         StartError::Listener(_) => Failure::new(Exit::Other, "cannot_listen", chain(error)),
         StartError::NoAdminKey => Failure::new(Exit::Other, "admin_key_missing", chain(error))

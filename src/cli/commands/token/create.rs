@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::notifications::{NotificationOptions, note_secret};
 use super::{expiry_text, quota_text};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -42,6 +43,8 @@ pub(super) struct Arguments {
     /// With --login, replace the saved token of the profile
     #[arg(long, requires = "login")]
     replace: bool,
+    #[command(flatten)]
+    notifications: NotificationOptions,
     #[command(flatten)]
     answer: YesOption,
 }
@@ -81,6 +84,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         expires_in_s: arguments.expires.map(|expires| expires.as_secs()),
         max_transfers: arguments.max_transfers,
         max_total_bytes: arguments.max_total_bytes.map(|ByteSize(bytes)| bytes),
+        notifications: arguments.notifications.change(None),
     };
     let created = api.create_token(&request).await?;
     let printer = &context.printer;
@@ -93,6 +97,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         let (name, id) = (escape::one_line(&created.item.name).into_owned(), created.item.token_id);
         let quota = quota_text(&created.item).map(|quota| format!(", {quota}")).unwrap_or_default();
         printer.note(&format!("{name}: token {id}, {}{quota}", expiry_text(created.item.expires_at)));
+        note_secret(printer, created.webhook_secret.as_deref());
         printer.note(&format!("the token is shown only once; revoke it with: sgsend token revoke {id}"));
     }
     if arguments.login {

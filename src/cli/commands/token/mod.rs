@@ -2,8 +2,10 @@
 
 mod create;
 mod list;
+mod notifications;
 mod quota;
 mod revoke;
+mod update;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -28,6 +30,8 @@ enum TokenCommand {
     Create(create::Arguments),
     /// List all tokens
     List,
+    /// Change the notifications of a sender token
+    Update(update::Arguments),
     /// Revoke a token
     Revoke(revoke::Arguments),
 }
@@ -44,6 +48,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match arguments.command {
         TokenCommand::Create(arguments) => create::run(arguments, context).await,
         TokenCommand::List => list::run(context).await,
+        TokenCommand::Update(arguments) => update::run(arguments, context).await,
         TokenCommand::Revoke(arguments) => revoke::run(arguments, context).await,
     }
 }

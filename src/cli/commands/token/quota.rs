@@ -38,6 +38,7 @@ mod tests {
             transfers_created: None,
             bytes_held: None,
             last_used_at: None,
+            notifications: None,
         };
         assert_eq!(quota_text(&item), None);
         item.max_transfers = Some(10);

@@ -18,13 +18,16 @@ pub(super) struct Arguments {
     token_id: SecretText,
 }
 
+/// Returns the id in an argument, which is treated as a secret, since it may be the complete token.
+pub(super) fn token_id(argument: &SecretText) -> Result<TokenId, Failure> {
+    let text = argument.as_str();
+    let id = text.strip_prefix("sgs_").and_then(|rest| rest.split('_').next()).unwrap_or(text);
+    id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`sgsend token list` shows all tokens"))
+}
+
 /// Runs `sgsend token revoke`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    // Treated as a secret, since the argument may be the complete token.
-    let text = arguments.token_id.as_str();
-    let id = text.strip_prefix("sgs_").and_then(|rest| rest.split('_').next()).unwrap_or(text);
-    let id: TokenId =
-        id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`sgsend token list` shows all tokens"))?;
+    let id = token_id(&arguments.token_id)?;
     let api = context.admin_api().await?;
     let item = context.first_call(|| api.revoke_token(id)).await?;
     if context.printer.is_json() {

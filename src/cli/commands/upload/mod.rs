@@ -23,6 +23,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::ContentOptions;
 use crate::cli::input::flow::FlowArguments;
+use crate::cli::input::notify::NotifyName;
 use crate::cli::input::values::{positive_duration, positive_number};
 use crate::cli::output::plural::with_number;
 use crate::cli::output::share::ShareOptions;
@@ -69,6 +70,11 @@ pub(crate) struct Arguments {
     /// Message to the recipients, who see it before they download; encrypted
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     message: Option<String>,
+    /// Notifications about the transfer [default: those of the token, else first]
+    ///
+    /// The operator of the server sets their targets. `sgsend watch` shows them too.
+    #[arg(long, value_name = "WHICH")]
+    notify: Option<NotifyName>,
     /// Show the exact size of the content to the server
     ///
     /// Without this option, up to 12 % of zeros after a small content, and 3 % after one of a gibibyte, hide its exact

@@ -46,6 +46,7 @@ impl Arguments {
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
             (has_passphrase, self.no_padding, &self.message, &self.links),
+            self.notify.map(|notify| format!("{notify:?}")),
             format!("{:?}", self.flow.choice()),
         );
         Ok(Sha256::of(&serde_json::to_vec(&terms)?))
@@ -125,6 +126,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         expires: arguments.expires,
         max_downloads: arguments.downloads,
         links: arguments.links,
+        notify: arguments.notify.map(Into::into),
         state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),

@@ -160,6 +160,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         }
         ErrorCode::LinkClosed => (Exit::Gone, Some("ask the sender for another link")),
         ErrorCode::GrantExpired => (Exit::Gone, Some("run the command again")),
+        ErrorCode::NotificationsUnavailable => (Exit::Other, Some("start both services with that option")),
         ErrorCode::NotCompleted => (Exit::Other, Some("retry after the upload has finished")),
         ErrorCode::TransferNotPending
         | ErrorCode::UploadIncomplete

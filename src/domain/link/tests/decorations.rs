@@ -69,7 +69,7 @@ pub(super) const DECORATIONS: &[fn(&str) -> String] = &[
     |link| link.replace('#', "=23"),
     |link| link.replace('#', "?utm=3D1#"),
     |link| link.replace('#', "=\n#"),
-    |link| link.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}")),
+    |link| link.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}")),
     |link| format!("{}=", wrapped(link, 20, "=\r\n")),
     // Queries.
     |link| link.replace('#', "?utm=1#"),
@@ -94,8 +94,8 @@ pub(super) const DECORATIONS: &[fn(&str) -> String] = &[
     |link| link.replace("#v", "v"),
     |link| link.replace('#', "\nkey: "),
     // Every character, lines, and link protection.
-    |link| link.chars().fold(String::new(), |text, c| text + &c.to_string() + "\u{200b}"),
-    |link| link.chars().fold(String::new(), |text, c| text + &c.to_string() + "\u{ad}"),
+    |link| link.chars().fold(String::new(), |text, c| format!("{text}{c}\u{200b}")),
+    |link| link.chars().fold(String::new(), |text, c| format!("{text}{c}\u{ad}")),
     |link| wrapped(link, 20, "\n"),
     |link| wrapped(link, 25, "\r\n> > "),
     |link| wrapped(link, 30, "\n    "),

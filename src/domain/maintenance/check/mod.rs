@@ -3,6 +3,7 @@
 //! Keeps in memory up to two ids per scheduled transfer, one quota summary per token, and the findings up to a limit.
 
 mod counters;
+mod notifications;
 mod payloads;
 mod quotas;
 mod transfers;
@@ -94,6 +95,7 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
     check.quotas().await?;
     check.creates().await?;
     check.service().await?;
+    check.notifications().await?;
     check.stats().await?;
     Ok(check.report)
 }

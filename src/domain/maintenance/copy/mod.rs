@@ -4,9 +4,10 @@
 //! stores. Until the second pass ends, the destination has an incomplete-copy marker in place of the store header, so
 //! that no service opens a partial copy. An interrupted copy resumes: objects already identical are not written again.
 //!
-//! Records are copied byte for byte. Payloads are copied if complete and still downloadable. The partial payload of a
-//! pending transfer is not copied, because its stored form depends on the backend: the transfer stays pending, and the
-//! service tells the sender to restart the upload at byte 0.
+//! Records are copied byte for byte. The outbox and the states of targets stay behind: two stores would deliver the same
+//! notifications. Payloads are copied if complete and still downloadable. The partial payload of a pending transfer is not
+//! copied, because its stored form depends on the backend: the transfer stays pending, and the service tells the sender
+//! to restart the upload at byte 0.
 
 mod claim;
 mod error;
@@ -152,6 +153,7 @@ impl Copying<'_> {
             StorageKey::all_idempotency_records(),
             StorageKey::all_schedule_entries(),
             StorageKey::all_service_records(),
+            StorageKey::all_notifications(),
             StorageKey::all_stats(),
         ] {
             self.records(&prefix, pass).await?;

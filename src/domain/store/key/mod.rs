@@ -30,7 +30,7 @@ pub struct StorageKey(String);
 
 /// Common path prefix of objects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prefix(String);
+pub struct Prefix(pub(super) String);
 
 impl StorageKey {
     /// Returns the key of the store header, `store.json`.
@@ -106,12 +106,12 @@ impl StorageKey {
         Prefix(format!("service/{READS}"))
     }
 
-    /// Returns the UTC day in the path of a service record or of daily counters; `None` for other keys.
+    /// Returns the UTC day in the path of a service record, a notification or daily counters; `None` for other keys.
     #[must_use]
     pub fn day(&self) -> Option<Day> {
         let (folder, rest) = self.0.split_once('/')?;
         let rest = rest.strip_prefix(READS).unwrap_or(rest);
-        let day = matches!(folder, "service" | "stats").then(|| rest.split(['/', '.']).next())??;
+        let day = matches!(folder, "service" | "stats" | "notifications").then(|| rest.split(['/', '.']).next())??;
         Some(Day::from(day.to_owned()))
     }
 

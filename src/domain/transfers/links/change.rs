@@ -4,6 +4,7 @@ use super::{Transfers, check_limit, lifetime};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::LinkId;
+use crate::domain::notification::NotificationKind;
 use crate::domain::store::{Commit, StorageKey, Swap};
 use crate::domain::transfer::{ResolvedLink, State, Transfer};
 use crate::domain::transfers::status_change;
@@ -67,6 +68,13 @@ impl Transfers {
                 let ends_transfer = matches!(transfer.state, State::Exhausted { .. });
                 let end = if ends_transfer { EventKind::TransferExhausted } else { EventKind::LinkExhausted };
                 let (events, mut with) = commit(ended, end);
+                if expires_at.is_some() {
+                    transfer.notifications.is_reminded = false;
+                    with.schedule.extend(transfer.reminder_at().map(|at| StorageKey::schedule_entry(at, id)));
+                }
+                if ends_transfer {
+                    transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferExhausted]);
+                }
                 with.counter_delta = ends_transfer.then(|| status_change(now, before, transfer.state.status()));
                 let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
                 Ok(Swap::write(transfer.clone(), with, transfer))
@@ -85,23 +93,27 @@ impl Transfers {
     /// As [`Transfers::update_link`], except [`Error::LinkClosed`].
     pub async fn revoke_link(&self, scope: &RequestScope, link: ResolvedLink) -> Result<ResolvedLink, Error> {
         let (id, now) = (link.transfer.transfer_id, self.now());
-        let with = || {
-            let schedule = vec![StorageKey::schedule_entry(now, id)];
-            let with = Commit { schedule, ..Commit::with_reserve() };
-            scope.transfer_commit(id, now, ChangeResult::Done, &[EventKind::LinkRevoked], with)
-        };
+        let revoked = [NotificationKind::LinkRevoked];
+        let commit = || Commit { schedule: vec![StorageKey::schedule_entry(now, id)], ..Commit::with_reserve() };
+        let recorded = |with| scope.transfer_commit(id, now, ChangeResult::Done, &[EventKind::LinkRevoked], with);
         let changed = if let Some(further) = link.further {
             let further = self.change_link(further.link_id, |mut further| {
-                Ok(if further.close(now) { Swap::write(further.clone(), with(), further) } else { Swap::Keep(further) })
+                if !further.close(now) {
+                    return Ok(Swap::Keep(further));
+                }
+                let mut with = commit();
+                link.transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &revoked, &further);
+                Ok(Swap::write(further.clone(), recorded(with), further))
             });
             ResolvedLink { further: Some(further.await?), transfer: link.transfer }
         } else {
             let transfer = self.change(id, |mut transfer| {
-                Ok(if transfer.close_own_link(now) {
-                    Swap::write(transfer.clone(), with(), transfer)
-                } else {
-                    Swap::Keep(transfer)
-                })
+                if !transfer.close_own_link(now) {
+                    return Ok(Swap::Keep(transfer));
+                }
+                let mut with = commit();
+                transfer.notify(&mut with, &self.0.ids, now, &revoked);
+                Ok(Swap::write(transfer.clone(), recorded(with), transfer))
             });
             transfer.await?.into()
         };

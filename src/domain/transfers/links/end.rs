@@ -11,6 +11,7 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::link_text::{WRAPPED_KEY_BYTES, WrappedKey};
 use crate::domain::error::Error;
 use crate::domain::id::{LinkId, TransferId};
+use crate::domain::notification::NotificationKind;
 use crate::domain::store::{Commit, StorageKey, StoreError, Swap, create, read};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{FurtherLink, LimitHistory, LinkState, PayloadState, State, Transfer};
@@ -127,12 +128,18 @@ impl Transfers {
             let before = transfer.state.status();
             let event = if transfer.links == listed { transfer.end_with_last_link(last, now) } else { None };
             let Some(event) = event else { return Ok(Swap::Keep(transfer)) };
-            let with = Commit {
+            let mut with = Commit {
                 schedule: vec![StorageKey::schedule_entry(now, id)],
                 records: with_transfer_keys(id, &[self.link_event_record(None, event, now)]),
                 counter_delta: Some(status_change(now, before, transfer.state.status())),
                 ..Commit::with_reserve()
             };
+            let kind = match transfer.state {
+                State::Exhausted { .. } => NotificationKind::TransferExhausted,
+                State::Expired { .. } => NotificationKind::TransferExpired,
+                State::Pending | State::Completed { .. } | State::Deleted { .. } => NotificationKind::TransferDeleted,
+            };
+            transfer.notify(&mut with, &self.0.ids, now, &[kind]);
             Ok(Swap::write(transfer.clone(), with, transfer))
         })
         .await

@@ -29,6 +29,7 @@ impl Fixture {
             expires_in_s: None,
             max_transfers: None,
             max_total_bytes: Some(100),
+            notifications: None,
         };
         let token = self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0;
         let scope = self.scope(ActionName::TransferCreate);

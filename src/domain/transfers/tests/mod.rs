@@ -8,6 +8,7 @@ mod late_uploads;
 mod link_changes;
 mod links;
 mod lists;
+mod notifications;
 mod presigned;
 mod quota;
 mod read_retention;
@@ -58,6 +59,7 @@ fn create_request() -> CreateTransfer {
         access_from_passphrase: true,
         own_link: OwnLinkChoice::Open,
         idempotency_key: None,
+        notify: None,
     }
 }
 
@@ -119,8 +121,13 @@ impl Fixture {
     }
 
     async fn token(&self) -> Token {
-        let request =
-            CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None };
+        let request = CreateToken {
+            name: "press".to_owned(),
+            expires_in_s: None,
+            max_transfers: None,
+            max_total_bytes: None,
+            notifications: None,
+        };
         self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0
     }
 

@@ -5,8 +5,13 @@ use crate::domain::store::{FaultInjector, FaultyStore};
 use crate::domain::transfer::PayloadState;
 
 pub(super) async fn limited(fixture: &Fixture) -> Token {
-    let request =
-        CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: Some(10), max_total_bytes: Some(5) };
+    let request = CreateToken {
+        name: "press".to_owned(),
+        expires_in_s: None,
+        max_transfers: Some(10),
+        max_total_bytes: Some(5),
+        notifications: None,
+    };
     fixture.tokens.create(&fixture.scope(ActionName::TokenCreate), request).await.unwrap().0
 }
 
@@ -19,6 +24,7 @@ pub(super) async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<
         access_sha256: None,
         access_from_passphrase: true,
         idempotency_key: Some(format!("{key:064x}")),
+        notify: None,
     };
     // Reads the stored token again, like a request does.
     let token = fixture.tokens.find(token.token_id).await.unwrap();
@@ -157,8 +163,13 @@ async fn a_removed_transfer_still_counts_as_created() {
 #[tokio::test]
 async fn removals_alone_do_not_accumulate_entries() {
     let fixture = Fixture::new();
-    let request =
-        CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
+    let request = CreateToken {
+        name: "press".to_owned(),
+        expires_in_s: None,
+        max_transfers: None,
+        max_total_bytes: Some(100),
+        notifications: None,
+    };
     let token = fixture.tokens.create(&fixture.scope(ActionName::TokenCreate), request).await.unwrap().0;
     let mut transfers = Vec::new();
     for key in 0..9 {

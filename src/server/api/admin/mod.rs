@@ -6,6 +6,7 @@ mod page;
 mod prove;
 mod session;
 mod stats;
+mod token_update;
 mod tokens;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -21,6 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::list))
+        .routes(routes!(token_update::update))
         .routes(routes!(tokens::revoke))
         .routes(routes!(stats::overview))
         .routes(routes!(metrics::admin))

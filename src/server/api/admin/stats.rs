@@ -17,5 +17,6 @@ use crate::server::state::AppState;
 pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, ApiError> {
     let overview = app.transfers.overview(&app.tokens).await?;
     let untrusted_proxy = app.untrusted_proxy.get();
-    Ok(JsonResponse(StatsOverview { untrusted_proxy, ..overview }))
+    let failing_targets = app.outbox.failing().await?;
+    Ok(JsonResponse(StatsOverview { untrusted_proxy, failing_targets, ..overview }))
 }

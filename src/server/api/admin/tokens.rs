@@ -4,6 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
+use super::token_update::{check_available, webhook_secret};
 use crate::domain::id::TokenId;
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem};
 use crate::server::api::error::ApiError;
@@ -24,9 +25,11 @@ pub(super) async fn create(
     _: Admin,
     Json(request): Json<CreateToken>,
 ) -> Result<(StatusCode, JsonResponse<CreatedToken>), ApiError> {
+    check_available(&app, request.notifications.as_ref())?;
     let (token, plain) = app.tokens.create(&scope, request).await?;
+    let webhook_secret = webhook_secret(&app, &token);
     let item = TokenItem::of(&token, app.now());
-    Ok((StatusCode::CREATED, JsonResponse(CreatedToken { item, token: plain.to_text().to_string() })))
+    Ok((StatusCode::CREATED, JsonResponse(CreatedToken { item, token: plain.to_text().to_string(), webhook_secret })))
 }
 
 /// Lists sender tokens.

@@ -4,6 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
+use crate::domain::notification::NotificationChoice;
 use crate::domain::wire::{CompleteUpload, CompletedTransfer, TransferStatus, Transparency};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Json, OwnedTransfer, Scope};
@@ -26,9 +27,13 @@ pub(super) async fn complete(
     Json(CompleteUpload { info }): Json<CompleteUpload>,
 ) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
     let transfer = app.transfers.complete(&scope, transfer, info.as_ref()).await?;
-    let flow = transfer.upload_flow();
+    let transparency = Transparency::for_sender(app.transfers.settings().ip_mode, transfer.upload_flow());
+    let token = app.tokens.find(transfer.token_id).await?;
     Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
-        transparency: Transparency::for_sender(app.transfers.settings().ip_mode, flow),
+        transparency: match transfer.notifications.choice {
+            NotificationChoice::Never => transparency,
+            _ => transparency.with_targets(&token.notifications, app.notifier.service_target()),
+        },
     }))
 }

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod download;
 mod download_bytes;
+mod event_stream;
 mod events;
 mod links;
 mod pages;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::add))
         .routes(routes!(events::list_events))
         .routes(routes!(events::list_actions))
+        .routes(routes!(event_stream::stream_events))
         .routes(routes!(delete::delete))
         .routes(routes!(links::update_own))
         .routes(routes!(links::create))

@@ -271,6 +271,18 @@ export interface StatsOverview {
   days: DayOverview[];
   as_of: number;
   untrusted_proxy?: string;
+  failing_targets?: FailingTarget[];
+}
+
+/** Target of notifications whose deliveries fail. */
+export interface FailingTarget {
+  target_id: string;
+  scope: "service" | { token: string };
+  address: string;
+  health: "retrying" | "dead";
+  failing_since: number;
+  reason: string;
+  dropped: number;
 }
 
 export interface StorageSpace {

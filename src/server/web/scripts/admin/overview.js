@@ -5,7 +5,7 @@ import { size, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { barPlot, dayName } from "./chart.js";
 
-/** @import { DayOverview, StatsOverview, StorageSpace } from "../wire.d.ts" */
+/** @import { DayOverview, FailingTarget, StatsOverview, StorageSpace } from "../wire.d.ts" */
 /** @import { Measure } from "./chart.js" */
 
 /**
@@ -40,9 +40,22 @@ export async function showOverview() {
   byId("unnamed-proxy").textContent =
     `Requests came through a proxy at ${proxy}, which this service does not know, so all clients behind it count as ` +
     `one. If it is yours, start the service with --trusted-proxy ${proxy}.`;
+  const failing = stats.failing_targets ?? [];
+  byId("failing-targets").hidden = failing.length === 0;
+  byId("failing-targets").textContent = `Notifications fail: ${failing.map(failure).join("; ")}.`;
   byId("as-of").textContent = `As of ${time(stats.as_of)}. Transfers are counted once a minute.`;
   byId("plots").replaceChildren(...MEASURES.map((measure) => barPlot(measure, stats.days)));
   byId("days").replaceChildren(...stats.days.toReversed().map(dayRow));
+}
+
+/**
+ * Describes a target of notifications whose deliveries fail.
+ *
+ * @param {FailingTarget} target
+ */
+function failure({ scope, address, failing_since, reason, dropped }) {
+  const whose = scope === "service" ? "all transfers" : `token ${scope.token}`;
+  return `${address} (${whose}) since ${time(failing_since)}, ${reason.replaceAll("_", " ")}, ${number(dropped)} dropped`;
 }
 
 /**

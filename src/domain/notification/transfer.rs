@@ -1,0 +1,167 @@
+//! Notifications of a transfer: which are due, and how a commit gets them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Notification, NotificationChoice, NotificationKind};
+use crate::domain::id::{LinkId, RecordIds};
+use crate::domain::store::{Commit, OutboxEntry, OutboxQueue, StorageKey, to_json};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::{FurtherLink, State, Transfer};
+use crate::domain::version::V1;
+
+/// Share of its lifetime that a transfer without a download has left at its reminder: a tenth.
+const REMINDER_SHARE: u32 = 10;
+/// Minimum time between the reminder and the expiry of a transfer.
+const MIN_REMINDER_LEAD: Duration = Duration::from_hours(1);
+
+/// State of a transfer's notifications, in its record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferNotifications {
+    /// The sender's choice.
+    #[serde(default, skip_serializing_if = "NotificationChoice::is_default")]
+    pub choice: NotificationChoice,
+    /// Time in the id of the latest notification, so that later ids are greater on every server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<Timestamp>,
+    /// Whether the reminder before the expiry was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_reminded: bool,
+}
+
+impl TransferNotifications {
+    /// Returns whether the record can omit the state.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Transfer {
+    /// Adds notifications of `kinds` to a commit that changes this transfer; omits those that the sender doesn't want.
+    pub(crate) fn notify(&mut self, with: &mut Commit, ids: &RecordIds, now: Timestamp, kinds: &[NotificationKind]) {
+        let counts = (self.download_count(), self.max_downloads);
+        self.add_notifications(with, ids, now, kinds, None, counts);
+    }
+
+    /// Adds notifications of `kinds` about a further link to a commit that changes the link.
+    pub(crate) fn notify_of_link(
+        &mut self,
+        with: &mut Commit,
+        ids: &RecordIds,
+        now: Timestamp,
+        kinds: &[NotificationKind],
+        link: &FurtherLink,
+    ) {
+        let counts = (link.download_count(), link.max_downloads);
+        self.add_notifications(with, ids, now, kinds, Some(link.link_id), counts);
+    }
+
+    fn add_notifications(
+        &mut self,
+        with: &mut Commit,
+        ids: &RecordIds,
+        now: Timestamp,
+        kinds: &[NotificationKind],
+        link_id: Option<LinkId>,
+        (download_count, max_downloads): (u64, Option<u32>),
+    ) {
+        let (token_id, transfer_id) = (self.token_id, self.transfer_id);
+        for kind in kinds.iter().copied().filter(|kind| self.notifications.choice.includes(*kind)) {
+            // Also greater than the ids of a server whose clock is ahead.
+            let after_last = self.notifications.last_at.map(|last| last.plus(Duration::from_millis(1)));
+            let id = ids.next(now.max(after_last.unwrap_or(now)));
+            self.notifications.last_at = Some(id.at());
+            let notification =
+                Notification { v: V1, id, kind, at: now, transfer_id, link_id, download_count, max_downloads };
+            with.schedule.push(OutboxEntry { queue: OutboxQueue::New, id, token_id, transfer_id }.key());
+            with.records.push((StorageKey::notification(token_id, id), to_json(&notification)));
+        }
+    }
+
+    /// Returns the time of the reminder that nobody has downloaded the transfer; `None` if there is none to come.
+    ///
+    /// A transfer that is completed later than this time has no reminder, and one with further links has none: other
+    /// recipients may have downloaded it.
+    #[must_use]
+    pub fn reminder_at(&self) -> Option<Timestamp> {
+        let State::Completed { at: completed_at } = self.state else { return None };
+        let is_wanted = self.notifications.choice.includes(NotificationKind::TransferExpiringUnclaimed);
+        let own_link_alone = self.links.is_empty() && self.own_link.is_open();
+        if !is_wanted || !own_link_alone || self.notifications.is_reminded || self.download_count() > 0 {
+            return None;
+        }
+        let lead = (self.expires_at.since(self.created_at) / REMINDER_SHARE).max(MIN_REMINDER_LEAD);
+        Some(self.expires_at.minus(lead)).filter(|at| *at > completed_at)
+    }
+
+    /// Marks the reminder as sent if it is due at `now`; returns whether it was.
+    pub(crate) fn take_reminder(&mut self, now: Timestamp) -> bool {
+        let is_due = self.reminder_at().is_some_and(|at| at <= now);
+        self.notifications.is_reminded |= is_due;
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{TokenId, TransferId};
+    use crate::domain::transfer::TransferTerms;
+
+    fn completed(lifetime: Duration) -> Transfer {
+        let terms = TransferTerms {
+            size_bytes: 1,
+            lifetime,
+            max_downloads: None,
+            access_sha256: None,
+            access_from_passphrase: false,
+            own_link_closed: false,
+            notify: NotificationChoice::First,
+        };
+        let start = Timestamp::from_millis(1_767_268_800_000);
+        let mut transfer = Transfer::new(TransferId::random(), TokenId::random(), &terms, start);
+        transfer.complete(start, None).unwrap();
+        transfer
+    }
+
+    #[test]
+    fn the_reminder_comes_a_tenth_of_the_life_before_the_end_and_at_least_an_hour() {
+        let hours = Duration::from_hours;
+        for (life, lead) in [(hours(100), hours(10)), (hours(5), hours(1)), (hours(2), hours(1))] {
+            let mut transfer = completed(life);
+            let at = transfer.expires_at.minus(lead);
+            assert_eq!(transfer.reminder_at(), Some(at));
+            assert!(!transfer.take_reminder(at.minus(Duration::from_millis(1))));
+            assert!(transfer.take_reminder(at));
+            assert!(!transfer.take_reminder(at), "reminded twice");
+        }
+        assert_eq!(completed(hours(1)).reminder_at(), None, "too short a life");
+    }
+
+    #[test]
+    fn there_is_no_reminder_after_a_download_or_if_none_is_wanted() {
+        let mut downloaded = completed(Duration::from_hours(100));
+        downloaded.downloads = 1;
+        assert_eq!(downloaded.reminder_at(), None);
+        let mut silent = completed(Duration::from_hours(100));
+        silent.notifications.choice = NotificationChoice::Never;
+        assert_eq!(silent.reminder_at(), None);
+    }
+
+    #[test]
+    fn ids_increase_although_the_clock_of_the_second_server_is_behind() {
+        let mut transfer = completed(Duration::from_hours(100));
+        let (first, second) = (RecordIds::default(), RecordIds::default());
+        let mut commit = Commit::default();
+        let kinds = [NotificationKind::TransferCompleted];
+        transfer.notify(&mut commit, &first, Timestamp::from_millis(10_000), &kinds);
+        transfer.notify(&mut commit, &second, Timestamp::from_millis(2_000), &kinds);
+        assert!(commit.schedule[0] < commit.schedule[1]);
+        assert_eq!(commit.records.len(), 2);
+        transfer.notifications.choice = NotificationChoice::Never;
+        transfer.notify(&mut commit, &second, Timestamp::from_millis(20_000), &kinds);
+        assert_eq!((commit.schedule.len(), commit.records.len()), (2, 2));
+    }
+}
