@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the state of a transfer
     Status(status::Arguments),
-    /// Delete a transfer
+    /// Delete a transfer, or close a further link of it
     Delete(delete::Arguments),
     /// Change expiry or download limit of a link
     Edit(link::edit::Arguments),
