@@ -104,3 +104,35 @@ pub(super) async fn existing(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_link_opens_with_its_own_key_and_shows_the_server_no_secret() {
+        let payload_key = PayloadKey::random();
+        let passphrase = Passphrase::new("secret words").unwrap();
+        let terms = LinkTerms { expires: Some(Duration::from_hours(1)), max_downloads: Some(3) };
+        for passphrase in [None, Some(&passphrase)] {
+            let link = NewLink::new(&payload_key, "Ada".parse().unwrap(), passphrase, terms);
+            assert!(link.key.is_further() && link.key.needs_passphrase() == passphrase.is_some());
+            let request = &link.request;
+            assert_eq!((request.expires_in_s, request.max_downloads), (Some(3_600), Some(3)));
+            assert_eq!(request.access_from_passphrase, passphrase.is_some());
+            let secret = link.key.unlock(passphrase).unwrap();
+            assert!(secret.access_proof().matches(&request.access_sha256));
+            let opened = secret.payload_key(request.link_id, Some(&request.wrapped_key)).unwrap();
+            assert_eq!(opened.as_bytes(), payload_key.as_bytes());
+            let label = request.label.as_ref().unwrap();
+            assert_eq!(label.open(&payload_key, request.link_id).unwrap().as_str(), "Ada");
+
+            let sent = serde_json::to_string(request).unwrap();
+            let key = link.key.to_text();
+            let (_, secret) = key.split_once('.').unwrap();
+            assert!(!sent.contains(secret) && !sent.contains("Ada"), "{sent}");
+        }
+        let new = || NewLink::new(&payload_key, "Ada".parse().unwrap(), None, terms);
+        assert_ne!(new().request.link_id, new().request.link_id);
+    }
+}

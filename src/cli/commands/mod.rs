@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Status(status::Arguments),
     /// Wait for what happens to this user's transfers
     Watch(watch::Arguments),
-    /// Delete a transfer
+    /// Delete a transfer, or close a further link of it
     Delete(delete::Arguments),
     /// Change expiry or download limit of a link
     Edit(link::edit::Arguments),

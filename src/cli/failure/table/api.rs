@@ -168,11 +168,11 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         | ErrorCode::SizeMismatch
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::InfoMismatch
-        | ErrorCode::NoLink
-        | ErrorCode::IsALink
-        | ErrorCode::LinkMismatch
-        | ErrorCode::TooManyLinks
         | ErrorCode::WrongMode => (Exit::Other, None),
+        ErrorCode::NoLink => (Exit::Gone, Some("upload the files again")),
+        ErrorCode::IsALink => (Exit::Other, Some("pass the id of the transfer, which `sgsend link list` shows")),
+        ErrorCode::LinkMismatch => (Exit::Other, Some("run the command again")),
+        ErrorCode::TooManyLinks => (Exit::LimitExceeded, Some("upload the files again for the other recipients")),
         ErrorCode::RangeNotSatisfiable => (Exit::WrongKey, None),
         ErrorCode::PayloadTooLarge => (Exit::LimitExceeded, Some("upload fewer or smaller files")),
         ErrorCode::QuotaExceeded => {

@@ -28,7 +28,8 @@ fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
     match name.as_str() {
         "FILE" | "FILE|-" | "PATH" | "PATH|-" | "PATH|DIR|-" => argument.value_hint(ValueHint::AnyPath),
         "DIR" | "FOLDER" => argument.value_hint(ValueHint::DirPath),
-        "LINK|ID|-" | "ID" => argument.add(ArgValueCompleter::new(transfers)),
+        "LINK|ID|-" => argument.add(ArgValueCompleter::new(|current: &OsStr| transfers(current, true))),
+        "ID" => argument.add(ArgValueCompleter::new(|current: &OsStr| transfers(current, false))),
         "NAME" if argument.get_id() == "profile" => {
             argument.add(ArgValueCandidates::new(move || words::profiles(command_line)))
         }
@@ -37,14 +38,17 @@ fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
 }
 
 /// Completes this user's uploads, newest first. Completes ids, or links if the current word starts like a URL.
-fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
+///
+/// With `with_links`, also completes the further links of the uploads.
+fn transfers(current: &OsStr, with_links: bool) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let history = paths::state_directory().map(|state| History::of(&state));
     let uploads = history.and_then(|history| history.peek().ok()).unwrap_or_default();
     let by_link = !current.is_empty() && "https://".starts_with(&*current) || current.starts_with("http");
     let words = |upload: &HistoryEntry| {
         let own = if by_link { upload.link.clone() } else { upload.transfer_id.to_string() };
-        let further = upload.links.iter().map(|further| {
+        let links = if with_links { upload.links.as_slice() } else { &[] };
+        let further = links.iter().map(|further| {
             let word = if by_link { further.link.clone() } else { further.link_id.to_string() };
             (word, format!(" for {}", further.name))
         });

@@ -10,13 +10,18 @@ use crate::support::{FinishedCommand, Home, not_run};
 /// The transfer ID in the prepared history.
 const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
 
-/// Creates a home whose history contains one upload.
+/// The id of a further link in the prepared history.
+const LINK_ID: &str = "89abcdef0123456789abcdef01234567";
+
+/// Creates a home whose history contains one upload, with a further link.
 fn home() -> Home {
     let home = Home::new();
     let state = home.path().join(".local/state/sgsend");
     std::fs::create_dir_all(&state).unwrap();
     let entry = serde_json::json!({"v": 1, "transfer_id": ID, "sent_at": 1_772_323_199_999_u64, "name": "report.pdf",
-        "size": 2048, "link": format!("https://send.example/d/{ID}"), "expires_at": 1_772_923_199_999_u64, "max_downloads": 1});
+        "size": 2048, "link": format!("https://send.example/d/{ID}"), "expires_at": 1_772_923_199_999_u64, "max_downloads": 1,
+        "links": [{"link_id": LINK_ID, "name": "Ada", "link": format!("https://send.example/d/{LINK_ID}"),
+            "expires_at": 1_772_923_199_999_u64, "max_downloads": null}]});
     std::fs::write(state.join("history.jsonl"), format!("{entry}\n")).unwrap();
     home
 }
@@ -124,6 +129,8 @@ fn links_paths_and_profiles_complete() {
     for (words, expected) in [
         (&["status", "https://s"] as &[&str], format!("https://send.example/d/{ID}\treport.pdf")),
         (&["download", ""], format!("{ID}\treport.pdf")),
+        (&["link", "revoke", "89ab"], format!("{LINK_ID}\treport.pdf for Ada, 2.0 KiB")),
+        (&["edit", "https://s"], format!("https://send.example/d/{LINK_ID}\treport.pdf for Ada")),
         (&["upload", "pho"], "photo.jpg".to_owned()),
         (&["upload", "--passphrase-file", "pho"], "photo.jpg".to_owned()),
         (&["--config", &config, "upload", "--profile", ""], "work\thttps://work.example".to_owned()),
@@ -132,6 +139,9 @@ fn links_paths_and_profiles_complete() {
         let finished = ask(&home, "fish", words).text();
         assert!(finished.lines().any(|line| line.starts_with(&expected)), "{words:?}: {finished}");
     }
+    // A command that takes the id of a transfer only.
+    let finished = ask(&home, "fish", &["history", "--remove", ""]).text();
+    assert!(finished.starts_with(ID) && !finished.contains(LINK_ID), "{finished}");
 }
 
 #[test]
