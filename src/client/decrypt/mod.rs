@@ -19,7 +19,7 @@ pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
 pub(super) use entries_record::EntriesOrigin;
 pub use selection::IndexError;
-pub(super) use selection::Selection;
+pub(super) use selection::EntrySelection;
 pub(super) use selection_writer::SelectionWriter;
 
 use self::output::Sink;

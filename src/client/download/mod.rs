@@ -1,6 +1,7 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
 mod archive;
+mod begin;
 mod error;
 mod fetch;
 mod grant_file;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 pub use self::archive::{Listing, Selected, list, run_selected};
+use self::begin::{GrantedDownload, StartedDownload, describe, start};
 pub use self::error::DownloadError;
 use self::error::access_error;
 pub use self::grant_file::GrantFile;
@@ -24,11 +26,11 @@ use self::receiving::Receiving;
 use self::wanted::WantedRanges;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
-use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
+use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, OutputError};
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::crypto::proof::{AccessProof, Grant};
+use crate::domain::crypto::proof::Grant;
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -122,7 +124,7 @@ pub async fn run(
         }
     };
     let StartedDownload { counted, offset } = started;
-    let CountedDownload { grant, proof, info, response, retry, .. } = counted;
+    let GrantedDownload { grant, proof, info, response, retry, .. } = counted;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
@@ -219,123 +221,6 @@ fn beginning(progress: &Arc<dyn Progress>, size_bytes: u64, choose: ChooseOutput
 /// saved.
 fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Option<Timestamp> {
     grant_file.load().map(|_| response.grant_expires_at)
-}
-
-/// Download that the server has counted, ready to receive bytes.
-struct StartedDownload {
-    counted: CountedDownload,
-    /// Byte of the payload at which to continue.
-    offset: u64,
-}
-
-/// Download that the server has counted.
-struct CountedDownload {
-    grant: Grant,
-    proof: Option<AccessProof>,
-    info: Option<ContentInfo>,
-    response: DownloadResponse,
-    layout: Layout,
-    retry: RetryPolicy,
-}
-
-/// Starts the download at the server, which counts the download, and loads the partial download.
-async fn start(
-    api: &Api,
-    download: Download,
-    grant_file: &GrantFile,
-    retry: RetryPolicy,
-    progress: &Arc<dyn Progress>,
-) -> Result<(StartedDownload, Decryption), DownloadError> {
-    let Download { status, key, choose, resume, max_size, .. } = download;
-    let described = describe(api, &status, &key, grant_file, (retry, progress)).await?;
-    if let Some((info, limit)) = described.info.as_ref().zip(max_size)
-        && info.size > limit
-    {
-        return Err(DownloadError::TooLarge { size: info.size, limit });
-    }
-    let counted = described.count(api, &status, grant_file, progress).await?;
-    let layout = counted.layout;
-    let begin = {
-        let location = grant_file.part_record();
-        move || match location {
-            Some(location) if resume => Decryption::resume(key, layout, choose, location),
-            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
-            None => Ok((Decryption::of_layout(key, layout, choose), 0)),
-        }
-    };
-    let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &counted.response))?;
-    Ok((StartedDownload { counted, offset }, decryption))
-}
-
-/// Transfer that is not counted yet, with the sender's description.
-struct DescribedTransfer {
-    proof: Option<AccessProof>,
-    info: Option<ContentInfo>,
-    /// Grant of an earlier attempt.
-    earlier: Option<Grant>,
-    retry: RetryPolicy,
-}
-
-/// Checks the key, and decrypts the sender's description. Counts no download.
-async fn describe(
-    api: &Api,
-    status: &TransferStatus,
-    key: &PayloadKey,
-    grant_file: &GrantFile,
-    (mut retry, progress): (RetryPolicy, &Arc<dyn Progress>),
-) -> Result<DescribedTransfer, DownloadError> {
-    let proof = status.access_proof.then(|| AccessProof::of(key));
-    let earlier = grant_file.load();
-    let sealed_info = match (&proof, &earlier) {
-        // A wrong key must not use up a download.
-        (Some(proof), None) => {
-            let ask = || api.status_with_info(status.transfer_id, proof);
-            retry.call(&**progress, ask).await.map_err(access_error)?.info
-        }
-        _ => status.info.clone(),
-    };
-    let info = sealed_info.and_then(|info| info.open(key).ok());
-    if let Some(info) = &info {
-        progress.described(info);
-    }
-    Ok(DescribedTransfer { proof, info, earlier, retry })
-}
-
-impl DescribedTransfer {
-    /// Starts the download at the server, which counts it unless an earlier attempt was counted.
-    async fn count(
-        self,
-        api: &Api,
-        status: &TransferStatus,
-        grant_file: &GrantFile,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<CountedDownload, DownloadError> {
-        let Self { proof, info, earlier, mut retry } = self;
-        let id = status.transfer_id;
-        let mut grant = earlier.unwrap_or_else(Grant::random);
-        // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
-        // download.
-        let _ = grant_file.save(&grant);
-        let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-        if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
-            grant = Grant::random();
-            let _ = grant_file.save(&grant);
-            response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-        }
-        let response = response.map_err(access_error).inspect_err(|error| {
-            if error.is_final() {
-                grant_file.forget();
-            }
-        })?;
-        retry.reset();
-        // The size that was compared with limits and free space.
-        if response.size_bytes != status.size_bytes {
-            return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
-        }
-        let layout = Layout::of_sealed(response.size_bytes)?;
-        Ok(CountedDownload { grant, proof, info, response, layout, retry })
-    }
 }
 
 /// Converts a decryption error of a counted download.
