@@ -13,13 +13,13 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 pub use directory::UnpackFailure;
+pub(super) use entries_record::EntriesOrigin;
 pub use output::{Conflict, Output, OutputError, Target};
 pub use part_file::existing_part;
 pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
-pub(super) use entries_record::EntriesOrigin;
-pub use selection::IndexError;
 pub(super) use selection::EntrySelection;
+pub use selection::IndexError;
 pub(super) use selection_writer::SelectionWriter;
 
 use self::output::Sink;

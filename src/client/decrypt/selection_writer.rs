@@ -11,7 +11,7 @@ use super::entries_record::{EntriesOrigin, tag_of};
 use super::output::{Attributes, FinishedOutput, Sink};
 use super::part_file::{PartFile, claim};
 use super::part_record::PartRecord;
-use super::selection::{IndexError, EntrySelection, range};
+use super::selection::{EntrySelection, IndexError, range};
 use super::{DecryptError, Decrypted, Output, OutputError, writer};
 use crate::client::unpack::{Watch, head_agrees};
 use crate::domain::archive::TAR_END_BYTES;
@@ -94,7 +94,8 @@ impl SelectionWriter {
         let earlier = this.origin.as_ref().filter(|_| resumes).and_then(|origin| origin.find(this.selection.places()));
         let is_same = |path: &Path, other: &Path| std::path::absolute(path).is_ok_and(|path| path == other);
         let earlier = earlier.filter(|earlier| output.part_path().is_some_and(|path| is_same(&path, &earlier.part)));
-        if let Some((earlier, mut file)) = earlier.and_then(|earlier| claim(&earlier.part).map(|file| (earlier, file))) {
+        if let Some((earlier, mut file)) = earlier.and_then(|earlier| claim(&earlier.part).map(|file| (earlier, file)))
+        {
             this.replay(&mut file, &earlier.tags)?;
             this.sink = Some(Sink::resume(output, file, this.written)?);
             this.record = Some(earlier.resume(this.segments));
@@ -223,10 +224,7 @@ impl SelectionWriter {
 
     /// Ends the output after an error that no other attempt can resume from.
     pub(in crate::client) fn give_up(mut self, error: &DecryptError) {
-        if !matches!(
-            error,
-            DecryptError::Output(OutputError::Disk { .. }) | DecryptError::Open(OpenError::Truncated)
-        ) {
+        if !matches!(error, DecryptError::Output(OutputError::Disk { .. }) | DecryptError::Open(OpenError::Truncated)) {
             self.forget();
         }
     }

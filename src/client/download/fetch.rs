@@ -80,7 +80,8 @@ impl ServiceDownload<'_> {
     ) -> Result<(), FetchError> {
         let stalled = || ClientError::Timeout { destination: self.api.destination().clone() };
         let end = (range.end < self.size).then_some(range.end);
-        let response = tokio::time::timeout(stall, self.api.download_bytes(self.address, self.grant, (range.start, end)));
+        let response =
+            tokio::time::timeout(stall, self.api.download_bytes(self.address, self.grant, (range.start, end)));
         let mut response = response.await.map_err(|_| stalled())??;
         if !self.has_range(&response, range) {
             return Err(FetchError::WrongRange);

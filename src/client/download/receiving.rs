@@ -1,7 +1,7 @@
 //! Chooses the data path of a download. Falls back to the service if the payload store cannot be used from here.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
@@ -77,10 +77,13 @@ impl Receiving<'_> {
         let first = || CurrentUrl::first(&store, &response.url).map(|url| Arc::new(Mutex::new(url)));
         let url = match self.url.get() {
             Some(url) => url.clone(),
-            None => self.url.get_or_init({
-                let url = first()?;
-                || url
-            }).clone(),
+            None => self
+                .url
+                .get_or_init({
+                    let url = first()?;
+                    || url
+                })
+                .clone(),
         };
         let ranges = Ranges {
             api: self.api.clone(),

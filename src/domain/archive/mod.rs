@@ -5,8 +5,8 @@ mod path;
 mod symlink_target;
 
 pub use index::{
-    ArchiveIndex, INDEX_FRAME_BYTES, INDEX_LENGTH_BYTES, INDEX_MAGIC, IndexEntry, IndexKind, IndexPosition, IndexRecord,
-    InvalidIndex, MAX_HEADER_BYTES, MAX_INDEX_BYTES, TAR_BLOCK, TAR_END_BYTES,
+    ArchiveIndex, INDEX_FRAME_BYTES, INDEX_LENGTH_BYTES, INDEX_MAGIC, IndexEntry, IndexKind, IndexPosition,
+    IndexRecord, InvalidIndex, MAX_HEADER_BYTES, MAX_INDEX_BYTES, TAR_BLOCK, TAR_END_BYTES,
 };
 pub use path::{ArchivePath, InvalidArchivePath};
 pub use symlink_target::{InvalidSymlinkTarget, SymlinkTarget};

@@ -57,7 +57,8 @@ print(json.dumps([[i.filename, zip.read(i).hex(), '%d-%02d-%02d' % i.date_time[:
     let output = Command::new("python3").arg("-c").arg(SCRIPT).arg(file.path()).output().ok()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let entries: Vec<(String, String, String, u16)> = serde_json::from_slice(&output.stdout).unwrap();
-    let bytes = |hex: &str| (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let bytes =
+        |hex: &str| (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
     assert!(entries.iter().all(|(.., method)| *method == 0), "an entry is compressed");
     Some(entries.into_iter().map(|(name, hex, day, _)| (name, (bytes(&hex), day))).collect())
 }
@@ -138,7 +139,10 @@ async fn chosen_files_are_saved_as_a_tar() {
             entry.read_to_end(&mut content).unwrap();
             found.insert(entry.path().unwrap().display().to_string(), content);
         }
-        assert_eq!(found.keys().collect::<Vec<_>>(), ["photos/", "photos/2026/", "photos/2026/große.jpg", "photos/b.jpg"]);
+        assert_eq!(
+            found.keys().collect::<Vec<_>>(),
+            ["photos/", "photos/2026/", "photos/2026/große.jpg", "photos/b.jpg"]
+        );
         assert!(found["photos/b.jpg"] == files()["photos/b.jpg"]);
     })
     .await;
@@ -191,7 +195,8 @@ async fn only_the_needed_segments_are_requested() {
         browser.wait_for_text("#outcome", "Download finished: 05.bin").await;
         assert!(browser.download().await.1 == content(1 << 20));
         let requests = browser.requests().await;
-        let payload: Vec<_> = requests[before..].iter().filter(|request| request.holds(b"payload/download-bytes")).collect();
+        let payload: Vec<_> =
+            requests[before..].iter().filter(|request| request.holds(b"payload/download-bytes")).collect();
         assert!(!payload.is_empty() && payload.len() <= 2, "{} requests", payload.len());
         assert!(payload.iter().all(|request| !request.holds(b"bytes=0-")));
     })

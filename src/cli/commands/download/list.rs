@@ -84,7 +84,8 @@ fn print(id: TransferId, listing: &Listing, context: &Context) -> Result<()> {
             }],
         };
         let is_archive = listing.entries.is_some();
-        let output = Output { v: 1, ok: true, transfer_id: id, name: name.clone(), size: listing.size, is_archive, files };
+        let output =
+            Output { v: 1, ok: true, transfer_id: id, name: name.clone(), size: listing.size, is_archive, files };
         printer.json(&output)?;
         return Ok(());
     }

@@ -24,11 +24,11 @@ use crate::cli::input::values::positive_size;
 use crate::cli::output::info;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
-use crate::client::{Api, FlowChoice};
 use crate::client::decrypt::Decrypted;
 use crate::client::download::{self, Download, DownloadError, GrantFile, Selected};
 use crate::client::pack::PathGlobs;
 use crate::client::unpack::UnpackedFile;
+use crate::client::{Api, FlowChoice};
 use crate::domain::crypto::envelope::least_content_size;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
@@ -49,8 +49,9 @@ pub(crate) struct Arguments {
     resume: bool,
     /// List the files of an archive instead of saving them
     ///
-    /// Reads only the archive's index. That counts as a download, and a later download of the same transfer by this user
-    /// belongs to it, as long as it is not counted twice: within its grant. A single file is listed without a download.
+    /// Reads the archive's index only, and counts as a download; a following download of the same transfer by this user
+    /// does not count again. Shows what the index says: a file is checked when it is saved. A single file is listed
+    /// without a download.
     #[arg(long, conflicts_with_all = ["only", "resume", "max_download_size", "output", "overwrite", "rename", "extract", "no_extract"])]
     list: bool,
     /// Save only the entries of an archive whose path or name matches GLOB; can be repeated

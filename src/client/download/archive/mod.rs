@@ -16,7 +16,7 @@ use super::{
     Download, DownloadError, Downloaded, GrantFile, decryption_error, describe, differing, free_retry_until, report,
     within,
 };
-use crate::client::decrypt::{DecryptError, IndexError, EntrySelection, SelectionWriter};
+use crate::client::decrypt::{DecryptError, EntrySelection, IndexError, SelectionWriter};
 use crate::client::pack::PathGlobs;
 use crate::client::unpack::Watch;
 use crate::client::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};

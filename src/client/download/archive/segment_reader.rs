@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::decrypt::{
-    DecryptError, Decrypted, EntriesOrigin, IndexError, PartRecordLocation, EntrySelection, SelectionWriter,
+    DecryptError, Decrypted, EntriesOrigin, EntrySelection, IndexError, PartRecordLocation, SelectionWriter,
 };
 use crate::client::download::ranges::RANGE;
 use crate::client::download::receiving::Receiving;
 use crate::client::download::wanted::WantedRanges;
-use crate::client::download::{GrantedDownload, DownloadError, PIECES_AHEAD};
+use crate::client::download::{DownloadError, GrantedDownload, PIECES_AHEAD};
 use crate::client::unpack::Watch;
 use crate::client::{Api, FlowChoice, Progress};
 use crate::domain::archive::{ArchiveIndex, INDEX_LENGTH_BYTES, IndexPosition};
@@ -137,7 +137,8 @@ impl<'a> SegmentReader<'a> {
             }
         };
         let wanted = WantedRanges::of([range]);
-        let received = self.receiving.run(&self.counted.response, self.flow, wanted, pieces, self.counted.retry.renewed());
+        let received =
+            self.receiving.run(&self.counted.response, self.flow, wanted, pieces, self.counted.retry.renewed());
         let (flow, ()) = tokio::join!(received, collect);
         self.use_flow(flow?);
         self.receiving.step = RANGE;

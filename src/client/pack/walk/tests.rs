@@ -3,8 +3,8 @@ use std::io::Read;
 use walkdir::WalkDir;
 
 use super::*;
-use crate::domain::archive::IndexPosition;
 use crate::client::upload::{SourceChange, SourceError, UploadSource};
+use crate::domain::archive::IndexPosition;
 
 pub(super) fn packed(path: &Path, exclude: &[&str]) -> Result<Packed, PackError> {
     let globs: Vec<_> = exclude.iter().map(std::ffi::OsString::from).collect();

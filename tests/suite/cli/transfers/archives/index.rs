@@ -36,12 +36,16 @@ fn a_list_names_all_entries_and_counts_with_a_later_download_once() {
     let link = home.run_at(&serving, &["upload", "sent", "--downloads", "1"]).text();
     let listed = home.run(&["download", &link, "--list", "--json"]).json();
     assert_eq!((&listed["name"], &listed["is_archive"]), (&json!("sent"), &json!(true)));
-    let entries: Vec<_> = listed["files"].as_array().unwrap().iter().map(|entry| (&entry["path"], &entry["size"])).collect();
+    let entries: Vec<_> =
+        listed["files"].as_array().unwrap().iter().map(|entry| (&entry["path"], &entry["size"])).collect();
     assert!(entries.contains(&(&json!("photos/b.jpg"), &json!(700))), "{entries:?}");
     let kinds = |kind: &str| listed["files"].as_array().unwrap().iter().filter(|entry| entry["kind"] == kind).count();
     assert_eq!((kinds("file"), kinds("directory"), kinds("symlink")), (5, 2, 1));
     let text = home.run(&["download", &link, "--list"]).text();
-    assert!(text.contains("readme.txt") && text.contains("link -> readme.txt") && text.contains("photos/2026/"), "{text}");
+    assert!(
+        text.contains("readme.txt") && text.contains("link -> readme.txt") && text.contains("photos/2026/"),
+        "{text}"
+    );
     assert!(!text.contains('\u{200b}'), "{text:?}");
     // The limit of one download still allows the download.
     assert_eq!(home.run(&["download", &link, "-o", "inbox"]).text(), "inbox/sent");
@@ -86,7 +90,14 @@ fn globs_choose_the_entries_to_save() {
     home.run(&["download", &link, "-o", "inbox", "--only", "photos"]).expect_failure(9, "already exists");
     home.run(&["download", &link, "--only", "*.jpg", "--only", "*.gif"]).expect_failure(3, "matches *.gif");
     home.run(&["download", &link, "--only", "["]).expect_failure(2, "not a valid glob");
-    assert!(fs::read_dir(home.path()).unwrap().all(|entry| !entry.unwrap().file_name().to_str().unwrap().starts_with(".sgsend-")));
+    assert!(
+        fs::read_dir(home.path()).unwrap().all(|entry| !entry
+            .unwrap()
+            .file_name()
+            .to_str()
+            .unwrap()
+            .starts_with(".sgsend-"))
+    );
 }
 
 #[test]
@@ -136,9 +147,13 @@ fn one_file_takes_its_segments_the_index_and_the_first_segment() {
     let all = ranges(&proxy.recorded());
     let asked = &all[listed.len()..];
     assert!(asked.len() <= 4, "{asked:?}");
-    let segments: BTreeSet<_> = asked.iter().flat_map(|(start, end)| start / SEGMENT_SIZE..=end / SEGMENT_SIZE).collect();
+    let segments: BTreeSet<_> =
+        asked.iter().flat_map(|(start, end)| start / SEGMENT_SIZE..=end / SEGMENT_SIZE).collect();
     // The first segment, one or two with the file, one with the index.
-    assert!(segments.len() <= 4 && asked.iter().map(|(start, end)| end + 1 - start).sum::<usize>() <= 4 * SEGMENT_SIZE, "{asked:?}");
+    assert!(
+        segments.len() <= 4 && asked.iter().map(|(start, end)| end + 1 - start).sum::<usize>() <= 4 * SEGMENT_SIZE,
+        "{asked:?}"
+    );
     let status = home.run(&["status", &link, "--json"]).json();
     assert_eq!(status["download_count"], 1);
 }
@@ -153,7 +168,8 @@ fn entries_come_from_the_payload_store_in_one_download() {
     let uploaded = stub.run(&home, &["upload", "sent", "--json"]).json();
     let link = uploaded["link"].as_str().unwrap().to_owned();
     let (downloads, requests) = (stub.downloads(), stub.store_requests());
-    let saved = stub.run(&home, &["download", &link, "--only", "03.bin", "--only", "09.bin", "--json", "-o", "came"]).json();
+    let saved =
+        stub.run(&home, &["download", &link, "--only", "03.bin", "--only", "09.bin", "--json", "-o", "came"]).json();
     assert_eq!((saved["mode"].as_str(), saved["files"].as_array().unwrap().len()), (Some("presigned"), 2));
     assert!(fs::read(home.path().join("came/09.bin")).unwrap() == content(MIB + 9));
     assert_eq!((stub.downloads() - downloads, stub.calls("payload/download-bytes")), (1, 0));
