@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // The input as the JSON of an index.
     if (2..=MAX_INDEX_BYTES).contains(&(bytes.len() as u64)) {
-        let framed = [b"SGINDEX\0", bytes, &(bytes.len() as u64).to_be_bytes()].concat();
+        let framed = [&b"SGINDEX\0"[..], bytes, &(bytes.len() as u64).to_be_bytes()].concat();
         let size = TAR + bytes.len() as u64 + INDEX_FRAME_BYTES;
         let last = framed[framed.len() - 8..].try_into().expect("the length has eight bytes");
         let position = IndexPosition::find(size, last).expect("the index lies after a tar of whole blocks");

@@ -18,8 +18,8 @@ pub use output::{Conflict, Output, OutputError, Target};
 pub use part_file::existing_part;
 pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
+pub(super) use selection::EntrySelection;
 pub use selection::IndexError;
-pub(super) use selection::Selection;
 pub(super) use selection_writer::SelectionWriter;
 
 use self::output::Sink;

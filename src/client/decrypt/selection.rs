@@ -37,9 +37,9 @@ fn shown(globs: &[OsString]) -> String {
 
 /// Chosen entries of an archive, in its order.
 #[derive(Clone, Debug)]
-pub(in crate::client) struct Selection(pub(super) Arc<[IndexEntry]>);
+pub(in crate::client) struct EntrySelection(pub(super) Arc<[IndexEntry]>);
 
-impl Selection {
+impl EntrySelection {
     /// Creates a selection of entries in the order of the archive.
     pub(in crate::client) fn new(entries: Vec<IndexEntry>) -> Self {
         Self(entries.into())

@@ -11,7 +11,7 @@ use super::entries_record::{EntriesOrigin, tag_of};
 use super::output::{Attributes, FinishedOutput, Sink};
 use super::part_file::{PartFile, claim};
 use super::part_record::PartRecord;
-use super::selection::{IndexError, Selection, range};
+use super::selection::{EntrySelection, IndexError, range};
 use super::{DecryptError, Decrypted, Output, OutputError, writer};
 use crate::client::unpack::{Watch, head_agrees};
 use crate::domain::archive::TAR_END_BYTES;
@@ -20,10 +20,10 @@ use crate::domain::crypto::sealed::{OpenError, Tag};
 
 /// Writes the entries of a selection, given the content that contains them.
 pub(in crate::client) struct SelectionWriter {
-    selection: Selection,
+    selection: EntrySelection,
     metadata: Metadata,
     sink: Option<Sink>,
-    form: Form,
+    form: EntriesForm,
     /// Index of the current entry, and the offset in the content from which its bytes are missing.
     current: usize,
     position: u64,
@@ -38,9 +38,9 @@ pub(in crate::client) struct SelectionWriter {
     record: Option<PartRecord>,
 }
 
-/// Form of the output.
+/// EntriesForm of the output.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum EntriesForm {
     /// The data of the only file.
     Plain,
     /// An archive in a stream, which receives headers only once they agree with the index.
@@ -65,16 +65,16 @@ impl SelectionWriter {
     ///
     /// Records in `origin` what another process can resume. With `resumes`, resumes from an earlier record.
     pub(in crate::client) fn open(
-        selection: Selection,
+        selection: EntrySelection,
         metadata: Metadata,
         output: Output,
         (origin, resumes): (Option<EntriesOrigin>, bool),
     ) -> Result<Self, DecryptError> {
         let is_single = matches!(&*selection.0, [entry] if entry.is_file());
         let form = match output {
-            Output::Stream(_) if is_single => Form::Plain,
-            Output::Stream(_) => Form::Stream,
-            Output::File(_) | Output::Directory(_) => Form::File,
+            Output::Stream(_) if is_single => EntriesForm::Plain,
+            Output::Stream(_) => EntriesForm::Stream,
+            Output::File(_) | Output::Directory(_) => EntriesForm::File,
         };
         let position = selection.0.first().map_or(0, |entry| entry.offset);
         let mut this = Self {
@@ -88,7 +88,7 @@ impl SelectionWriter {
             part: Vec::new(),
             written: 0,
             segments: 0,
-            origin: origin.filter(|_| form == Form::File),
+            origin: origin.filter(|_| form == EntriesForm::File),
             record: None,
         };
         let earlier = this.origin.as_ref().filter(|_| resumes).and_then(|origin| origin.find(this.selection.places()));
@@ -161,7 +161,7 @@ impl SelectionWriter {
             if self.position < entry.data {
                 let head = part(bytes, offset, self.position..entry.data.min(end));
                 self.head.extend_from_slice(head);
-                if self.form == Form::File {
+                if self.form == EntriesForm::File {
                     self.part.extend_from_slice(head);
                 }
                 self.position += head.len() as u64;
@@ -171,12 +171,12 @@ impl SelectionWriter {
                 if !head_agrees(&self.head, entry) {
                     return Err(IndexError::Wrong { path: entry.path.as_str().to_owned() }.into());
                 }
-                if self.form == Form::Stream {
+                if self.form == EntriesForm::Stream {
                     self.part.extend_from_slice(&self.head);
                 }
             }
             // The padding to a whole block belongs to the archive only.
-            let data_end = if self.form == Form::Plain { entry.data + entry.size } else { entry_end };
+            let data_end = if self.form == EntriesForm::Plain { entry.data + entry.size } else { entry_end };
             self.part.extend_from_slice(part(bytes, offset, self.position..data_end.min(end)));
             self.position = entry_end.min(end.max(self.position));
             if self.position < entry_end {
@@ -238,7 +238,7 @@ impl SelectionWriter {
     /// Completes the output once all entries are written.
     pub(in crate::client) fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
         debug_assert_eq!(self.current, self.selection.0.len(), "entries are missing");
-        if self.form != Form::Plain {
+        if self.form != EntriesForm::Plain {
             self.put(&[0; TAR_END_BYTES as usize])?;
         }
         let Some(sink) = &self.sink else { return Err(OpenError::Truncated.into()) };

@@ -1,6 +1,7 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
 mod archive;
+mod begin;
 mod error;
 mod fetch;
 mod grant_file;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 pub use self::archive::{Listing, Selected, list, run_selected};
+use self::begin::{GrantedDownload, StartedDownload, describe, start};
 pub use self::error::DownloadError;
 use self::error::access_error;
 pub(in crate::client) use self::grant_file::remove_stale;
@@ -24,11 +26,10 @@ use self::receiving::Receiving;
 use self::wanted::WantedRanges;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
-use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
+use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, OutputError};
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::ContentInfo;
-use crate::domain::crypto::key::{LinkSecret, PayloadKey};
-use crate::domain::crypto::link_text::WrappedKey;
+use crate::domain::crypto::key::LinkSecret;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
@@ -149,7 +150,7 @@ pub async fn run(
         }
     };
     let StartedDownload { counted, offset } = started;
-    let CountedDownload { grant, proof, info, response, retry, .. } = counted;
+    let GrantedDownload { grant, proof, info, response, retry, .. } = counted;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
@@ -246,127 +247,6 @@ fn beginning(progress: &Arc<dyn Progress>, size_bytes: u64, choose: ChooseOutput
 /// saved.
 fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Option<Timestamp> {
     grant_file.load().map(|_| response.grant_expires_at)
-}
-
-/// Download that the server has counted, ready to receive bytes.
-struct StartedDownload {
-    counted: CountedDownload,
-    /// Byte of the payload at which to continue.
-    offset: u64,
-}
-
-/// Download that the server has counted.
-struct CountedDownload {
-    grant: Grant,
-    proof: Option<AccessProof>,
-    info: Option<ContentInfo>,
-    response: DownloadResponse,
-    layout: Layout,
-    retry: RetryPolicy,
-}
-
-/// Starts the download at the server, which counts the download, and loads the partial download.
-async fn start(
-    api: &Api,
-    download: Download,
-    grant_file: &GrantFile,
-    retry: RetryPolicy,
-    progress: &Arc<dyn Progress>,
-) -> Result<(StartedDownload, Decryption), DownloadError> {
-    let Download { status, secret, choose, resume, max_size, .. } = download;
-    let (described, key) = describe(api, &status, &secret, grant_file, (retry, progress)).await?;
-    if let Some((info, limit)) = described.info.as_ref().zip(max_size)
-        && info.size > limit
-    {
-        return Err(DownloadError::TooLarge { size: info.size, limit });
-    }
-    let counted = described.count(api, &status, grant_file, progress).await?;
-    let layout = counted.layout;
-    let begin = {
-        let location = grant_file.part_record();
-        move || match location {
-            Some(location) if resume => Decryption::resume(key, layout, choose, location),
-            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
-            None => Ok((Decryption::of_layout(key, layout, choose), 0)),
-        }
-    };
-    let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &counted.response))?;
-    Ok((StartedDownload { counted, offset }, decryption))
-}
-
-/// Transfer that is not counted yet, with the sender's description.
-struct DescribedTransfer {
-    proof: Option<AccessProof>,
-    info: Option<ContentInfo>,
-    /// The wrapped payload key of a further link.
-    wrapped_key: Option<WrappedKey>,
-    /// Grant of an earlier attempt.
-    earlier: Option<Grant>,
-    retry: RetryPolicy,
-}
-
-/// Checks the secret of the link, and decrypts the sender's description; returns the payload key too. Counts no download.
-async fn describe(
-    api: &Api,
-    status: &TransferStatus,
-    secret: &LinkSecret,
-    grant_file: &GrantFile,
-    (mut retry, progress): (RetryPolicy, &Arc<dyn Progress>),
-) -> Result<(DescribedTransfer, PayloadKey), DownloadError> {
-    let id = status.transfer_id;
-    let proof = status.access_proof.then(|| secret.access_proof());
-    let (earlier, saved_key) = grant_file.load().map(|saved| (saved.grant, saved.wrapped_key)).unzip();
-    let (sealed_info, wrapped_key) = match (&proof, &earlier) {
-        // A wrong key must not use up a download. The server has already accepted the proof of a further link.
-        (Some(proof), None) if status.wrapped_key.is_none() => {
-            let status = retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?;
-            (status.info, status.wrapped_key)
-        }
-        _ => (status.info.clone(), status.wrapped_key.clone().or(saved_key.flatten())),
-    };
-    let key = secret.payload_key(id.into(), wrapped_key.as_ref())?;
-    let info = sealed_info.and_then(|info| info.open(&key).ok());
-    if let Some(info) = &info {
-        progress.described(info);
-    }
-    Ok((DescribedTransfer { proof, info, wrapped_key, earlier, retry }, key))
-}
-
-impl DescribedTransfer {
-    /// Starts the download at the server, which counts it unless an earlier attempt was counted.
-    async fn count(
-        self,
-        api: &Api,
-        status: &TransferStatus,
-        grant_file: &GrantFile,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<CountedDownload, DownloadError> {
-        let Self { proof, info, wrapped_key, earlier, mut retry } = self;
-        let id = status.transfer_id;
-        let mut grant = earlier.unwrap_or_else(Grant::random);
-        // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
-        // download.
-        let _ = grant_file.save(&grant, wrapped_key.as_ref());
-        let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-        if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
-            grant = Grant::random();
-            let _ = grant_file.save(&grant, wrapped_key.as_ref());
-            response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-        }
-        let response = response.map_err(access_error).inspect_err(|error| {
-            if error.is_final() {
-                grant_file.forget();
-            }
-        })?;
-        retry.reset();
-        // The size that was compared with limits and free space.
-        if response.size_bytes != status.size_bytes {
-            return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
-        }
-        let layout = Layout::of_sealed(response.size_bytes)?;
-        Ok(CountedDownload { grant, proof, info, response, layout, retry })
-    }
 }
 
 /// Converts a decryption error of a counted download.

@@ -49,8 +49,9 @@ pub(crate) struct Arguments {
     resume: bool,
     /// List the files of an archive instead of saving them
     ///
-    /// Reads only the archive's index. That counts as a download, and a later download of the same transfer by this user
-    /// belongs to it, as long as it is not counted twice: within its grant. A single file is listed without a download.
+    /// Reads the archive's index only, and counts as a download; a following download of the same transfer by this user
+    /// does not count again. Shows what the index says: a file is checked when it is saved. A single file is listed
+    /// without a download.
     #[arg(long, conflicts_with_all = ["only", "resume", "max_download_size", "output", "overwrite", "rename", "extract", "no_extract"])]
     list: bool,
     /// Save only the entries of an archive whose path or name matches GLOB; can be repeated

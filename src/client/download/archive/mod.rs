@@ -3,7 +3,7 @@
 //! All requests use one grant, so they count as one download. Beside the chosen entries and the index, only segment 0
 //! is downloaded, which has the envelope.
 
-mod payload_reader;
+mod segment_reader;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use self::payload_reader::PayloadReader;
+use self::segment_reader::SegmentReader;
 use super::{
     Download, DownloadError, Downloaded, GrantFile, decryption_error, describe, differing, free_retry_until, report,
     within,
 };
-use crate::client::decrypt::{DecryptError, IndexError, Selection, SelectionWriter};
+use crate::client::decrypt::{DecryptError, EntrySelection, IndexError, SelectionWriter};
 use crate::client::pack::PathGlobs;
 use crate::client::unpack::Watch;
 use crate::client::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
@@ -82,7 +82,7 @@ pub async fn list(
             return Ok(Listing { filename, size, modified_ms, entries: None });
         }
         let counted = described.count(api, &status, grant_file, &progress).await?;
-        let mut reader = PayloadReader::new(api, &status, counted, (key, flow), progress.clone());
+        let mut reader = SegmentReader::new(api, &status, counted, (key, flow), progress.clone());
         let metadata = reader.envelope().await?.metadata;
         let entries = if metadata.archive.is_some() { Some(reader.index().await?.entries) } else { None };
         let (filename, size, modified_ms) = (metadata.filename, metadata.size, metadata.modified_ms);
@@ -116,13 +116,13 @@ pub async fn run_selected(
         let counted = described.count(api, &status, grant_file, &progress).await?;
         expires = free_retry_until(grant_file, &counted.response);
         let info = counted.info.clone();
-        let reader = reader.insert(PayloadReader::new(api, &status, counted, (key, flow), progress.clone()));
+        let reader = reader.insert(SegmentReader::new(api, &status, counted, (key, flow), progress.clone()));
         let metadata = reader.envelope().await?.metadata;
         if metadata.archive.is_none() {
             return Err(DecryptError::from(IndexError::NotAnArchive).into());
         }
         let index = reader.index().await?;
-        let selection = Selection::new(selected.choose(index.entries).map_err(DecryptError::from)?);
+        let selection = EntrySelection::new(selected.choose(index.entries).map_err(DecryptError::from)?);
         let wrong_info = differing(info, Some(&metadata));
         // Limits are on what is saved.
         let metadata = envelope::Metadata { size: selection.size(), ..metadata };

@@ -1,4 +1,4 @@
-//! Index of an archive: where each entry lies, so that one file can be listed and read without the rest.
+//! Index of an archive: where each entry lies, so that one file can be read without the rest.
 //!
 //! The index follows the tar's end-of-archive marker and ends the content: `SGINDEX\0` · JSON array of the entries ·
 //! length of the JSON in bytes as a big-endian `u64`. It is a hint: a reader uses an entry only if the tar header at its
@@ -18,7 +18,9 @@ pub const MAX_INDEX_BYTES: u64 = 32 << 20;
 pub const INDEX_LENGTH_BYTES: u64 = 8;
 /// Size of magic and length field, in bytes.
 pub const INDEX_FRAME_BYTES: u64 = INDEX_MAGIC.len() as u64 + INDEX_LENGTH_BYTES;
-/// Maximum size of an entry's headers in bytes: two extended headers of 64 KiB, and the blocks around them.
+/// Maximum size of an entry's headers in bytes.
+///
+/// Two extended headers of 64 KiB, and the blocks around them.
 pub const MAX_HEADER_BYTES: u64 = 2 * (64 << 10) + 8 * TAR_BLOCK;
 /// Block size of tar in bytes.
 pub const TAR_BLOCK: u64 = 512;
@@ -209,7 +211,7 @@ impl IndexEntry {
         matches!(self.kind, IndexKind::File)
     }
 
-    /// Returns the offset after the entry's data and its padding to a whole block; `None` beyond 2^64 bytes.
+    /// Returns the offset after the entry's last block; `None` beyond 2^64 bytes.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
         self.data.checked_add(self.size.checked_next_multiple_of(TAR_BLOCK)?)

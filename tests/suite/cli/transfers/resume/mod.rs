@@ -2,6 +2,7 @@
 
 mod changes;
 mod downloads;
+mod entries;
 mod interruptions;
 mod links;
 mod list;

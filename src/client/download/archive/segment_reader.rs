@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::decrypt::{
-    DecryptError, Decrypted, EntriesOrigin, IndexError, PartRecordLocation, Selection, SelectionWriter,
+    DecryptError, Decrypted, EntriesOrigin, EntrySelection, IndexError, PartRecordLocation, SelectionWriter,
 };
 use crate::client::download::ranges::RANGE;
 use crate::client::download::receiving::Receiving;
 use crate::client::download::wanted::WantedRanges;
-use crate::client::download::{CountedDownload, DownloadError, PIECES_AHEAD};
+use crate::client::download::{DownloadError, GrantedDownload, PIECES_AHEAD};
 use crate::client::unpack::Watch;
 use crate::client::{Api, FlowChoice, Progress};
 use crate::domain::archive::{ArchiveIndex, INDEX_LENGTH_BYTES, IndexPosition};
@@ -24,8 +24,8 @@ use crate::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenError, Open
 use crate::domain::wire::{Flow, TransferStatus};
 
 /// Reads single segments of a counted download.
-pub(super) struct PayloadReader<'a> {
-    pub(super) counted: CountedDownload,
+pub(super) struct SegmentReader<'a> {
+    pub(super) counted: GrantedDownload,
     receiving: Receiving<'a>,
     flow: FlowChoice,
     key: PayloadKey,
@@ -37,11 +37,11 @@ pub(super) struct PayloadReader<'a> {
     pub(super) writing: Option<JoinHandle<Result<Decrypted, DecryptError>>>,
 }
 
-impl<'a> PayloadReader<'a> {
+impl<'a> SegmentReader<'a> {
     pub(super) fn new(
         api: &'a Api,
         status: &TransferStatus,
-        counted: CountedDownload,
+        counted: GrantedDownload,
         (key, flow): (PayloadKey, FlowChoice),
         progress: Arc<dyn Progress>,
     ) -> Self {
@@ -163,7 +163,7 @@ impl<'a> PayloadReader<'a> {
     /// Downloads the segments of the selection, and passes them to `writer`.
     pub(super) async fn write(
         &mut self,
-        selection: &Selection,
+        selection: &EntrySelection,
         mut writer: SelectionWriter,
         watch: Watch,
     ) -> Result<(Decrypted, Flow), DownloadError> {
