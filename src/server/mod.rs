@@ -55,6 +55,7 @@ pub use store::{BackupError, BackupReport, FolderState, InvalidStorageLocation, 
 use crate::domain::address::{AddressPolicy, is_loopback};
 use crate::domain::audit::{AuditLog, AuditSettings, Flusher, ServiceName};
 use crate::domain::clock::{Clock, ClockGuard};
+use crate::domain::error::chain;
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
 use crate::domain::notification::{NotificationTarget, Outbox};
@@ -301,6 +302,9 @@ impl Server {
     /// [`StartError::Storage`] if the store cannot be listed. A failed transfer is counted and left for the next sweep.
     pub async fn sweep(self) -> Result<SweepResult, StartError> {
         let swept = self.app.transfers.sweep().await.map_err(|error| StartError::Storage(error.into()));
+        if let Err(error) = self.app.outbox.maintain().await {
+            tracing::error!(error = %chain(&error), "cannot bound the outbox of notifications");
+        }
         self.shut_down().await;
         swept
     }

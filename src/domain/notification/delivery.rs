@@ -82,9 +82,13 @@ impl Outbox {
     /// # Errors
     /// Errors of the store.
     pub async fn deliver(&self, id: TargetId, sender: &dyn NotificationSender) -> Result<DeliveryRound, Error> {
+        // Most rounds find nothing to do, and need no lease.
+        if self.due_queues(id).await?.is_empty() {
+            return Ok(DeliveryRound::default());
+        }
         let Some(state) = self.begin(id, sender).await? else { return Ok(DeliveryRound::default()) };
-        let page = self.store().keys(&StorageKey::outbox(OutboxQueue::Target(id)), None, PAGE_SIZE).await?;
-        let entries: Vec<_> = page.iter().filter_map(OutboxEntry::from_key).collect();
+        // Again, since another server may have delivered meanwhile. Without the queue, nothing is delivered.
+        let queues = self.due_queues(id).await.unwrap_or_default();
         let progress = Progress {
             started: self.now(),
             delivered: AtomicU64::new(0),
@@ -92,7 +96,6 @@ impl Outbox {
             is_over: AtomicBool::new(false),
             failures: Mutex::default(),
         };
-        let queues = self.due_queues(id, &entries);
         let deliver = |queue| self.deliver_queue(&state, queue, sender, &progress);
         stream::iter(queues).for_each_concurrent(IN_FLIGHT, deliver).await;
         self.finish(id, progress).await
@@ -116,21 +119,24 @@ impl Outbox {
         Ok(state.filter(|_| is_leased))
     }
 
-    /// Groups entries by transfer, without those whose first entry waits after a failure; least failures first.
-    fn due_queues(&self, id: TargetId, entries: &[OutboxEntry]) -> Vec<Vec<OutboxEntry>> {
+    /// Reads the entries of a target by transfer, without those whose first entry waits after a failure. The transfers
+    /// with the least failures come first.
+    async fn due_queues(&self, id: TargetId) -> Result<Vec<Vec<OutboxEntry>>, Error> {
+        let page = self.store().keys(&StorageKey::outbox(OutboxQueue::Target(id)), None, PAGE_SIZE).await?;
+        let entries: Vec<_> = page.iter().filter_map(OutboxEntry::from_key).collect();
         let mut by_transfer: HashMap<TransferId, Vec<OutboxEntry>> = HashMap::new();
-        for entry in entries {
+        for entry in &entries {
             by_transfer.entry(entry.transfer_id).or_default().push(*entry);
         }
         let now = self.now();
-        self.with_attempts(id, |attempts| {
+        Ok(self.with_attempts(id, |attempts| {
             attempts.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
             let attempt = |queue: &[OutboxEntry]| attempts.get(&queue[0].id).copied();
             let is_due = |queue: &Vec<OutboxEntry>| attempt(queue).is_none_or(|attempt| attempt.retry_at <= now);
             let mut queues: Vec<_> = by_transfer.into_values().filter(is_due).collect();
             queues.sort_by_key(|queue| (attempt(queue).map_or(0, |attempt| attempt.failures), queue[0].id));
             queues
-        })
+        }))
     }
 
     /// Delivers the notifications of one transfer in their order, until one fails.

@@ -12,7 +12,7 @@ use super::{DELIVERY_PERIOD, MAX_QUEUED, NotificationTarget, Outbox, TargetScope
 use crate::domain::error::Error;
 use crate::domain::id::{TargetId, TokenId};
 use crate::domain::store::{
-    Commit, OutboxEntry, OutboxQueue, StorageKey, StoreError, Swap, create, from_json, read, swap,
+    Commit, OutboxEntry, OutboxQueue, Prefix, StorageKey, StoreError, Swap, create, from_json, read, swap,
 };
 use crate::domain::token::Token;
 use crate::domain::transfer::Transfer;
@@ -47,16 +47,22 @@ impl Outbox {
         if self.store().keys(&queue, None, 1).await?.is_empty() || !self.lead().await? {
             return Ok(DispatchResult::default());
         }
+        let distributed = self.distribute_all(&queue).await;
+        self.follow().await?;
+        distributed
+    }
+
+    /// Distributes all new notifications, within the lease.
+    async fn distribute_all(&self, queue: &Prefix) -> Result<DispatchResult, Error> {
         let started = self.now();
         let mut round = Round { service_targets: self.service_targets().await?, ..Round::default() };
         let mut after = None;
         while self.now().since(started) < LEASE_USE {
-            let page = self.store().keys(&queue, after.as_ref(), PAGE_SIZE).await?;
+            let page = self.store().keys(queue, after.as_ref(), PAGE_SIZE).await?;
             let Some(last) = page.last().cloned() else { break };
             self.distribute(&page, &mut round).await?;
             after = Some(last);
         }
-        self.follow().await?;
         Ok(round.result)
     }
 

@@ -8,9 +8,10 @@ use super::store::at_once;
 use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{EventKind, Outcome, Record, Source};
 use crate::domain::id::{TokenId, TransferId};
+use crate::domain::notification::Notification;
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{
-    Change, Commit, MemoryStore, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
+    Change, Commit, MemoryStore, OutboxEntry, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
@@ -29,6 +30,10 @@ impl WorldState {
         let mut events = Vec::new();
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
+            if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
+                self.observe_notification(commit, key, &parse(key, value));
+                continue;
+            }
             self.observe_record(&parse(key, value), &mut events);
         }
         let mut delta = CounterDelta::on(self.now.day());
@@ -71,6 +76,17 @@ impl WorldState {
         for key in &commit.removals {
             self.observe_removed_key(memory, key);
         }
+    }
+
+    /// Checks that a notification comes with its entry of the outbox.
+    fn observe_notification(&mut self, commit: &Commit, key: &StorageKey, notification: &Notification) {
+        let entries = commit.schedule.iter().filter_map(OutboxEntry::from_key);
+        let mut of_notification = entries.filter(|entry| entry.id == notification.id);
+        let is_entered = of_notification.next().is_some_and(|entry| {
+            let is_logged = StorageKey::notification(entry.token_id, entry.id) == *key;
+            is_logged && entry.transfer_id == notification.transfer_id
+        });
+        self.check(is_entered, || format!("{notification:?} has no entry of the outbox"));
     }
 
     fn observe_record(&mut self, record: &Record, events: &mut Vec<EventKind>) {
