@@ -20,6 +20,12 @@ pub enum ActionName {
     /// Delete a transfer.
     #[serde(rename = "transfer.delete")]
     TransferDelete,
+    /// List transfers.
+    #[serde(rename = "transfer.list")]
+    TransferList,
+    /// Delete several transfers. Each of them has a record of its own, of [`ActionName::TransferDelete`].
+    #[serde(rename = "transfer.delete_many")]
+    TransferDeleteMany,
     /// Upload payload bytes to this service.
     #[serde(rename = "payload.upload")]
     PayloadUpload,
@@ -56,6 +62,9 @@ pub enum ActionName {
     /// List tokens.
     #[serde(rename = "token.list")]
     TokenList,
+    /// Change the name, expiry or quota of a token.
+    #[serde(rename = "token.update")]
+    TokenUpdate,
     /// Revoke a token.
     #[serde(rename = "token.revoke")]
     TokenRevoke,
@@ -85,6 +94,7 @@ impl ActionName {
     pub const fn is_read(self) -> bool {
         match self {
             Self::TransferStatus
+            | Self::TransferList
             | Self::UploadStatus
             | Self::EventList
             | Self::ActionList
@@ -94,6 +104,7 @@ impl ActionName {
             | Self::AuditRead => true,
             Self::TransferCreate
             | Self::TransferDelete
+            | Self::TransferDeleteMany
             | Self::PayloadUpload
             | Self::PayloadDownload
             | Self::UploadPresign
@@ -101,6 +112,7 @@ impl ActionName {
             | Self::DownloadGrant
             | Self::EventAdd
             | Self::TokenCreate
+            | Self::TokenUpdate
             | Self::TokenRevoke
             | Self::SessionCreate
             | Self::SessionEnd

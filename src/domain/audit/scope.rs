@@ -112,6 +112,16 @@ impl RequestScope {
         Self { request, started: Instant::now(), ids, success_status, progress: Mutex::default() }
     }
 
+    /// Creates the scope of one of several changes by this request, whose records it writes with its own action.
+    #[must_use]
+    pub fn part(&self, action: ActionName) -> Self {
+        let request = RequestInfo { action, ..self.request.clone() };
+        let progress = self.progress();
+        let (token_id, admin, bytes_in) = (progress.token_id, progress.admin, progress.bytes_in);
+        let progress = Mutex::new(ScopeProgress { token_id, admin, bytes_in, ..ScopeProgress::default() });
+        Self { request, started: self.started, ids: self.ids.clone(), success_status: self.success_status, progress }
+    }
+
     fn progress(&self) -> MutexGuard<'_, ScopeProgress> {
         self.progress.lock().expect("no code panics while holding this lock")
     }

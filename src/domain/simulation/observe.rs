@@ -174,11 +174,9 @@ impl WorldState {
         let step = self.counts.steps;
         let model = self.model.tokens.entry(id).or_default();
         model.expires_at = after.expires_at;
-        if let Some(quota) = &after.quota {
-            model.limits = (quota.max_transfers, quota.max_total_bytes);
-            let used = (quota.transfers_created().unwrap_or(0), quota.bytes_held().unwrap_or(0));
-            model.uses.push((step, used.0, used.1));
-        }
+        let quota = &after.quota;
+        model.limits = (quota.max_transfers, quota.max_total_bytes);
+        model.uses.push((step, quota.transfers_created(), quota.bytes_held()));
         self.check_quota(memory, id);
     }
 
@@ -187,13 +185,11 @@ impl WorldState {
         let key = StorageKey::token(token);
         let Ok(Some(found)) = at_once(memory.get(&key)) else { return };
         let stored: Token = parse(&key, &found.value);
-        let Some(quota) = stored.quota else { return };
+        let quota = stored.quota;
         let Some(model) = self.model.tokens.get(&token) else { return };
         let (created, bytes) = self.used_by(token, model, &quota);
         let recorded = (quota.transfers_created(), quota.bytes_held());
-        let is_exact =
-            recorded.0.is_none_or(|recorded| recorded == created) && recorded.1.is_none_or(|held| held == bytes);
-        self.check(is_exact, || {
+        self.check(recorded == (created, bytes), || {
             format!("the quota of token {token} records {recorded:?}, its transfers use {created} and {bytes}")
         });
         let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);

@@ -3,6 +3,7 @@
 mod last_use;
 mod quota;
 pub mod service;
+mod update;
 
 use std::fmt;
 use std::str::FromStr;
@@ -128,9 +129,9 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// Time of the last use, with a resolution of one hour.
     pub last_used_at: Option<Timestamp>,
-    /// Quota of the token; `None` means unlimited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Quota>,
+    /// Limits of the token, and their use.
+    #[serde(default)]
+    pub quota: Quota,
 }
 
 impl Token {
@@ -178,7 +179,7 @@ mod tests {
             expires_at: Some(Timestamp::from_millis(100)),
             revoked_at: None,
             last_used_at: None,
-            quota: None,
+            quota: Quota::default(),
         }
     }
 

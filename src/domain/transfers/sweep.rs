@@ -12,7 +12,7 @@ use crate::domain::audit::{Event, Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
-use crate::domain::store::{Commit, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, read};
+use crate::domain::store::{Commit, IndexEntry, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, read};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
@@ -225,9 +225,11 @@ impl Transfers {
         // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
         self.store().remove(id).await?;
         let (state, everything) = (StorageKey::transfer(id), StorageKey::all_of_transfer(id));
+        let mut index = Some(IndexEntry::keys_of(transfer));
         loop {
             let mut removals = self.store().keys(&everything, None, REMOVALS_PER_COMMIT).await?;
             removals.retain(|key| *key != state);
+            removals.extend(index.take().into_iter().flatten());
             if removals.is_empty() {
                 break;
             }

@@ -13,6 +13,8 @@ mod problem;
 mod stats;
 mod status;
 mod token;
+mod token_update;
+mod transfer_list;
 mod transparency;
 mod upload;
 
@@ -26,5 +28,10 @@ pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};
 pub use status::{CompleteUpload, CompletedTransfer, Empty, Flow, Mode, TransferStatus};
 pub use token::{CreateToken, CreatedToken, TokenItem};
+pub use token_update::UpdateToken;
+pub use transfer_list::{
+    DeleteTransfers, DeletedTransfer, DeletedTransfers, InvalidStatusFilter, OwnTransferQuery, StatusFilter, TransferItem,
+    TransferOrder, TransferPage, TransferQuery,
+};
 pub use transparency::Transparency;
 pub use upload::{Received, UploadStatus};

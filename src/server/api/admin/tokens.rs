@@ -1,11 +1,11 @@
-//! `/tokens/…`: creates, lists and revokes sender tokens.
+//! `/tokens/…`: creates, lists, changes and revokes sender tokens.
 
 use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
 use crate::domain::id::TokenId;
-use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem};
+use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem, UpdateToken};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Id, Json, KnownToken, Params, Scope};
 use crate::server::api::paging::after;
@@ -42,6 +42,27 @@ pub(super) async fn list(
     Params(query): Params<PageQuery>,
 ) -> Result<JsonResponse<Page<TokenItem>>, ApiError> {
     Ok(JsonResponse(app.tokens.list(after(&query)?, query.limit).await?))
+}
+
+/// Changes a sender token: its name, its expiry or its limits. Absent members stay as they are.
+///
+/// A limit below the current use rejects new transfers, and leaves existing ones as they are.
+#[utoipa::path(
+    post, operation_id = "update_token", path = "/tokens/id/{token_id}/update", tag = "tokens",
+    params(("token_id" = TokenId, Path)),
+    request_body = UpdateToken,
+    responses((status = 200, body = TokenItem)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn update(
+    State(app): State<AppState>,
+    scope: Scope,
+    Id(id): Id<TokenId>,
+    _: Admin,
+    KnownToken: KnownToken,
+    Json(request): Json<UpdateToken>,
+) -> Result<JsonResponse<TokenItem>, ApiError> {
+    Ok(JsonResponse(app.tokens.update(&scope, id, request).await?))
 }
 
 /// Revokes a sender token. Idempotent: a repeated call returns the same response.

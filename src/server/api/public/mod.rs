@@ -6,6 +6,7 @@ mod delete;
 mod download;
 mod download_bytes;
 mod events;
+mod list_transfers;
 mod pages;
 mod presign_urls;
 mod status;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list_events))
         .routes(routes!(events::list_actions))
         .routes(routes!(delete::delete))
+        .routes(routes!(list_transfers::list))
         .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
         .routes(routes!(pages::sender))
