@@ -9,9 +9,7 @@ use std::sync::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::store::{
-    Commit, IndexEntry, StorageKey, Store, StoreError, Swap, from_json, read, swap,
-};
+use crate::domain::store::{Commit, IndexEntry, StorageKey, Store, StoreError, Swap, from_json, read, swap};
 use crate::domain::token::{Quota, QuotaStep, Token};
 use crate::domain::transfer::{PayloadState, Transfer};
 
@@ -124,13 +122,18 @@ async fn count_use(store: &dyn Store, token: &Token, uses: &HashMap<TokenId, Tok
         }
     }
     let count = |quota: &mut Quota| quota.count_all(used.transfers, used.bytes);
-    swap(store, &StorageKey::token(token.token_id), || StoreError::Conflict, |mut token: Token| {
-        if token.quota.counts_all() {
-            return Ok::<_, StoreError>(Swap::Keep(()));
-        }
-        count(&mut token.quota);
-        Ok(Swap::write(token, Commit::with_reserve(), ()))
-    })
+    swap(
+        store,
+        &StorageKey::token(token.token_id),
+        || StoreError::Conflict,
+        |mut token: Token| {
+            if token.quota.counts_all() {
+                return Ok::<_, StoreError>(Swap::Keep(()));
+            }
+            count(&mut token.quota);
+            Ok(Swap::write(token, Commit::with_reserve(), ()))
+        },
+    )
     .await
 }
 

@@ -147,8 +147,7 @@ impl IndexEntry {
             (IndexOrder::BySize, text.strip_prefix(BY_SIZE)?)
         };
         let cursor: IndexCursor = cursor.parse().ok()?;
-        (cursor.numbers() == order.numbers())
-            .then(|| Self { order, transfer_id: cursor.transfer_id(), cursor })
+        (cursor.numbers() == order.numbers()).then(|| Self { order, transfer_id: cursor.transfer_id(), cursor })
     }
 
     /// Returns the keys of all entries of a transfer.

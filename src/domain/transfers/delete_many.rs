@@ -26,11 +26,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for other than 1 to 100 ids or one token, or an invalid `after`.
-    pub async fn delete_many(
-        &self,
-        scope: &RequestScope,
-        request: DeleteTransfers,
-    ) -> Result<DeletedTransfers, Error> {
+    pub async fn delete_many(&self, scope: &RequestScope, request: DeleteTransfers) -> Result<DeletedTransfers, Error> {
         let reject = |text: String| Err(Error::InvalidRequest(text));
         match request {
             DeleteTransfers { transfer_ids: Some(ids), token_id: None, after: None } => {

@@ -67,9 +67,7 @@ impl Transfers {
                 self.page_of(index, after, limit, &filter).await
             }
             (TransferOrder::Size, None) => self.page_of(IndexOrder::BySize, after, limit, &filter).await,
-            (TransferOrder::Size, token) => {
-                self.ranked(token, after, limit, &filter, |item| item.size_bytes).await
-            }
+            (TransferOrder::Size, token) => self.ranked(token, after, limit, &filter, |item| item.size_bytes).await,
             (TransferOrder::Downloads, token) => {
                 self.ranked(token, after, limit, &filter, |item| item.download_count).await
             }

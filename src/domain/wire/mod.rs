@@ -30,8 +30,8 @@ pub use status::{CompleteUpload, CompletedTransfer, Empty, Flow, Mode, TransferS
 pub use token::{CreateToken, CreatedToken, TokenItem};
 pub use token_update::UpdateToken;
 pub use transfer_list::{
-    DeleteTransfers, DeletedTransfer, DeletedTransfers, InvalidStatusFilter, OwnTransferQuery, StatusFilter, TransferItem,
-    TransferOrder, TransferPage, TransferQuery,
+    DeleteTransfers, DeletedTransfer, DeletedTransfers, InvalidStatusFilter, OwnTransferQuery, StatusFilter,
+    TransferItem, TransferOrder, TransferPage, TransferQuery,
 };
 pub use transparency::Transparency;
 pub use upload::{Received, UploadStatus};

@@ -126,10 +126,7 @@ impl<'de> Deserialize<'de> for StatusFilter {
 impl PartialSchema for StatusFilter {
     fn schema() -> RefOr<Schema> {
         let names = Status::ALL.map(Status::as_str).join("|");
-        crate::domain::schema::pattern(
-            "Statuses, separated by commas",
-            &format!("^({names})(,({names})){{0,9}}$"),
-        )
+        crate::domain::schema::pattern("Statuses, separated by commas", &format!("^({names})(,({names})){{0,9}}$"))
     }
 }
 

@@ -158,7 +158,12 @@ pub const ROUTES: &[Route] = &[
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
     admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, ADMIN, LIST]),
     admin("GET", "/transfers/list", ActionName::TransferList, &[ADMIN, LIST]),
-    admin("POST", "/transfers/delete-many", ActionName::TransferDeleteMany, &[ADMIN_CHANGE, &[TokenNotFound, ServerBusy]]),
+    admin(
+        "POST",
+        "/transfers/delete-many",
+        ActionName::TransferDeleteMany,
+        &[ADMIN_CHANGE, &[TokenNotFound, ServerBusy]],
+    ),
     admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[ANY_TRANSFER, ADMIN_CHANGE]),
     unrecorded(ServiceName::Admin, "/metrics", &[ADMIN, METRICS]),
     unrecorded(ServiceName::Admin, "/", &[]),

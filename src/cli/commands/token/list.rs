@@ -3,8 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::quota::use_text;
-use super::{expiry_text, status_text};
+use super::{expiry_text, status_text, use_text};
 use crate::cli::context::Context;
 use crate::cli::output::{records, table, time};
 use crate::domain::wire::TokenItem;

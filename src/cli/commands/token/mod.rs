@@ -1,14 +1,18 @@
 //! `sgsend token`: manages sender tokens through the admin service.
 
+mod argument;
 mod create;
 mod list;
 mod quota;
 mod revoke;
+mod update;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+pub(crate) use argument::TokenArgument;
 pub(crate) use quota::quota_text;
+use quota::use_text;
 
 use crate::cli::context::Context;
 use crate::cli::output::time;
@@ -28,6 +32,8 @@ enum TokenCommand {
     Create(create::Arguments),
     /// List all tokens
     List,
+    /// Change the name, expiry or quota of a token
+    Update(update::Arguments),
     /// Revoke a token
     Revoke(revoke::Arguments),
 }
@@ -44,6 +50,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match arguments.command {
         TokenCommand::Create(arguments) => create::run(arguments, context).await,
         TokenCommand::List => list::run(context).await,
+        TokenCommand::Update(arguments) => update::run(arguments, context).await,
         TokenCommand::Revoke(arguments) => revoke::run(arguments, context).await,
     }
 }
