@@ -11,4 +11,5 @@ mod openapi;
 mod presigned;
 mod sessions;
 mod tokens;
+mod transfer_lists;
 mod uploads;
