@@ -69,6 +69,6 @@ mod tests {
             order: Some(TransferOrder::Size),
             ..TransferQuery::default()
         };
-        assert_eq!(with_query(url(), &query).query(), Some("limit=5&order=size&state=pending%2Ccompleted"));
+        assert_eq!(with_query(url(), &query).query(), Some("limit=5&state=pending%2Ccompleted&order=size"));
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::audit::{EventKind, Outcome, Record, Source};
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{
-    Change, Commit, MemoryStore, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
+    Change, Commit, IndexEntry, MemoryStore, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
@@ -24,10 +24,14 @@ impl WorldState {
     /// Checks a commit that has just taken effect, and updates the model.
     pub(super) fn observe(&mut self, memory: &MemoryStore, before: Option<&Bytes>, commit: &Commit) {
         self.mix(&commit.change.as_ref().map(|change| (change.key.as_str(), &change.value)));
-        let mut events = Vec::new();
+        let (mut events, mut index, mut expected_index) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
-            self.observe_record(&parse(key, value), &mut events);
+            if IndexEntry::from_key(key).is_some() {
+                index.push(key.clone());
+            } else {
+                self.observe_record(&parse(key, value), &mut events);
+            }
         }
         let mut delta = CounterDelta::on(self.now.day());
         let mut expected = Vec::new();
@@ -36,6 +40,9 @@ impl WorldState {
             if let (Some(id), true) = (change.key.transfer_id(), key.ends_with("/meta.json")) {
                 let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
                 let after: Transfer = parse(&change.key, &change.value);
+                if before.is_none() {
+                    expected_index = IndexEntry::keys_of(&after).into();
+                }
                 (delta, expected) = expected_effects(before.as_ref(), &after, delta);
                 self.observe_transfer(memory, id, before, after);
                 self.check_schedule(memory, id);
@@ -47,6 +54,7 @@ impl WorldState {
                 self.observe_token(memory, before.map(|value| parse(&change.key, value)), change);
             }
         }
+        self.check(index == expected_index, || format!("index entries {index:?}, expected {expected_index:?}"));
         self.check(events == expected, || format!("events {events:?} of a commit, expected {expected:?}"));
         let counted = CounterDelta { day: delta.day.clone(), ..commit.counter_delta.clone().unwrap_or(delta.clone()) };
         let is_counted = commit.counter_delta.is_some() || delta == CounterDelta::on(delta.day.clone());

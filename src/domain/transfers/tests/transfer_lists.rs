@@ -86,6 +86,7 @@ async fn lists_are_filtered_and_ordered() {
     let (token, other) = (fixture.token().await, fixture.token().await);
     let ids = fixture.create_many(&token, 4).await;
     let foreign = fixture.create_of(&other, 3).await.transfer_id;
+    fixture.clock.advance(Duration::from_millis(1));
     let completed = fixture.completed_transfer(None).await.transfer_id;
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), ids[0]).await.unwrap();
     let all = TransferQuery::default();
@@ -151,6 +152,28 @@ async fn a_list_read_while_transfers_are_created_and_removed_has_each_once() {
     fixture.create_many(&token, 3).await;
     let rest = fixture.transfers.list_all(TransferQuery { limit: Some(9), ..query(first.next.clone()) }).await.unwrap();
     assert_eq!([ids_of(&first), ids_of(&rest)].concat(), ids);
+}
+
+#[tokio::test]
+async fn a_page_of_transfers_costs_what_it_shows() {
+    let memory = MemoryStore::default();
+    let fixture = Fixture::with_store(Arc::new(memory.clone()));
+    let token = fixture.token().await;
+    fixture.create_many(&token, 60).await;
+    let store = Arc::new(FaultyStore::over(memory));
+    let counted = Fixture::with_store_and_clock(store.clone(), fixture.clock.clone());
+    for limit in [1, 7, 50] {
+        for (order, token_id) in [
+            (TransferOrder::Created, None),
+            (TransferOrder::Created, Some(token.token_id)),
+            (TransferOrder::Size, None),
+        ] {
+            let before = store.operations();
+            let query = TransferQuery { limit: Some(limit), order: Some(order), token_id, ..TransferQuery::default() };
+            assert_eq!(counted.transfers.list_all(query).await.unwrap().items.len(), limit as usize);
+            assert_eq!(store.operations() - before, 1 + u64::from(limit), "{order:?}");
+        }
+    }
 }
 
 #[tokio::test]
