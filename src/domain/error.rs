@@ -7,6 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::id::TransferId;
 use super::limits::LimitName;
 use super::store::StoreError;
 
@@ -104,6 +105,8 @@ errors! {
     OriginNotAllowed(String) = "origin_not_allowed", "origin not allowed: {0}";
     /// The transfer does not exist.
     TransferNotFound = "transfer_not_found", "no such transfer";
+    /// The transfer has no link with this id.
+    LinkNotFound = "link_not_found", "no such link of this transfer";
     /// The token does not exist.
     TokenNotFound = "token_not_found", "no such token";
     /// The route does not exist.
@@ -132,6 +135,17 @@ errors! {
     IdempotencyMismatch = "idempotency_mismatch", "this idempotency key was already used with a different request body";
     /// The transfer is complete with another info block.
     InfoMismatch = "info_mismatch", "this transfer is already complete with another info block";
+    /// The upload cannot be completed, since the transfer has no link that recipients could use.
+    NoLink = "no_link", "this transfer has no link that recipients could use";
+    /// The id in the path is that of a further link; the route takes the id of the transfer.
+    IsALink {
+        /// Id of the transfer, for its sender.
+        transfer_id: TransferId,
+    } = "is_a_link", "this id belongs to a further link; the route takes the id of its transfer";
+    /// The id of a new link is already in use by a link with other members.
+    LinkMismatch = "link_mismatch", "this link id is already in use by another link";
+    /// The transfer has as many links as it can.
+    TooManyLinks = "too_many_links", "this transfer has as many links as it can have";
     /// The upload is not finished yet.
     NotCompleted = "not_completed", "the upload of this transfer is not finished";
     /// The transfer's mode (presigned URLs or bytes through the service) does not use this route.
@@ -142,6 +156,8 @@ errors! {
     TransferExhausted = "transfer_exhausted", "the download limit of this transfer is reached";
     /// The transfer was deleted.
     TransferDeleted = "transfer_deleted", "this transfer was deleted";
+    /// The sender closed the link.
+    LinkClosed = "link_closed", "this link was closed by its sender";
     /// The grant has expired.
     GrantExpired = "grant_expired", "this grant has expired";
     /// The request body arrived too slowly, or stopped.

@@ -89,6 +89,36 @@ hex_id!(
 );
 
 hex_id!(
+    /// Identifies a link: 128 random bits in the form of a transfer id.
+    ///
+    /// The id of a transfer's own link is that of the transfer.
+    LinkId,
+    16,
+    "link id"
+);
+
+impl From<TransferId> for LinkId {
+    /// Returns the id of the transfer's own link.
+    fn from(id: TransferId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl LinkId {
+    /// Returns the id as that of a transfer: the transfer whose own link this is, if there is one.
+    #[must_use]
+    pub const fn as_transfer(self) -> TransferId {
+        TransferId(self.0)
+    }
+
+    /// Returns the 16 bytes of the id.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+hex_id!(
     /// Identifies a sender token. Not secret: lists and audit records contain it.
     TokenId,
     8,
@@ -102,6 +132,12 @@ pub(super) trait Striped {
 }
 
 impl Striped for TransferId {
+    fn stripe(&self, stripes: usize) -> usize {
+        stripe(self.0[0], self.0[1], stripes)
+    }
+}
+
+impl Striped for LinkId {
     fn stripe(&self, stripes: usize) -> usize {
         stripe(self.0[0], self.0[1], stripes)
     }

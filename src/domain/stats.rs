@@ -121,7 +121,8 @@ impl StatusSums {
             Status::Completed => &mut self.completed,
             Status::Expired => &mut self.expired,
             Status::Exhausted => &mut self.exhausted,
-            Status::Deleted => &mut self.deleted,
+            // A transfer is never closed, only its links are.
+            Status::Deleted | Status::Closed => &mut self.deleted,
         }
     }
 

@@ -18,6 +18,7 @@ pub enum DownloadError {
     #[error("{}", match .0 {
         Status::Expired => "this transfer has expired",
         Status::Exhausted => "the download limit of this transfer is reached",
+        Status::Closed => "this link was closed by its sender",
         _ => "this transfer was deleted",
     })]
     Gone(Status),
@@ -109,6 +110,7 @@ pub(super) fn access_error(error: ClientError) -> DownloadError {
         (Some(ErrorCode::TransferExpired), _) => DownloadError::Gone(Status::Expired),
         (Some(ErrorCode::TransferExhausted), _) => DownloadError::Gone(Status::Exhausted),
         (Some(ErrorCode::TransferDeleted), _) => DownloadError::Gone(Status::Deleted),
+        (Some(ErrorCode::LinkClosed), _) => DownloadError::Gone(Status::Closed),
         (None, ClientError::Api(api)) if matches!(api.status, 401 | 403) => DownloadError::WrongKey,
         _ => error.into(),
     }

@@ -84,7 +84,7 @@ pub async fn check(
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
         Status::Exhausted if grant_file.load().is_some() => {}
-        ended @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
+        ended @ (Status::Expired | Status::Exhausted | Status::Deleted | Status::Closed) => {
             grant_file.forget();
             return Err(DownloadError::Gone(ended));
         }

@@ -200,7 +200,9 @@ impl Ranges {
     /// Asks the service why the store does not have the payload.
     async fn missing_payload(&self, error: ClientError) -> FetchError {
         match self.api.status(self.id).await {
-            Ok(status) if matches!(status.status, Status::Expired | Status::Deleted) => FetchError::Gone(status.status),
+            Ok(status) if matches!(status.status, Status::Expired | Status::Deleted | Status::Closed) => {
+                FetchError::Gone(status.status)
+            }
             Err(unknown) if unknown.code() == Some(ErrorCode::TransferNotFound) => unknown.into(),
             _ => error.into(),
         }

@@ -22,7 +22,7 @@ use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
-use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
+use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, OwnLinkChoice, UploadInstruction, UploadStatus};
 
 /// Upload session: a transfer that is ready to receive its payload.
 pub(super) struct UploadSession {
@@ -84,6 +84,7 @@ impl UploadSession {
         let PreparedUpload { link_key, key, segments, info, location } =
             spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
+            own_link: OwnLinkChoice::Open,
             size_bytes: segments.layout().sealed_size(),
             expires_in_s: expires.map(|expires| expires.as_secs()),
             max_downloads,

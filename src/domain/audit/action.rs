@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::error::ErrorCode;
-use crate::domain::id::RecordId;
+use crate::domain::id::{LinkId, RecordId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -26,6 +26,21 @@ pub enum ActionName {
     /// Delete several transfers. Each of them has a record of its own, of [`ActionName::TransferDelete`].
     #[serde(rename = "transfer.delete_many")]
     TransferDeleteMany,
+    /// Change expiry or limit of a transfer's own link.
+    #[serde(rename = "transfer.update")]
+    TransferUpdate,
+    /// Create a further link.
+    #[serde(rename = "link.create")]
+    LinkCreate,
+    /// List the links of a transfer.
+    #[serde(rename = "link.list")]
+    LinkList,
+    /// Change expiry or limit of a link.
+    #[serde(rename = "link.update")]
+    LinkUpdate,
+    /// Close a link.
+    #[serde(rename = "link.revoke")]
+    LinkRevoke,
     /// Upload payload bytes to this service.
     #[serde(rename = "payload.upload")]
     PayloadUpload,
@@ -95,6 +110,7 @@ impl ActionName {
         match self {
             Self::TransferStatus
             | Self::TransferList
+            | Self::LinkList
             | Self::UploadStatus
             | Self::EventList
             | Self::ActionList
@@ -105,6 +121,10 @@ impl ActionName {
             Self::TransferCreate
             | Self::TransferDelete
             | Self::TransferDeleteMany
+            | Self::TransferUpdate
+            | Self::LinkCreate
+            | Self::LinkUpdate
+            | Self::LinkRevoke
             | Self::PayloadUpload
             | Self::PayloadDownload
             | Self::UploadPresign
@@ -143,6 +163,9 @@ pub struct Action {
     pub id: RecordId,
     /// Id of the request that performed the action.
     pub request_id: RecordId,
+    /// Id of the further link that the request named; absent for the transfer and its own link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<LinkId>,
     /// Time at which the action ended.
     pub at: Timestamp,
     /// Attempted operation.
@@ -180,6 +203,6 @@ impl Action {
         outcome: Outcome,
         code: Option<ErrorCode>,
     ) -> Self {
-        Self { v: V1, id, request_id, at, action, outcome, code, pieces: None, repaired: None }
+        Self { v: V1, id, request_id, link_id: None, at, action, outcome, code, pieces: None, repaired: None }
     }
 }

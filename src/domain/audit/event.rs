@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::client::ClientSummary;
-use crate::domain::id::RecordId;
+use crate::domain::id::{LinkId, RecordId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -26,6 +26,16 @@ pub enum EventKind {
     TransferExhausted,
     /// Server event: the transfer was deleted.
     TransferDeleted,
+    /// Server event: a link was created.
+    LinkCreated,
+    /// Server event: expiry or limit of a link was changed.
+    LinkUpdated,
+    /// Server event: a link was closed by its sender.
+    LinkRevoked,
+    /// Server event: a link expired, and the transfer did not.
+    LinkExpired,
+    /// Server event: the download limit of a link was reached, and the transfer did not end.
+    LinkExhausted,
     /// Server event: records were skipped; `skipped` contains their number.
     AuditTruncated,
     /// Client event: the link was opened.
@@ -79,6 +89,9 @@ pub struct Event {
     /// Id of the request that caused the event; absent for events caused by the passage of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RecordId>,
+    /// Id of the further link that the event concerns; absent for the transfer and its own link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<LinkId>,
     /// Time of the event.
     pub at: Timestamp,
     /// Kind of event.
@@ -97,6 +110,6 @@ impl Event {
     /// Creates a server event.
     #[must_use]
     pub const fn server(id: RecordId, request_id: Option<RecordId>, at: Timestamp, kind: EventKind) -> Self {
-        Self { v: V1, id, request_id, at, kind, source: Source::Server, client: None, skipped: None }
+        Self { v: V1, id, request_id, link_id: None, at, kind, source: Source::Server, client: None, skipped: None }
     }
 }

@@ -89,6 +89,7 @@ mod tests {
         let request_id = ids.next(at);
         UploadRecords {
             request: RequestRecord {
+                link_id: None,
                 v: V1,
                 id: ids.next(at),
                 request_id,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Action, ActionName, Event, Outcome, RequestRecord};
-use crate::domain::id::RecordId;
+use crate::domain::id::{LinkId, RecordId};
 use crate::domain::timestamp::Timestamp;
 
 /// An audit record, as stored and listed; `type` contains its kind.
@@ -73,6 +73,16 @@ impl Record {
             Self::Request(record) => record.at,
             Self::Action(record) => record.at,
             Self::Event(record) => record.at,
+        }
+    }
+
+    /// Returns the id of the further link that the record concerns; `None` for the transfer and its own link.
+    #[must_use]
+    pub const fn link_id(&self) -> Option<LinkId> {
+        match self {
+            Self::Request(record) => record.link_id,
+            Self::Action(record) => record.link_id,
+            Self::Event(record) => record.link_id,
         }
     }
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::client::ClientSummary;
 use crate::domain::error::ErrorCode;
-use crate::domain::id::{RecordId, TokenId};
+use crate::domain::id::{LinkId, RecordId, TokenId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -42,6 +42,9 @@ pub struct RequestRecord {
     /// Request id assigned by the client, from its `x-request-id` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_request_id: Option<String>,
+    /// Id of the further link that the request named; absent for the transfer and its own link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<LinkId>,
     /// Time of arrival.
     pub at: Timestamp,
     /// Service that received the request.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::ErrorCode;
-use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
+use crate::domain::id::{LinkId, RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::store::{StorageKey, to_json};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
@@ -96,6 +96,8 @@ pub struct RequestScope {
 struct ScopeProgress {
     token_id: Option<TokenId>,
     transfer_id: Option<TransferId>,
+    /// Further link named by the request.
+    link_id: Option<LinkId>,
     exists: bool,
     admin: bool,
     bytes_in: u64,
@@ -147,6 +149,11 @@ impl RequestScope {
         let mut progress = self.progress();
         progress.transfer_id = Some(id);
         progress.exists = true;
+    }
+
+    /// Sets the further link that the request concerns, which its records name.
+    pub fn set_link(&self, id: LinkId) {
+        self.progress().link_id = Some(id);
     }
 
     /// Marks the request as authenticated by an admin.
@@ -231,6 +238,7 @@ impl RequestScope {
             id: self.next_id(now),
             request_id: self.request.request_id,
             client_request_id: self.request.client_request_id.clone(),
+            link_id: progress.link_id,
             at: self.request.at,
             service: self.request.service,
             method: self.request.method.clone(),
@@ -248,7 +256,10 @@ impl RequestScope {
 
     /// Builds the action record.
     pub(super) fn action_record(&self, now: Timestamp, outcome: Outcome, code: Option<ErrorCode>) -> Action {
-        Action::new(self.next_id(now), self.request.request_id, now, self.request.action, outcome, code)
+        Action {
+            link_id: self.progress().link_id,
+            ..Action::new(self.next_id(now), self.request.request_id, now, self.request.action, outcome, code)
+        }
     }
 
     /// Builds the records of a successful piece of an upload; `None` without its HTTP status.
@@ -261,7 +272,7 @@ impl RequestScope {
     /// Builds the record of a server event caused by this request.
     #[must_use]
     pub fn server_event_record(&self, now: Timestamp, kind: EventKind) -> Record {
-        Record::Event(Event::server(self.next_id(now), Some(self.request.request_id), now, kind))
+        Record::Event(self.event(now, kind))
     }
 
     /// Builds the record of an event reported by the client.
@@ -270,8 +281,14 @@ impl RequestScope {
         Record::Event(Event {
             source: Source::Client,
             client: Some(self.request.client.clone()),
-            ..Event::server(self.next_id(now), Some(self.request.request_id), now, kind)
+            ..self.event(now, kind)
         })
+    }
+
+    fn event(&self, now: Timestamp, kind: EventKind) -> Event {
+        // Of the further link's request, the end of the transfer alone concerns more than the link.
+        let link_id = self.progress().link_id;
+        Event { link_id, ..Event::server(self.next_id(now), Some(self.request.request_id), now, kind) }
     }
 
     /// Builds the audit records to commit together with a change. Returns them with the state after the commit.

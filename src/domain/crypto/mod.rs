@@ -7,6 +7,7 @@ pub(crate) mod hkdf;
 pub mod info;
 pub mod key;
 pub mod key_proof;
+pub mod link_text;
 pub mod padding;
 pub mod passphrase;
 pub mod proof;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::table::{Table, TablePolicy};
 use crate::domain::address::NetworkKey;
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::id::TransferId;
+use crate::domain::id::LinkId;
 use crate::domain::store::StorageKey;
 use crate::domain::timestamp::Timestamp;
 
@@ -36,7 +36,7 @@ pub(crate) enum EventSource {
 ///
 /// Not a [`Window`](super::window::Window), since each event counts towards three limits, and the total of a transfer
 /// outlives the day: it is counted in the store first, a page with each event.
-pub(crate) struct EventLimit(Mutex<Table<TransferId, EventCounts>>);
+pub(crate) struct EventLimit(Mutex<Table<LinkId, EventCounts>>);
 
 /// Part of a transfer's stored events that is not counted yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Default for EventLimit {
 
 impl EventLimit {
     /// Returns the stored events of a transfer that are to be counted next; `None` if the total is known.
-    pub(crate) fn uncounted(&self, id: TransferId, now: Timestamp) -> Option<Uncounted> {
+    pub(crate) fn uncounted(&self, id: LinkId, now: Timestamp) -> Option<Uncounted> {
         self.counts().get_or_insert(id, now, EventCounts::default).uncounted.clone()
     }
 
@@ -88,7 +88,7 @@ impl EventLimit {
     /// The part begins like `counted`, and ends with the key `next`, or with the last event. Ignores a part that another request has counted meanwhile.
     pub(crate) fn add_counted(
         &self,
-        id: TransferId,
+        id: LinkId,
         counted: &Uncounted,
         claims: u32,
         next: Option<StorageKey>,
@@ -107,7 +107,7 @@ impl EventLimit {
     ///
     /// While older events remain to be counted, only those counted so far are compared with the limit of the transfer:
     /// each accepted event has counted a page of them, so at most one of a thousand events exceeds the limit.
-    pub(crate) fn try_count(&self, id: TransferId, source: EventSource, network: NetworkKey, now: Timestamp) -> bool {
+    pub(crate) fn try_count(&self, id: LinkId, source: EventSource, network: NetworkKey, now: Timestamp) -> bool {
         let mut transfers = self.counts();
         let counts = transfers.get_or_insert(id, now, EventCounts::default);
         if counts.total >= MAX_EVENTS_PER_TRANSFER {
@@ -125,7 +125,7 @@ impl EventLimit {
         true
     }
 
-    fn counts(&self) -> MutexGuard<'_, Table<TransferId, EventCounts>> {
+    fn counts(&self) -> MutexGuard<'_, Table<LinkId, EventCounts>> {
         self.0.lock().expect("the lock is never poisoned")
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     /// Sets the number of stored client events of a transfer.
-    fn count_all(limit: &EventLimit, id: TransferId, claims: u32, now: Timestamp) {
+    fn count_all(limit: &EventLimit, id: LinkId, claims: u32, now: Timestamp) {
         assert_eq!(limit.uncounted(id, now), Some(Uncounted::All), "the total is not read from the store");
         limit.add_counted(id, &Uncounted::All, claims, None, now);
         assert_eq!(limit.uncounted(id, now), None);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_network_with_many_grants_does_not_exhaust_the_transfer_limit() {
-        let (limit, now, id) = (EventLimit::default(), Timestamp::from_millis(0), TransferId::random());
+        let (limit, now, id) = (EventLimit::default(), Timestamp::from_millis(0), LinkId::random());
         let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
         count_all(&limit, id, 0, now);
         let grants = (0..50_u8).flat_map(|grant| [EventSource::Grant(Sha256::of(&[grant])); 30]);
@@ -157,12 +157,12 @@ mod tests {
         let (limit, now) = (EventLimit::default(), Timestamp::from_millis(0));
         let network = NetworkKey::of_test(1);
         let source = EventSource::Network(network);
-        let id = TransferId::random();
+        let id = LinkId::random();
         count_all(&limit, id, MAX_EVENTS_PER_TRANSFER - 1, now);
         assert!(limit.try_count(id, source, network, now));
         assert!(!limit.try_count(id, source, network, now));
         for _ in 0..EVENT_TABLE.capacity.get() {
-            count_all(&limit, TransferId::random(), 0, now);
+            count_all(&limit, LinkId::random(), 0, now);
         }
         assert_eq!(limit.counts().len(), EVENT_TABLE.capacity.get());
         count_all(&limit, id, MAX_EVENTS_PER_TRANSFER, now);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_long_trail_is_counted_part_by_part_and_no_part_twice() {
-        let (limit, now, id) = (EventLimit::default(), Timestamp::from_millis(0), TransferId::random());
+        let (limit, now, id) = (EventLimit::default(), Timestamp::from_millis(0), LinkId::random());
         let (key, network) = (|text: &str| StorageKey::from_backend(text.to_owned()), NetworkKey::of_test(1));
         let source = |number: u8| EventSource::Grant(Sha256::of(&[number]));
         let half = MAX_EVENTS_PER_TRANSFER / 2;

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::num::NonZeroUsize;
 
 use crate::domain::address::{ClientKey, NetworkKey};
-use crate::domain::id::{TokenId, TransferId};
+use crate::domain::id::{LinkId, TokenId, TransferId};
 
 /// Key of a table of limits, with the network that caused its entry.
 pub(crate) trait OfNetwork: Clone + Eq + Hash {
@@ -128,6 +128,18 @@ impl OfNetwork for (ClientKey, NetworkKey) {
 impl OfNetwork for (TransferId, NetworkKey) {
     fn network(&self) -> Option<NetworkKey> {
         Some(self.1)
+    }
+}
+
+impl OfNetwork for (LinkId, NetworkKey) {
+    fn network(&self) -> Option<NetworkKey> {
+        Some(self.1)
+    }
+}
+
+impl OfNetwork for LinkId {
+    fn network(&self) -> Option<NetworkKey> {
+        None
     }
 }
 

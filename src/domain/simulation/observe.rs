@@ -123,6 +123,7 @@ impl WorldState {
                         && before.deadline().is_some_and(|deadline| deadline <= latest_clock)
                 }
                 Status::Deleted => true,
+                Status::Closed => false,
             };
         self.check(is_allowed, || format!("{id} has changed from {from:?} to {to:?}"));
         if (from, to) == (Status::Pending, Status::Completed) {
@@ -298,7 +299,7 @@ fn expected_effects(
             Status::Completed => EventKind::TransferCompleted,
             Status::Expired => EventKind::TransferExpired,
             Status::Exhausted => EventKind::TransferExhausted,
-            Status::Deleted => EventKind::TransferDeleted,
+            Status::Deleted | Status::Closed => EventKind::TransferDeleted,
         });
     }
     if before.payload != PayloadState::Removed && after.payload == PayloadState::Removed {

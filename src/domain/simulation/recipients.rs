@@ -32,9 +32,9 @@ impl Clients {
             let (presented, proof) = self.choose_proof(id);
             let subject = Subject { proof: presented, ..subject };
             let created = self.call(ActionName::DownloadGrant, subject, async move |server, scope, subject| {
-                let transfer = server.transfers.find(scope, id).await?;
+                let link = server.transfers.find_link(scope, id.into()).await?;
                 let digest = grant.digest();
-                server.transfers.create_download(scope, &transfer, proof.as_ref(), Some(grant)).await?;
+                server.transfers.create_download(scope, &link, proof.as_ref(), Some(grant)).await?;
                 let mut state = world.state();
                 state.check_authorised(subject);
                 state.check_allowed(subject, true, server.number);
@@ -64,16 +64,16 @@ impl Clients {
         let (presented, proof) = self.choose_proof(id);
         let subject = Subject { proof: presented, ..subject };
         let read = self.call(ActionName::PayloadDownload, subject, async move |server, scope, subject| {
-            let transfer = server.transfers.find(scope, id).await?;
-            let range = Some(0..transfer.size_bytes);
-            let download = server.transfers.download(scope, &transfer, proof.as_ref(), grant.as_ref(), range).await?;
+            let link = server.transfers.find_link(scope, id.into()).await?;
+            let range = Some(0..link.transfer.size_bytes);
+            let download = server.transfers.download(scope, &link, proof.as_ref(), grant.as_ref(), range).await?;
             world.state().check_authorised(subject);
             world.state().check_allowed(subject, true, server.number);
             let download = download.expect("a range was requested");
             let chunks: Vec<_> = download.payload.collect().await;
             // A payload removed meanwhile ends the stream with an error.
             if let Ok(chunks) = chunks.into_iter().collect::<Result<Vec<_>, _>>() {
-                let is_right = chunks.concat() == content(id, transfer.size_bytes);
+                let is_right = chunks.concat() == content(id, link.transfer.size_bytes);
                 world.state().check(is_right, || format!("{id} is served with other content"));
             }
             if let Some(new) = download.new_grant {
@@ -90,9 +90,9 @@ impl Clients {
         let subject = Subject { transfer: Some(id), proof, ..Subject::default() };
         let world = self.world.clone();
         let added = self.call(ActionName::EventAdd, subject, async move |server, scope, subject| {
-            let transfer = server.transfers.find(scope, id).await?;
+            let link = server.transfers.find_link(scope, id.into()).await?;
             let kind = ClientEventKind::LinkOpened;
-            let added = server.transfers.add_event(scope, &transfer, kind, presented.as_ref(), None).await?;
+            let added = server.transfers.add_event(scope, &link, kind, presented.as_ref(), None).await?;
             world.state().check_authorised(subject);
             Ok(added)
         });

@@ -15,7 +15,7 @@ use crate::domain::id::TransferId;
 use crate::domain::store::{Payloads, Records, StorageKey};
 use crate::domain::transfer::Status;
 use crate::domain::transfers::{BodyError, PayloadChunk};
-use crate::domain::wire::{CreateToken, CreateTransfer, UploadInstruction};
+use crate::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice, UploadInstruction};
 
 /// Number of tries of a request.
 pub(super) const TRIES: usize = 3;
@@ -89,6 +89,7 @@ impl Clients {
         let token = self.one_of(&self.tokens.borrow())?;
         let idempotency_key = (self.below(4) > 0).then(|| format!("{:064x}", self.below(u64::MAX)));
         let request = CreateTransfer {
+            own_link: OwnLinkChoice::Open,
             size_bytes: 3 + self.below(7),
             expires_in_s: Some(self.one_of(&[60, 1_800, 7_200, 200_000]).expect("a lifetime")),
             max_downloads: self.one_of(&[None, Some(1), Some(2), Some(3)]).flatten(),

@@ -188,6 +188,7 @@ mod tests {
             max_downloads: None,
             access_sha256: None,
             access_from_passphrase: false,
+            own_link_closed: false,
         };
         Transfer::new(TransferId::random(), TokenId::random(), &terms, Timestamp::from_millis(at))
     }

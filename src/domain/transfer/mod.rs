@@ -1,9 +1,12 @@
 //! State of a transfer and its transitions, as pure functions of the stored record and the time.
 
-mod count;
+mod counting;
+mod further_link;
 mod grant;
+mod own_link;
 mod parts;
 mod removal;
+mod resolved_link;
 mod state;
 mod terms;
 
@@ -11,15 +14,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use counting::{GrantObjects, LimitHistory, MAX_GATHERED};
+pub use further_link::{FurtherLink, LinkState};
 pub use grant::{CountedDownload, GrantRecord};
 pub use parts::PartPlan;
 pub use removal::LATE_UPLOAD_PERIOD;
+pub use resolved_link::ResolvedLink;
 pub use state::{DeletionCause, PayloadState, State, Status, UploadKind};
 pub use terms::TransferTerms;
 
 use super::audit::EventKind;
 use super::error::Error;
-use super::id::{TokenId, TransferId};
+use super::id::{LinkId, TokenId, TransferId};
 use super::timestamp::Timestamp;
 use super::token::ReservationMark;
 use super::version::V1;
@@ -76,13 +82,27 @@ pub struct Transfer {
     /// Set when the payload is removed earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_uploads_until: Option<Timestamp>,
-    /// Grants of a transfer with a download limit; their number is the download count.
+    /// State of the transfer's own link, as far as it ended before the transfer.
+    #[serde(default, skip_serializing_if = "LinkState::is_open")]
+    pub own_link: LinkState,
+    /// Ids of the further links, at most 1 000, in the order of their creation. An id without an object is no link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkId>,
+    /// Grants of an own link with a download limit.
     pub grants: Vec<GrantRecord>,
-    /// Download count of an unlimited transfer; lags behind, since counts are added in batches.
+    /// Number of downloads under the own link whose grants are not in `grants`.
+    ///
+    /// Lags while the link is unlimited, since counts are added in batches.
     pub downloads: u64,
     /// Marks of the latest writes to `downloads`, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub count_marks: Vec<u32>,
+    /// Earlier changes of the own link's limit.
+    #[serde(default, skip_serializing_if = "LimitHistory::is_empty")]
+    pub limit_history: LimitHistory,
+    /// Time of the last counted download under the own link; lags while it is unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_download_at: Option<Timestamp>,
     /// Encrypted info block, as the sender gave it with the completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
@@ -119,9 +139,13 @@ impl Transfer {
             last_byte_at: None,
             upload_urls_until: None,
             late_uploads_until: None,
+            own_link: if terms.own_link_closed { LinkState::Closed { at: now } } else { LinkState::Open },
+            links: Vec::new(),
             grants: Vec::new(),
             downloads: 0,
             count_marks: Vec::new(),
+            limit_history: LimitHistory::default(),
+            last_download_at: None,
             info: None,
             payload: PayloadState::Stored,
             holds_quota: false,
@@ -130,16 +154,18 @@ impl Transfer {
         }
     }
 
-    /// Returns the time at which the transfer expires; `None` if the transfer has already ended.
+    /// Returns the time at which the transfer expires; `None` if the transfer has ended, or ends with its last link.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
+        let own_link_alone = self.links.is_empty() && self.own_link.is_open();
         match self.state {
             State::Pending => {
                 let last_activity = self.last_byte_at.unwrap_or(self.created_at);
-                let max_age = self.created_at.plus(MAX_PENDING_AGE).min(self.expires_at);
+                let max_age = self.created_at.plus(MAX_PENDING_AGE);
+                let max_age = if own_link_alone { max_age.min(self.expires_at) } else { max_age };
                 Some(last_activity.plus(PENDING_IDLE_TIMEOUT).min(max_age))
             }
-            State::Completed { .. } => Some(self.expires_at),
+            State::Completed { .. } => own_link_alone.then_some(self.expires_at),
             State::Expired { .. } | State::Exhausted { .. } | State::Deleted { .. } => None,
         }
     }
@@ -163,19 +189,6 @@ impl Transfer {
         changed.then_some(EventKind::TransferExpired)
     }
 
-    /// Returns the number of downloads counted so far.
-    #[must_use]
-    pub fn download_count(&self) -> u64 {
-        if self.max_downloads.is_some() { self.grants.len() as u64 } else { self.downloads }
-    }
-
-    /// Returns the number of downloads left; `None` without a download limit.
-    #[must_use]
-    pub fn downloads_remaining(&self) -> Option<u32> {
-        let used = u32::try_from(self.grants.len()).unwrap_or(u32::MAX);
-        self.max_downloads.map(|limit| limit.saturating_sub(used))
-    }
-
     /// Checks that the upload is still open.
     ///
     /// # Errors
@@ -187,23 +200,6 @@ impl Transfer {
             State::Completed { .. } | State::Exhausted { .. } => Err(Error::TransferNotPending),
             State::Expired { .. } => Err(Error::TransferExpired),
             State::Deleted { cause: DeletionCause::SizeMismatch, .. } => Err(Error::SizeMismatch),
-            State::Deleted { cause: DeletionCause::Requested | DeletionCause::PayloadLost, .. } => {
-                Err(Error::TransferDeleted)
-            }
-        }
-    }
-
-    /// Checks that the payload can be downloaded; `granted` says whether the client has a valid grant.
-    ///
-    /// # Errors
-    /// [`Error::NotCompleted`], [`Error::TransferExhausted`], [`Error::TransferExpired`], [`Error::TransferDeleted`].
-    pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
-        match self.state_at(now) {
-            State::Completed { .. } => Ok(()),
-            State::Exhausted { .. } if granted && self.payload == PayloadState::Stored => Ok(()),
-            State::Pending => Err(Error::NotCompleted),
-            State::Exhausted { .. } => Err(Error::TransferExhausted),
-            State::Expired { .. } => Err(Error::TransferExpired),
             State::Deleted { .. } => Err(Error::TransferDeleted),
         }
     }
@@ -276,38 +272,6 @@ impl Transfer {
         self.state = State::Deleted { at: now, completed_at: self.state.completed_at(), cause };
         self.release_payload(now);
         true
-    }
-
-    /// Creates a grant for a download that starts at `now`.
-    #[must_use]
-    pub fn new_grant(&self, sha256: Sha256, now: Timestamp) -> GrantRecord {
-        let lifetime = MIN_GRANT_LIFETIME.max(Duration::from_secs(self.size_bytes / MIN_DOWNLOAD_RATE));
-        GrantRecord { v: V1, sha256, granted_at: now, expires_at: now.plus(lifetime).min(self.expires_at) }
-    }
-
-    /// Finds a grant of a transfer with a download limit.
-    #[must_use]
-    pub fn find_grant(&self, sha256: &Sha256) -> Option<GrantRecord> {
-        self.grants.iter().find(|grant| grant.sha256 == *sha256).copied()
-    }
-
-    /// Counts a download of a transfer with a download limit.
-    ///
-    /// # Errors
-    /// As [`Transfer::check_downloadable`].
-    ///
-    /// # Panics
-    /// If the transfer has no download limit: grants of unlimited transfers are separate objects.
-    pub fn count_download(&mut self, sha256: Sha256, now: Timestamp) -> Result<CountedDownload, Error> {
-        self.check_downloadable(now, false)?;
-        let limit = self.max_downloads.expect("only transfers with a download limit store their grants");
-        let grant = self.new_grant(sha256, now);
-        self.grants.push(grant);
-        let exhausted = self.grants.len() >= limit as usize;
-        if let (true, State::Completed { at: completed_at }) = (exhausted, self.state) {
-            self.state = State::Exhausted { at: now, completed_at };
-        }
-        Ok(CountedDownload { grant, exhausted })
     }
 }
 

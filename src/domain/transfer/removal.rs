@@ -76,6 +76,8 @@ impl Transfer {
             return deadline;
         }
         match self.payload {
+            // With further links, the sweeper reads the links to find the time.
+            PayloadState::Stored if matches!(self.state, State::Completed { .. }) => now,
             PayloadState::Stored => self.last_grant_expires_at().unwrap_or(now),
             PayloadState::PendingRemoval => now,
             PayloadState::Removed => self.second_removal_at().unwrap_or_else(|| self.retained_until(retain_audit)),

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::timestamp::Timestamp;
 
-/// Status of a transfer, as named in the API and the counters.
+/// Status of a transfer or of one of its links, as named in the API and the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -19,11 +19,19 @@ pub enum Status {
     Exhausted,
     /// The transfer was deleted.
     Deleted,
+    /// The sender closed the link; only links have this status.
+    Closed,
 }
 
 impl Status {
-    /// All statuses.
+    /// All statuses of a transfer.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Completed, Self::Expired, Self::Exhausted, Self::Deleted];
+
+    /// Returns whether recipients can use a link with this status, at present or once the upload is complete.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Pending | Self::Completed)
+    }
 
     /// Returns the status as used in the API.
     #[must_use]
@@ -34,6 +42,7 @@ impl Status {
             Self::Expired => "expired",
             Self::Exhausted => "exhausted",
             Self::Deleted => "deleted",
+            Self::Closed => "closed",
         }
     }
 }
@@ -85,6 +94,8 @@ pub enum DeletionCause {
     SizeMismatch,
     /// A repair of the store found no complete payload.
     PayloadLost,
+    /// The sender closed the last link.
+    LinksClosed,
 }
 
 impl State {
@@ -98,6 +109,12 @@ impl State {
             Self::Exhausted { .. } => Status::Exhausted,
             Self::Deleted { .. } => Status::Deleted,
         }
+    }
+
+    /// Returns whether the transfer was deleted as a whole, which ends all its links.
+    #[must_use]
+    pub const fn is_deletion(&self) -> bool {
+        !matches!(self, Self::Deleted { cause: DeletionCause::LinksClosed, .. }) && matches!(self, Self::Deleted { .. })
     }
 
     /// Returns the time of completion; `None` if the upload was never completed.

@@ -15,6 +15,8 @@ pub struct TransferTerms {
     pub max_downloads: Option<u32>,
     /// SHA-256 of the access proof; `None` if no proof is required.
     pub access_sha256: Option<Sha256>,
+    /// Whether recipients can use further links only.
+    pub own_link_closed: bool,
     /// Whether the access proof depends on a passphrase.
     pub access_from_passphrase: bool,
 }

@@ -12,6 +12,7 @@ fn transfer(max_downloads: Option<u32>) -> Transfer {
         max_downloads,
         access_sha256: None,
         access_from_passphrase: true,
+        own_link_closed: false,
     };
     Transfer::new(TransferId::random(), TokenId::random(), &terms, START)
 }
@@ -100,7 +101,7 @@ fn rank(status: Status) -> u8 {
         Status::Pending => 0,
         Status::Completed => 1,
         Status::Expired | Status::Exhausted => 2,
-        Status::Deleted => 3,
+        Status::Deleted | Status::Closed => 3,
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::Transfers;
 use crate::domain::audit::RequestScope;
-use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
-use crate::domain::store::{StorageKey, read};
-use crate::domain::transfer::{GrantRecord, Transfer};
+use crate::domain::store::read;
+use crate::domain::transfer::{GrantRecord, ResolvedLink};
+use crate::domain::wire::{LinkStatus, RedactedStatus, TransferStatus};
 
 /// Treatment of an unknown grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,93 +37,105 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
-    /// [`Error::GrantInvalid`]; errors of [`Transfer::check_downloadable`].
+    /// [`Error::GrantInvalid`]; errors of [`ResolvedLink::check_downloadable`].
     pub(super) async fn authorise(
         &self,
         scope: &RequestScope,
-        transfer: &Transfer,
+        link: &ResolvedLink,
         proof: Option<&AccessProof>,
         grant: Option<&Grant>,
         unknown: UnknownGrant,
     ) -> Result<DownloadPermission, Error> {
         let now = self.now();
         let known = match grant {
-            Some(grant) => self.find_grant(transfer, grant).await?,
+            Some(grant) => self.find_grant(link, grant).await?,
             None => None,
         };
         let live = known.filter(|known| known.expires_at > now);
         if let Some(live) = live {
-            transfer.check_downloadable(now, true)?;
+            link.check_downloadable(now, true)?;
             return Ok(DownloadPermission::ByGrant(live));
         }
-        if known.is_none() && transfer.access_sha256.is_some() {
-            transfer.check_downloadable(now, false)?;
+        if known.is_none() && link.access_sha256().is_some() {
+            link.check_downloadable(now, false)?;
         }
-        self.check_proof(scope, transfer, proof)?;
+        self.check_proof(scope, link, proof)?;
         match (known, grant) {
             (Some(_), _) => Err(Error::GrantExpired),
             (None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
             (None, _) => {
-                transfer.check_downloadable(now, false)?;
+                link.check_downloadable(now, false)?;
                 Ok(DownloadPermission::Uncounted)
             }
         }
     }
 
-    /// Returns the info block of a transfer that can be downloaded.
+    /// Returns the status of a link, with the info block and the wrapped key while it can be downloaded.
     ///
-    /// Only to a client with the access proof, if the transfer requires one.
+    /// Both only to a client with the access proof, if the link requires one. Without the proof, the status of a further
+    /// link is redacted.
     ///
     /// # Errors
     /// [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.
-    pub fn info(
+    pub fn status(
         &self,
         scope: &RequestScope,
-        transfer: &Transfer,
+        link: &ResolvedLink,
         proof: Option<&AccessProof>,
-    ) -> Result<Option<SealedInfo>, Error> {
-        let is_secret = transfer.access_sha256.is_some() && proof.is_none();
-        if is_secret || transfer.check_downloadable(self.now(), false).is_err() {
-            return Ok(None);
+    ) -> Result<LinkStatus, Error> {
+        let (now, mode) = (self.now(), self.mode());
+        let is_secret = link.access_sha256().is_some() && proof.is_none();
+        if is_secret && let Some(transfer_id) = link.further_id() {
+            let status = link.status_at(now);
+            return Ok(LinkStatus::Redacted(RedactedStatus { transfer_id, status, access_proof: true, mode }));
         }
-        self.check_proof(scope, transfer, proof)?;
-        Ok(transfer.info.clone())
+        let mut status = TransferStatus::of_link(link, mode, now);
+        let is_downloadable = link.check_downloadable(now, false).is_ok();
+        // Wrong proofs for an own link that serves nobody are not counted.
+        if !is_secret && (is_downloadable || link.further.is_some()) {
+            self.check_proof(scope, link, proof)?;
+        }
+        if !is_secret && is_downloadable {
+            status.info.clone_from(&link.transfer.info);
+            status.wrapped_key = link.wrapped_key();
+        }
+        Ok(LinkStatus::Full(Box::new(status)))
     }
 
     /// Checks the access proof, if the transfer requires a proof.
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.
-    pub(super) fn check_proof(
+    pub fn check_proof(
         &self,
         scope: &RequestScope,
-        transfer: &Transfer,
+        link: &ResolvedLink,
         proof: Option<&AccessProof>,
     ) -> Result<(), Error> {
-        let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
+        let Some(digest) = &link.access_sha256() else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
         let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
-        if !transfer.access_from_passphrase {
+        if !link.access_from_passphrase() {
             // Nobody guesses 256 random bits, and without a limit, nobody can exhaust it for others.
             return if verify() == Attempt::Correct { Ok(()) } else { Err(Error::AccessInvalid) };
         }
-        let key = (transfer.transfer_id, scope.request().network_key);
+        let key = (link.id(), scope.request().network_key);
         match self.0.failed_proofs.check(key, self.now(), verify)? {
             Attempt::Correct => Ok(()),
             Attempt::Wrong | Attempt::Missing => Err(Error::AccessInvalid),
         }
     }
 
-    /// Reads the record of a grant of this transfer.
-    pub(super) async fn find_grant(&self, transfer: &Transfer, grant: &Grant) -> Result<Option<GrantRecord>, Error> {
+    /// Reads the record of a grant of this link.
+    pub(super) async fn find_grant(&self, link: &ResolvedLink, grant: &Grant) -> Result<Option<GrantRecord>, Error> {
         let digest = grant.digest();
-        if transfer.max_downloads.is_some() {
-            return Ok(transfer.find_grant(&digest));
-        }
-        if let Some(grant) = self.0.unstored_grants.find(transfer.transfer_id, digest) {
+        if let Some(grant) = link.find_grant(&digest).or_else(|| self.0.unstored_grants.find(link.id(), digest)) {
             return Ok(Some(grant));
         }
-        let key = StorageKey::grant(transfer.transfer_id, &digest);
-        Ok(read::<GrantRecord>(self.store(), &key).await?.map(|found| found.value))
+        // The objects of a link that got a limit are gathered: one that is not in the record was never counted.
+        if link.max_downloads().is_some() {
+            return Ok(None);
+        }
+        Ok(read::<GrantRecord>(self.store(), &link.grant_key(&digest)).await?.map(|found| found.value))
     }
 }

@@ -12,7 +12,7 @@ impl Transfers {
     /// Completes a transfer if the stored payload has exactly the declared size; idempotent.
     ///
     /// # Errors
-    /// [`Error::UploadIncomplete`], which changes nothing; [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored
+    /// [`Error::NoLink`] without a link that recipients could use, and [`Error::UploadIncomplete`], which change nothing; [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored
     /// payload is larger than declared, which also deletes the transfer; errors of [`Transfer::check_pending`] if the
     /// transfer has ended.
     pub async fn complete(
@@ -23,6 +23,7 @@ impl Transfers {
     ) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         match transfer.check_pending(self.now()) {
+            Ok(()) if !self.has_usable_link(&transfer).await? => return Err(Error::NoLink),
             Ok(()) => self.finish_payload(scope, &transfer).await?,
             // The response of an earlier request.
             Err(Error::TransferNotPending) => {}

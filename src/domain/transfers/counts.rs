@@ -1,6 +1,6 @@
-//! Buffered download counts of unlimited transfers.
+//! Buffered download counts of unlimited links.
 //!
-//! Counts are written once per second, so that downloads of a popular transfer don't queue for writing its record.
+//! Counts are written once per second, so that downloads of a popular link don't queue for writing its record.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -8,15 +8,18 @@ use std::sync::{Mutex, MutexGuard};
 use super::Transfers;
 use crate::domain::crypto::random;
 use crate::domain::error::{Error, chain};
-use crate::domain::id::TransferId;
+use crate::domain::id::{LinkId, TransferId};
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, Swap};
 
-/// Downloads per transfer that are not yet added to the transfer's count.
+/// Downloads per link that are not yet added to its count.
 #[derive(Debug, Default)]
-pub(super) struct DownloadCounts(Mutex<BTreeMap<TransferId, Pending>>);
+pub(super) struct DownloadCounts(Mutex<BTreeMap<CountedLink, Pending>>);
 
-/// Downloads of one transfer since its count was last written.
+/// Link whose downloads are counted: its transfer, and its id if it is a further link.
+pub(super) type CountedLink = (TransferId, Option<LinkId>);
+
+/// Downloads of one link since its count was last written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NewDownloads {
     /// Downloads whose grants are stored, and which the daily counters contain.
@@ -25,7 +28,7 @@ pub(super) struct NewDownloads {
     pub(super) unstored: u64,
 }
 
-/// Downloads of one transfer.
+/// Downloads of one link.
 #[derive(Debug, Default)]
 struct Pending {
     /// Failed writes, which may have taken effect.
@@ -57,49 +60,63 @@ impl Pending {
 }
 
 impl DownloadCounts {
-    pub(super) fn add(&self, id: TransferId, downloads: NewDownloads) {
+    pub(super) fn add(&self, link: CountedLink, downloads: NewDownloads) {
         let mut counts = self.lock();
-        let new = &mut counts.entry(id).or_default().new;
+        let new = &mut counts.entry(link).or_default().new;
         new.stored += downloads.stored;
         new.unstored += downloads.unstored;
     }
 
-    fn retry(&self, id: TransferId, batch: Batch) {
-        self.lock().entry(id).or_default().attempted.push(Batch { is_attempted: true, ..batch });
+    fn retry(&self, link: CountedLink, batch: Batch) {
+        self.lock().entry(link).or_default().attempted.push(Batch { is_attempted: true, ..batch });
     }
 
-    fn take(&self) -> BTreeMap<TransferId, Pending> {
+    fn take(&self) -> BTreeMap<CountedLink, Pending> {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TransferId, Pending>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CountedLink, Pending>> {
         self.0.lock().expect("the lock is never poisoned")
     }
 }
 
 impl Transfers {
-    /// Adds the downloads since the last call to the counts of their transfers. Failed writes are retried next time.
+    /// Adds the downloads since the last call to the counts of their links. Failed writes are retried next time.
     pub async fn flush_counts(&self) {
         let pending = self.0.counts.take().into_iter();
-        for (id, batch) in pending.flat_map(|(id, pending)| pending.into_batches().map(move |batch| (id, batch))) {
-            let Batch { mark, downloads, is_attempted } = batch;
-            let added = self.change(id, |mut transfer| {
-                if !transfer.add_downloads(downloads.sum(), mark) {
-                    return Ok(Swap::Keep(()));
-                }
-                let counter_delta = (downloads.unstored > 0)
-                    .then(|| CounterDelta { downloads: downloads.unstored, ..CounterDelta::on(self.now().day()) });
-                Ok(Swap::write(transfer, Commit { counter_delta, ..Commit::default() }, ()))
-            });
-            match added.await {
-                Ok(()) | Err(Error::TransferNotFound) => {}
+        for (link, batch) in pending.flat_map(|(link, pending)| pending.into_batches().map(move |batch| (link, batch)))
+        {
+            let Batch { downloads, is_attempted, .. } = batch;
+            match self.add_to_count(link, batch).await {
+                Ok(()) | Err(Error::TransferNotFound | Error::LinkNotFound) => {}
                 // A full store has refused the write.
-                Err(Error::StorageFull) if !is_attempted => self.0.counts.add(id, downloads),
+                Err(Error::StorageFull) if !is_attempted => self.0.counts.add(link, downloads),
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "cannot update a download count, will retry");
-                    self.0.counts.retry(id, batch);
+                    self.0.counts.retry(link, batch);
                 }
             }
         }
+    }
+
+    async fn add_to_count(&self, (transfer_id, link_id): CountedLink, batch: Batch) -> Result<(), Error> {
+        let (Batch { mark, downloads, .. }, now) = (batch, self.now());
+        let commit = || {
+            let unstored = CounterDelta { downloads: downloads.unstored, ..CounterDelta::on(now.day()) };
+            Commit { counter_delta: (downloads.unstored > 0).then_some(unstored), ..Commit::default() }
+        };
+        let Some(link_id) = link_id else {
+            return self
+                .change(transfer_id, |mut transfer| {
+                    let added = transfer.add_downloads(downloads.sum(), mark, now);
+                    Ok(if added { Swap::write(transfer, commit(), ()) } else { Swap::Keep(()) })
+                })
+                .await;
+        };
+        self.change_link(link_id, |mut link| {
+            let added = link.add_downloads(downloads.sum(), mark, now);
+            Ok(if added { Swap::write(link, commit(), ()) } else { Swap::Keep(()) })
+        })
+        .await
     }
 }

@@ -1,15 +1,14 @@
 //! Creation of a transfer.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::Transfers;
+use super::links::{check_limit, lifetime};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
+use crate::domain::limits::{DEFAULT_LIFETIME, Limits};
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{Commit, IndexEntry, StorageKey, StoreError, create, read};
 use crate::domain::token::{QuotaEntry, Token};
@@ -34,17 +33,8 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
     if request.size_bytes == 0 {
         return reject("size_bytes must be at least 1".to_owned());
     }
-    let lifetime = request.expires_in_s.map_or(DEFAULT_LIFETIME, Duration::from_secs);
-    if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
-        return reject(format!(
-            "expires_in_s must be between {} and {}",
-            MIN_LIFETIME.as_secs(),
-            MAX_LIFETIME.as_secs()
-        ));
-    }
-    if request.max_downloads.is_some_and(|limit| !(1..=MAX_DOWNLOADS).contains(&limit)) {
-        return reject(format!("max_downloads must be between 1 and {MAX_DOWNLOADS}"));
-    }
+    let lifetime = request.expires_in_s.map_or(Ok(DEFAULT_LIFETIME), lifetime)?;
+    check_limit(request.max_downloads)?;
     let hex = |key: &String| key.len() == 64 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !request.idempotency_key.as_ref().is_none_or(hex) {
         return reject("idempotency_key must be 64 lower-case hex digits".to_owned());
@@ -58,6 +48,7 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
         max_downloads: request.max_downloads,
         access_sha256: request.access_sha256,
         access_from_passphrase: request.access_from_passphrase,
+        own_link_closed: !request.own_link.is_open(),
     })
 }
 

@@ -6,17 +6,17 @@ use crate::domain::audit::{
 };
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
-use crate::domain::id::TransferId;
+use crate::domain::id::{LinkId, TransferId};
 use crate::domain::limits::event_limit::{EventSource, Uncounted};
 use crate::domain::store::{Commit, StorageKey};
-use crate::domain::transfer::{State, Transfer};
+use crate::domain::transfer::{ResolvedLink, State};
 use crate::domain::wire::{ClientEventKind, EventAdded};
 
 /// Number of events that one request counts.
 const PAGE_SIZE: usize = 1_000;
 
 impl Transfers {
-    /// Adds a client event to a transfer's audit records.
+    /// Adds a client event under a link to its transfer's audit records.
     ///
     /// # Errors
     /// [`Error::NotCompleted`] for any event except `link_opened` before the upload is complete;
@@ -24,30 +24,30 @@ impl Transfers {
     pub async fn add_event(
         &self,
         scope: &RequestScope,
-        transfer: &Transfer,
+        link: &ResolvedLink,
         kind: ClientEventKind,
         proof: Option<&AccessProof>,
         grant: Option<&Grant>,
     ) -> Result<EventAdded, Error> {
-        let (id, now) = (transfer.transfer_id, self.now());
-        let state = transfer.state_at(now);
+        let (id, link_id, now) = (link.transfer.transfer_id, link.id(), self.now());
+        let state = link.transfer.state_at(now);
         let link_opened_early = state == State::Pending && kind == ClientEventKind::LinkOpened;
         if state.completed_at().is_none() && !link_opened_early {
             return Err(Error::NotCompleted);
         }
         let source = if let Some(grant) = grant {
-            self.check_grant(scope, transfer, proof, grant).await?;
+            self.check_grant(scope, link, proof, grant).await?;
             EventSource::Grant(grant.digest())
         } else {
-            self.check_proof(scope, transfer, proof)?;
+            self.check_proof(scope, link, proof)?;
             EventSource::Network(scope.request().network_key)
         };
-        if let Some(uncounted) = self.0.event_limit.uncounted(id, now) {
+        if let Some(uncounted) = self.0.event_limit.uncounted(link_id, now) {
             let _permit = self.0.event_counts.acquire().await.expect("the semaphore is never closed");
-            let (claims, next) = self.count_claims(id, uncounted.clone()).await?;
-            self.0.event_limit.add_counted(id, &uncounted, claims, next, now);
+            let (claims, next) = self.count_claims(id, link.further_id(), uncounted.clone()).await?;
+            self.0.event_limit.add_counted(link_id, &uncounted, claims, next, now);
         }
-        if !self.0.event_limit.try_count(id, source, scope.request().network_key, now) {
+        if !self.0.event_limit.try_count(link_id, source, scope.request().network_key, now) {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
@@ -70,27 +70,32 @@ impl Transfers {
     async fn check_grant(
         &self,
         scope: &RequestScope,
-        transfer: &Transfer,
+        link: &ResolvedLink,
         proof: Option<&AccessProof>,
         grant: &Grant,
     ) -> Result<(), Error> {
-        let known = self.find_grant(transfer, grant).await?;
+        let known = self.find_grant(link, grant).await?;
         if known.is_some_and(|known| known.expires_at > self.now()) {
             return Ok(());
         }
-        self.check_proof(scope, transfer, proof)?;
+        self.check_proof(scope, link, proof)?;
         Err(if known.is_some() { Error::GrantExpired } else { Error::GrantInvalid })
     }
 
-    /// Counts the client events in one page of a transfer's events. Also returns the key after which the next page
+    /// Counts the client events under one link in one page of a transfer's events. Also returns the key after which the next page
     /// begins.
     ///
     /// A request never reads more than one page: an unlimited transfer can have millions of events.
-    async fn count_claims(&self, id: TransferId, after: Uncounted) -> Result<(u32, Option<StorageKey>), Error> {
+    async fn count_claims(
+        &self,
+        id: TransferId,
+        of_link: Option<LinkId>,
+        after: Uncounted,
+    ) -> Result<(u32, Option<StorageKey>), Error> {
         let prefix = StorageKey::transfer_records(id, RecordClass::Read, RecordKind::Event);
         let page = self.store().list(&prefix, after.key(), PAGE_SIZE).await?;
         let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
-            Ok(Record::Event(Event { source, .. })) => source == Source::Client,
+            Ok(Record::Event(Event { source, link_id, .. })) => source == Source::Client && link_id == of_link,
             _ => false,
         };
         let claims = page.items.iter().filter(|(_, value)| is_client_event(value)).count();

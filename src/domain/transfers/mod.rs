@@ -5,18 +5,21 @@
 
 mod authorise;
 mod complete;
+mod count_download;
 mod counts;
 mod create;
 mod delete;
 mod delete_many;
 mod download;
 mod events;
+mod links;
 mod list;
 mod list_transfers;
 mod open_uploads;
 mod overview;
 mod presigned_urls;
 mod reservations;
+mod resolve;
 mod sweep;
 mod sweep_reads;
 mod unstored_grants;
@@ -37,7 +40,7 @@ use super::address::NetworkKey;
 use super::audit::{AuditLog, IpMode, RequestScope, Retention};
 use super::clock::Clock;
 use super::error::Error;
-use super::id::{RecordIds, TransferId};
+use super::id::{LinkId, RecordIds, TransferId};
 use super::limits::Limits;
 use super::stats::{CounterDelta, StatusMoves};
 use super::store::{StorageKey, Store, Swap, read, swap};
@@ -69,10 +72,11 @@ struct TransfersInner {
     event_counts: tokio::sync::Semaphore,
     transfer_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     token_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
-    failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
+    link_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
+    failed_proofs: FailedAttempts<(LinkId, NetworkKey)>,
     completed_entries: reservations::CompletedEntries,
     seen_entries: reservations::SeenEntries,
-    download_rate_limit: Window<(TransferId, NetworkKey)>,
+    download_rate_limit: Window<(LinkId, NetworkKey)>,
     open_uploads: open_uploads::OpenUploads,
     unstored_grants: unstored_grants::UnstoredGrants,
     unwritten_deletions: unwritten::UnwrittenDeletions,
@@ -104,7 +108,7 @@ impl Transfers {
         settings: TransferSettings,
     ) -> Self {
         let (counts, event_limit, transfer_locks, token_locks, completed_entries) = Default::default();
-        let (open_uploads, unstored_grants) = Default::default();
+        let (open_uploads, unstored_grants, link_locks) = Default::default();
         let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
         Self(Arc::new(TransfersInner {
             store,
@@ -117,6 +121,7 @@ impl Transfers {
             event_counts: tokio::sync::Semaphore::new(EVENT_COUNTS),
             transfer_locks,
             token_locks,
+            link_locks,
             failed_proofs,
             completed_entries,
             seen_entries: reservations::SeenEntries::default(),

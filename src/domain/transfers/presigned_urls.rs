@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::Transfers;
 use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::error::Error;
-use crate::domain::id::TransferId;
+use crate::domain::id::{LinkId, TransferId};
 use crate::domain::store::{Commit, Presigner, SignedRequest, Swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{GrantRecord, PartPlan, Transfer, UploadKind};
+use crate::domain::transfer::{GrantRecord, PartPlan, ResolvedLink, Transfer, UploadKind};
 use crate::domain::wire::{Flow, UploadInstruction, UploadPart, UploadRequest};
 
 /// Lifetime of an upload URL.
@@ -137,14 +137,14 @@ impl Transfers {
     }
 
     /// Returns the download URL of the payload for a client with a grant.
-    pub(super) async fn download_url(&self, transfer: &Transfer, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
-        let path = download_path(transfer.transfer_id);
+    pub(super) async fn download_url(&self, link: &ResolvedLink, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
+        let path = download_path(link.id());
         let Some(presigner) = self.store().presigner() else {
             let expires_at = grant.expires_at;
             return Ok(DownloadUrl { flow: Flow::Bytes, url: path, expires_at, fallback_url: None });
         };
-        let remaining = grant.expires_at.min(transfer.expires_at).since(self.now());
-        let signed = presigner.get(transfer.transfer_id, DOWNLOAD_LIFETIME.min(remaining)).await?;
+        let remaining = grant.expires_at.min(link.expires_at()).since(self.now());
+        let signed = presigner.get(link.transfer.transfer_id, DOWNLOAD_LIFETIME.min(remaining)).await?;
         Ok(DownloadUrl {
             flow: Flow::Presigned,
             url: signed.url,
@@ -207,6 +207,6 @@ fn upload_path(id: TransferId) -> String {
     format!("/transfers/id/{id}/payload/upload-bytes")
 }
 
-fn download_path(id: TransferId) -> String {
+fn download_path(id: LinkId) -> String {
     format!("/transfers/id/{id}/payload/download-bytes")
 }

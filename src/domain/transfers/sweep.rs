@@ -152,6 +152,7 @@ impl Transfers {
             Err(Error::StorageFull) if self.remove_unreachable(id).await? => self.apply_expiry(id).await?,
             applied => applied?,
         };
+        let links_next = self.end_with_links(&mut transfer).await?;
         if transfer.payload == PayloadState::PendingRemoval {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
@@ -173,7 +174,7 @@ impl Transfers {
         if transfer.payload == PayloadState::Stored && self.is_fresh(due) {
             return Ok(());
         }
-        let next = transfer.next_sweep_at(now, retain).max(now.plus(RETRY_AFTER));
+        let next = links_next.unwrap_or_else(|| transfer.next_sweep_at(now, retain)).max(now.plus(RETRY_AFTER));
         self.reschedule(entry, Some(StorageKey::schedule_entry(next, id))).await
     }
 
@@ -224,21 +225,29 @@ impl Transfers {
         let id = transfer.transfer_id;
         // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
         self.store().remove(id).await?;
-        let (state, everything) = (StorageKey::transfer(id), StorageKey::all_of_transfer(id));
-        let mut index = Some(IndexEntry::keys_of(transfer));
-        loop {
-            let mut removals = self.store().keys(&everything, None, REMOVALS_PER_COMMIT).await?;
-            removals.retain(|key| *key != state);
-            removals.extend(index.take().into_iter().flatten());
-            if removals.is_empty() {
-                break;
-            }
-            self.store().commit(Commit { removals, ..Commit::with_reserve() }).await?;
-        }
+        // The index first: an entry never outlives its transfer.
+        self.store()
+            .commit(Commit { removals: IndexEntry::keys_of(transfer).into(), ..Commit::with_reserve() })
+            .await?;
+        self.remove_links(transfer).await?;
+        let state = StorageKey::transfer(id);
+        self.remove_all(&StorageKey::all_of_transfer(id), Some(&state)).await?;
         let created_under = transfer.created_under.clone().map(StorageKey::from_backend);
         let removals = created_under.into_iter().chain([state, entry]).collect();
         self.store().commit(Commit { removals, ..Commit::with_reserve() }).await?;
         Ok(())
+    }
+
+    /// Removes the objects under `prefix`, except the one at `keep`.
+    pub(super) async fn remove_all(&self, prefix: &Prefix, keep: Option<&StorageKey>) -> Result<(), Error> {
+        loop {
+            let mut removals = self.store().keys(prefix, None, REMOVALS_PER_COMMIT).await?;
+            removals.retain(|key| Some(key) != keep);
+            if removals.is_empty() {
+                return Ok(());
+            }
+            self.store().commit(Commit { removals, ..Commit::with_reserve() }).await?;
+        }
     }
 
     /// Subtracts a transfer from the counters, once. Several sweepers or schedule entries may process the transfer.

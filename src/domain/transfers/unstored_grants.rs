@@ -1,8 +1,8 @@
-//! Grants of unlimited transfers that the store has no room for.
+//! Grants of unlimited links that the store has no room for.
 //!
 //! The budget of records is used up, or the disk is full.
 //! Such a grant is valid only in this process: another server rejects it, and its end loses it. A new run of the client
-//! then starts another download, which an unlimited transfer allows.
+//! then starts another download, which an unlimited link allows.
 
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::domain::address::NetworkKey;
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::id::TransferId;
+use crate::domain::id::LinkId;
 use crate::domain::limits::network_table::{NetworkTable, OfNetwork};
 use crate::domain::transfer::GrantRecord;
 
@@ -23,14 +23,14 @@ pub(super) struct UnstoredGrants(Mutex<NetworkTable<GrantKey, GrantRecord>>);
 /// Key of a grant. Only the table's eviction depends on the network: another network may use the grant too.
 #[derive(Clone, Copy, Debug)]
 struct GrantKey {
-    transfer_id: TransferId,
+    link_id: LinkId,
     sha256: Sha256,
     network: Option<NetworkKey>,
 }
 
 impl PartialEq for GrantKey {
     fn eq(&self, other: &Self) -> bool {
-        (self.transfer_id, self.sha256) == (other.transfer_id, other.sha256)
+        (self.link_id, self.sha256) == (other.link_id, other.sha256)
     }
 }
 
@@ -38,7 +38,7 @@ impl Eq for GrantKey {}
 
 impl Hash for GrantKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.transfer_id, self.sha256).hash(state);
+        (self.link_id, self.sha256).hash(state);
     }
 }
 
@@ -56,18 +56,23 @@ impl Default for UnstoredGrants {
 
 impl UnstoredGrants {
     /// Returns the grant with this digest.
-    pub(super) fn find(&self, transfer_id: TransferId, sha256: Sha256) -> Option<GrantRecord> {
-        self.grants().get_mut(&GrantKey { transfer_id, sha256, network: None }).copied()
+    pub(super) fn find(&self, link_id: LinkId, sha256: Sha256) -> Option<GrantRecord> {
+        self.grants().get_mut(&GrantKey { link_id, sha256, network: None }).copied()
     }
 
     /// Adds a grant to a client of `network`; returns whether it is new.
-    pub(super) fn add(&self, transfer_id: TransferId, grant: GrantRecord, network: NetworkKey) -> bool {
+    pub(super) fn add(&self, link_id: LinkId, grant: GrantRecord, network: NetworkKey) -> bool {
         let mut is_new = false;
-        self.grants().get_or_insert(GrantKey { transfer_id, sha256: grant.sha256, network: Some(network) }, || {
+        self.grants().get_or_insert(GrantKey { link_id, sha256: grant.sha256, network: Some(network) }, || {
             is_new = true;
             grant
         });
         is_new
+    }
+
+    /// Removes the grant with this digest.
+    pub(super) fn remove(&self, sha256: Sha256) {
+        self.grants().retain(|grant| grant.sha256 != sha256);
     }
 
     fn grants(&self) -> MutexGuard<'_, NetworkTable<GrantKey, GrantRecord>> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 
-use super::Mode;
+use super::{Mode, OwnLinkChoice};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
@@ -35,18 +35,22 @@ pub struct CreateTransfer {
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     #[schema(default = true)]
     pub access_from_passphrase: bool,
+    /// Whether recipients can use the transfer's own link: `open`, or `closed` for a transfer with further links only.
+    #[serde(default, skip_serializing_if = "OwnLinkChoice::is_open")]
+    #[schema(inline)]
+    pub own_link: OwnLinkChoice,
     /// 64 hex digits. A repeated request with the same key and token returns the existing transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub idempotency_key: Option<String>,
 }
 
-const fn yes() -> bool {
+pub(super) const fn yes() -> bool {
     true
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_yes(value: &bool) -> bool {
+pub(super) const fn is_yes(value: &bool) -> bool {
     *value
 }
 

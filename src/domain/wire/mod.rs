@@ -8,6 +8,7 @@ mod download;
 mod event;
 mod health;
 mod key_proof;
+mod link;
 mod page;
 mod problem;
 mod stats;
@@ -23,6 +24,9 @@ pub use download::{DownloadRequest, DownloadResponse};
 pub use event::{AddEvent, ClientEventKind, EventAdded};
 pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};
 pub use key_proof::{KeyProof, ProveKey};
+pub use link::{
+    CreateLink, CreatedLink, LinkItem, LinkPage, LinkPageQuery, LinkStatus, OwnLinkChoice, RedactedStatus, UpdateLink,
+};
 pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};

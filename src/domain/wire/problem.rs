@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::error::ErrorCode;
+use crate::domain::id::TransferId;
 
 /// Error response. `code` is stable; `title` and `detail` are for users and may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,6 +29,9 @@ pub struct Problem {
     /// Number of payload bytes received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_bytes: Option<u64>,
+    /// Id of the transfer, in responses to its sender with the code `is_a_link`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer_id: Option<TransferId>,
     /// Codes of all failed checks of `GET /health/ready`.
     #[schema(value_type = Vec<ErrorCode>)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,9 +5,10 @@ use utoipa::ToSchema;
 
 use super::Transparency;
 use crate::domain::crypto::info::SealedInfo;
+use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{Status, Transfer};
+use crate::domain::transfer::{ResolvedLink, Status, Transfer};
 
 /// Path of payload bytes between client and store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,13 +41,13 @@ impl Mode {
 /// State of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransferStatus {
-    /// Id of the transfer.
+    /// Id asked for: that of the transfer, or of the further link.
     pub transfer_id: TransferId,
-    /// Status of the transfer.
+    /// Status of the transfer or link.
     pub status: Status,
     /// Encrypted size, in bytes.
     pub size_bytes: u64,
-    /// Creation time.
+    /// Creation time of the transfer or link.
     pub created_at: Timestamp,
     /// Time at which the upload finished; null before.
     pub completed_at: Option<Timestamp>,
@@ -62,6 +63,10 @@ pub struct TransferStatus {
     pub access_proof: bool,
     /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
+    /// Encrypted payload key, for clients with the key of a further link; absent under the transfer's own link. As the
+    /// info block, only for a ready transfer and with the access proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapped_key: Option<WrappedKey>,
     /// Encrypted name, size and message, for clients with the payload key. Only in responses of `status` for a ready
     /// transfer, and with the access proof if the transfer requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,22 +74,29 @@ pub struct TransferStatus {
 }
 
 impl TransferStatus {
-    /// Builds the state of `transfer` at `now`.
+    /// Builds the state of `transfer` at `now`, with the downloads of its own link.
     #[must_use]
     pub fn of(transfer: &Transfer, mode: Mode, now: Timestamp) -> Self {
-        let state = transfer.state_at(now);
+        let status = transfer.state_at(now).status();
+        Self { status, ..Self::of_link(&transfer.clone().into(), mode, now) }
+    }
+
+    /// Builds the state of `link` at `now`. Names the transfer only under its own link.
+    #[must_use]
+    pub fn of_link(link: &ResolvedLink, mode: Mode, now: Timestamp) -> Self {
         Self {
-            transfer_id: transfer.transfer_id,
-            status: state.status(),
-            size_bytes: transfer.size_bytes,
-            created_at: transfer.created_at,
-            completed_at: state.completed_at(),
-            expires_at: transfer.expires_at,
-            download_count: transfer.download_count(),
-            max_downloads: transfer.max_downloads,
-            downloads_remaining: transfer.downloads_remaining(),
-            access_proof: transfer.access_sha256.is_some(),
+            transfer_id: link.id().as_transfer(),
+            status: link.status_at(now),
+            size_bytes: link.transfer.size_bytes,
+            created_at: link.created_at(),
+            completed_at: link.transfer.state_at(now).completed_at(),
+            expires_at: link.expires_at(),
+            download_count: link.download_count(),
+            max_downloads: link.max_downloads(),
+            downloads_remaining: link.downloads_remaining(),
+            access_proof: link.access_sha256().is_some(),
             mode,
+            wrapped_key: None,
             info: None,
         }
     }

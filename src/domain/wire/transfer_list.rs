@@ -27,14 +27,17 @@ pub struct TransferItem {
     pub created_at: Timestamp,
     /// Time at which the upload finished; null before.
     pub completed_at: Option<Timestamp>,
-    /// Expiry time.
+    /// Expiry time of the transfer's own link.
     pub expires_at: Timestamp,
     /// Time at which the transfer ended; null before.
     pub ended_at: Option<Timestamp>,
-    /// Number of counted downloads; may lag by 1 second for an unlimited transfer.
+    /// Number of counted downloads under the own link; may lag by 1 second for an unlimited link.
     pub download_count: u64,
-    /// Download limit; null means unlimited.
+    /// Download limit of the own link; null means unlimited.
     pub max_downloads: Option<u32>,
+    /// Number of further links, which have limits and counts of their own.
+    #[serde(default)]
+    pub further_links: u64,
     /// Whether the payload still takes space in the storage.
     pub payload_stored: bool,
 }
@@ -55,6 +58,7 @@ impl TransferItem {
             ended_at: state.ended_at(),
             download_count: transfer.download_count(),
             max_downloads: transfer.max_downloads,
+            further_links: transfer.links.len() as u64,
             payload_stored: transfer.payload != PayloadState::Removed,
         }
     }

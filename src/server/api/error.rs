@@ -81,11 +81,12 @@ impl ApiError {
         if status.is_server_error() {
             tracing::error!(%request_id, error = %chain(error), "request failed");
         }
-        let (mut limit_bytes, mut received_bytes) = (None, None);
+        let (mut limit_bytes, mut received_bytes, mut transfer_id) = (None, None, None);
         match error {
             Error::PayloadTooLarge { limit_bytes: limit } => limit_bytes = Some(*limit),
             Error::UploadIncomplete { received_bytes: received, .. }
             | Error::OffsetMismatch { received_bytes: received } => received_bytes = Some(*received),
+            Error::IsALink { transfer_id: id } => transfer_id = Some(*id),
             _ => {}
         }
         let problem = Problem {
@@ -97,6 +98,7 @@ impl ApiError {
             request_id: request_id.to_string(),
             limit_bytes,
             received_bytes,
+            transfer_id,
             failed_checks: self.failed_checks.iter().map(|code| code.as_str().to_owned()).collect(),
         };
         let mut response = (status, to_json(&problem)).into_response();

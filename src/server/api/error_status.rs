@@ -21,6 +21,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::GrantInvalid
         | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::TransferNotFound
+        | ErrorCode::LinkNotFound
         | ErrorCode::TokenNotFound
         | ErrorCode::RouteNotFound
         | ErrorCode::ProofUnavailable => StatusCode::NOT_FOUND,
@@ -33,11 +34,16 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::SizeMismatch
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::InfoMismatch
+        | ErrorCode::NoLink
+        | ErrorCode::IsALink
+        | ErrorCode::LinkMismatch
+        | ErrorCode::TooManyLinks
         | ErrorCode::NotCompleted
         | ErrorCode::WrongMode => StatusCode::CONFLICT,
         ErrorCode::TransferExpired
         | ErrorCode::TransferExhausted
         | ErrorCode::TransferDeleted
+        | ErrorCode::LinkClosed
         | ErrorCode::GrantExpired => StatusCode::GONE,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -44,16 +44,22 @@ const ANY_TRANSFER: &[ErrorCode] = &[InvalidId, TransferNotFound];
 const SENDER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired];
 /// Errors of a route on the sender's own transfers.
 const OWN_TRANSFER: &[ErrorCode] =
-    &[InvalidId, TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
+    &[InvalidId, TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer, IsALink];
 /// Errors of a route on any transfer with an optional sender token.
 const VISIBLE_TRANSFER: &[ErrorCode] =
     &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
 /// Errors of a recipient's access proof or grant.
 const PROOFS: &[ErrorCode] = &[InvalidRequest, AccessRequired, AccessInvalid, GrantExpired];
+/// Errors of the access proof of a further link.
+const LINK_PROOF: &[ErrorCode] = &[AccessRequired, AccessInvalid];
 /// Errors of an upload that has ended.
 const UPLOAD_ENDED: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMismatch];
+/// Errors of a transfer that has ended.
+const TRANSFER_ENDED: &[ErrorCode] = &[TransferExpired, TransferExhausted, TransferDeleted];
+/// Errors of a link that has ended.
+const LINK_ENDED: &[ErrorCode] = &[TransferExpired, TransferExhausted, TransferDeleted, LinkClosed];
 /// Errors of a payload that cannot be downloaded.
-const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted];
+const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted, LinkClosed];
 /// Errors of the admin key.
 const ADMIN: &[ErrorCode] = &[AdminKeyInvalid];
 /// Errors of the metrics key.
@@ -118,7 +124,7 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/upload/complete",
         ActionName::UploadComplete,
-        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress, InfoMismatch]],
+        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress, InfoMismatch, NoLink]],
     ),
     public(
         "GET",
@@ -140,9 +146,44 @@ pub const ROUTES: &[Route] = &[
         ActionName::EventAdd,
         &[ANY_TRANSFER, BODY, PROOFS, &[GrantInvalid, NotCompleted, EventLimitReached]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VISIBLE_TRANSFER, LIST]),
-    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VISIBLE_TRANSFER, LIST]),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/events/list",
+        ActionName::EventList,
+        &[VISIBLE_TRANSFER, LIST, LINK_PROOF],
+    ),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/actions/list",
+        ActionName::ActionList,
+        &[VISIBLE_TRANSFER, LIST, LINK_PROOF],
+    ),
     public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
+    public("POST", "/transfers/id/{transfer_id}/update", ActionName::TransferUpdate, &[OWN_TRANSFER, BODY, LINK_ENDED]),
+    public(
+        "POST",
+        "/transfers/id/{transfer_id}/links/create",
+        ActionName::LinkCreate,
+        &[OWN_TRANSFER, BODY, TRANSFER_ENDED, &[LinkMismatch, TooManyLinks]],
+    ),
+    public(
+        "POST",
+        "/transfers/id/{transfer_id}/links/list",
+        ActionName::LinkList,
+        &[OWN_TRANSFER, BODY, &[LinkNotFound, ServerBusy]],
+    ),
+    public(
+        "POST",
+        "/transfers/id/{transfer_id}/links/id/{link_id}/update",
+        ActionName::LinkUpdate,
+        &[OWN_TRANSFER, BODY, LINK_ENDED, &[LinkNotFound]],
+    ),
+    public(
+        "POST",
+        "/transfers/id/{transfer_id}/links/id/{link_id}/revoke",
+        ActionName::LinkRevoke,
+        &[OWN_TRANSFER, BODY, &[LinkNotFound]],
+    ),
     unrecorded(ServiceName::Public, "/d/{transfer_id}", &[ID]),
     unrecorded(ServiceName::Public, "/", &[]),
     unrecorded(ServiceName::Public, "/web/{*path}", &[&[RouteNotFound]]),
@@ -156,7 +197,18 @@ pub const ROUTES: &[Route] = &[
     admin("POST", "/tokens/id/{token_id}/update", ActionName::TokenUpdate, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
-    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, ADMIN, LIST]),
+    admin(
+        "GET",
+        "/audit/transfers/id/{transfer_id}/all",
+        ActionName::AuditRead,
+        &[ANY_TRANSFER, &[IsALink], ADMIN, LIST],
+    ),
+    admin(
+        "POST",
+        "/transfers/id/{transfer_id}/delete",
+        ActionName::TransferDelete,
+        &[ANY_TRANSFER, &[IsALink], ADMIN_CHANGE],
+    ),
     admin("GET", "/transfers/list", ActionName::TransferList, &[ADMIN, LIST]),
     admin(
         "POST",
@@ -164,7 +216,6 @@ pub const ROUTES: &[Route] = &[
         ActionName::TransferDeleteMany,
         &[ADMIN_CHANGE, &[TokenNotFound, ServerBusy]],
     ),
-    admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[ANY_TRANSFER, ADMIN_CHANGE]),
     unrecorded(ServiceName::Admin, "/metrics", &[ADMIN, METRICS]),
     unrecorded(ServiceName::Admin, "/", &[]),
     unrecorded(ServiceName::Admin, "/web/{*path}", &[&[RouteNotFound]]),

@@ -18,7 +18,7 @@ use crate::domain::version::V1;
 ///
 /// With `server`, ends only an entry whose link leads to that server: another server may use the same id.
 pub(crate) fn record_end(id: TransferId, status: Status, server: Option<&BaseUrl>) {
-    if !matches!(status, Status::Expired | Status::Exhausted | Status::Deleted) {
+    if !matches!(status, Status::Expired | Status::Exhausted | Status::Deleted | Status::Closed) {
         return;
     }
     let link = server.map(|server| Link { base_url: server.clone(), transfer_id: id, key: None }.without_key());

@@ -134,6 +134,7 @@ pub(crate) const fn state_text(status: Status) -> &'static str {
         Status::Expired => "expired",
         Status::Exhausted => "limit reached",
         Status::Deleted => "deleted",
+        Status::Closed => "closed",
     }
 }
 

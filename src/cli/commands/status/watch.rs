@@ -80,7 +80,7 @@ fn next_interval(interval: Duration) -> Duration {
 }
 
 fn has_ended(status: &TransferStatus) -> bool {
-    matches!(status.status, Status::Expired | Status::Exhausted | Status::Deleted)
+    matches!(status.status, Status::Expired | Status::Exhausted | Status::Deleted | Status::Closed)
 }
 
 /// Returns the result of polling in this state; `None` to continue.

@@ -116,6 +116,7 @@ fn of_api_error(error: &ResponseError) -> Failure {
         ErrorCode::TransferExpired => Some("expired"),
         ErrorCode::TransferExhausted => Some("exhausted"),
         ErrorCode::TransferDeleted => Some("deleted"),
+        ErrorCode::LinkClosed => Some("closed"),
         _ => None,
     };
     let retryable = error.is_transient() || matches!(code, ErrorCode::NotCompleted | ErrorCode::UploadInProgress);
@@ -149,6 +150,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
             (Exit::WrongKey, Some("check that the link is complete and that any passphrase is correct"))
         }
         ErrorCode::TransferNotFound => (Exit::NotFound, Some("check the link and the server")),
+        ErrorCode::LinkNotFound => (Exit::NotFound, Some("`sgsend link list` shows the links of a transfer")),
         ErrorCode::TokenNotFound => (Exit::NotFound, Some("`sgsend token list` shows all tokens")),
         ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
             (Exit::NotFound, Some("check the address: the public and the admin service have different addresses"))
@@ -156,6 +158,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::TransferExpired | ErrorCode::TransferExhausted | ErrorCode::TransferDeleted => {
             (Exit::Gone, Some("ask the sender to upload the files again"))
         }
+        ErrorCode::LinkClosed => (Exit::Gone, Some("ask the sender for another link")),
         ErrorCode::GrantExpired => (Exit::Gone, Some("run the command again")),
         ErrorCode::NotCompleted => (Exit::Other, Some("retry after the upload has finished")),
         ErrorCode::TransferNotPending
@@ -164,6 +167,10 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         | ErrorCode::SizeMismatch
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::InfoMismatch
+        | ErrorCode::NoLink
+        | ErrorCode::IsALink
+        | ErrorCode::LinkMismatch
+        | ErrorCode::TooManyLinks
         | ErrorCode::WrongMode => (Exit::Other, None),
         ErrorCode::RangeNotSatisfiable => (Exit::WrongKey, None),
         ErrorCode::PayloadTooLarge => (Exit::LimitExceeded, Some("upload fewer or smaller files")),

@@ -31,6 +31,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
             let (code, reason) = match status {
                 Status::Expired => ("transfer_expired", "expired"),
                 Status::Exhausted => ("transfer_exhausted", "exhausted"),
+                Status::Closed => ("link_closed", "closed"),
                 Status::Deleted | Status::Pending | Status::Completed => ("transfer_deleted", "deleted"),
             };
             let failure = Failure::new(Exit::Gone, code, message).hint("ask the sender to upload the files again");

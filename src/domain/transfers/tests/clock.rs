@@ -20,7 +20,7 @@ impl Fixture {
 
     async fn count(&self, transfer: &Transfer, grant: &Grant) -> Result<(), Error> {
         let scope = self.scope(ActionName::DownloadGrant);
-        self.transfers.count_download(&scope, transfer, grant, ChangeResult::Done).await.map(drop)
+        self.transfers.count_download(&scope, &own(transfer), grant, ChangeResult::Done).await.map(drop)
     }
 }
 
@@ -68,11 +68,12 @@ async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
     let scope = fixture.scope(ActionName::DownloadGrant);
     let found = fixture.transfers.find(&scope, id).await.unwrap();
     for grant in [None, Some(&grant)] {
-        let authorised = fixture.transfers.authorise(&scope, &found, None, grant, UnknownGrant::CountsDownload).await;
+        let authorised =
+            fixture.transfers.authorise(&scope, &own(&found), None, grant, UnknownGrant::CountsDownload).await;
         assert!(matches!(authorised, Err(Error::TransferExpired)), "{authorised:?}");
     }
     assert!(
-        fixture.transfers.open(&scope, &found, 0..3).await.is_err(),
+        fixture.transfers.open(&scope, &own(&found), 0..3).await.is_err(),
         "the payload of an expired transfer is served"
     );
     // A sweep with the wrong clock does not lose schedule entries of the correct clock.
@@ -93,7 +94,7 @@ async fn a_grant_counts_one_download_on_any_day() {
         let scope = fixture.scope(ActionName::DownloadGrant);
         let found = fixture.transfers.find(&scope, transfer.transfer_id).await.unwrap();
         let authorised =
-            fixture.transfers.authorise(&scope, &found, None, Some(&grant), UnknownGrant::CountsDownload).await;
+            fixture.transfers.authorise(&scope, &own(&found), None, Some(&grant), UnknownGrant::CountsDownload).await;
         assert_eq!(authorised.is_ok(), live, "on day {day}: {authorised:?}");
         assert_eq!(found.download_count(), 1);
     }

@@ -70,7 +70,11 @@ async fn used() -> Fixture {
 async fn download(fixture: &Fixture, id: TransferId) -> Result<(), Error> {
     let scope = fixture.scope(ActionName::DownloadGrant);
     let transfer = fixture.transfers.find(&scope, id).await?;
-    fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Undetermined).await.map(drop)
+    fixture
+        .transfers
+        .count_download(&scope, &own(&transfer), &Grant::random(), ChangeResult::Undetermined)
+        .await
+        .map(drop)
 }
 
 async fn ids(fixture: &Fixture) -> Vec<TransferId> {

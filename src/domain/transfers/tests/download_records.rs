@@ -8,7 +8,7 @@ const MIB: u64 = 1 << 20;
 
 async fn download(fixture: &Fixture, transfer: &Transfer, grant: &Grant) -> RequestScope {
     let scope = fixture.scope(ActionName::DownloadGrant);
-    fixture.transfers.count_download(&scope, transfer, grant, ChangeResult::Done).await.unwrap();
+    fixture.transfers.count_download(&scope, &own(transfer), grant, ChangeResult::Done).await.unwrap();
     scope
 }
 
@@ -24,7 +24,7 @@ async fn downloads_of_an_unlimited_transfer_are_counted() {
     let transfer = fixture.completed_transfer(None).await;
     for _ in 0..3 {
         let scope = fixture.scope(ActionName::DownloadGrant);
-        fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
+        fixture.transfers.count_download(&scope, &own(&transfer), &Grant::random(), ChangeResult::Done).await.unwrap();
     }
     fixture.transfers.flush_counts().await;
     fixture.transfers.flush_counts().await;
@@ -46,7 +46,7 @@ async fn a_low_disk_takes_only_what_exactness_needs() {
         let scope = download(&low, &unlimited, &grant).await;
         assert_eq!(objects().await > before, is_written, "{free} bytes are free");
         assert_eq!(scope.audit_state() == AuditState::Complete, is_written);
-        let known = low.transfers.find_grant(&unlimited, &grant).await.unwrap();
+        let known = low.transfers.find_grant(&own(&unlimited), &grant).await.unwrap();
         assert!(known.is_some(), "the grant is unknown to the process that gave it");
         // The same grant counts once.
         download(&low, &unlimited, &grant).await;
@@ -70,10 +70,10 @@ async fn a_written_commit_sets_the_audit_state_of_its_scope() {
     drop(commit);
     assert_eq!(scope.audit_state(), AuditState::Missing, "a dropped commit counts as written");
     let grant = Grant::random();
-    fixture.transfers.count_download(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    fixture.transfers.count_download(&scope, &own(&transfer), &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(scope.audit_state(), AuditState::Complete);
     let second = fixture.scope(ActionName::DownloadGrant);
-    fixture.transfers.count_download(&second, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    fixture.transfers.count_download(&second, &own(&transfer), &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(second.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
     let deleting = fixture.scope(ActionName::TransferDelete);
     fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();

@@ -39,11 +39,11 @@ impl Fixture {
                 let grant = grant.as_ref();
                 let chosen = grant.map(|_| Grant::random());
                 let scopes = (scope(), scope(), scope());
-                let bytes = transfers.download(&scopes.0, transfer, proof, grant, Some(0..3)).await;
+                let bytes = transfers.download(&scopes.0, &own(transfer), proof, grant, Some(0..3)).await;
                 errors.push(bytes.map(drop).expect_err("the id alone gives the payload"));
-                let granted = transfers.create_download(&scopes.1, transfer, proof, chosen).await;
+                let granted = transfers.create_download(&scopes.1, &own(transfer), proof, chosen).await;
                 errors.push(granted.map(drop).expect_err("the id alone uses up a download"));
-                let head = transfers.check_download(&scopes.2, transfer, proof, grant).await;
+                let head = transfers.check_download(&scopes.2, &own(transfer), proof, grant).await;
                 errors.push(head.expect_err("the id alone is accepted"));
             }
         }
@@ -65,7 +65,7 @@ async fn an_id_alone_gives_nothing_whichever_operation_fails() {
             failures += errors.iter().filter(|error| matches!(error, Error::StorageUnavailable(_))).count();
             // The attempts of each process are counted anew, and the right proof is not one of them.
             let scope = failing.scope(ActionName::DownloadGrant);
-            let checked = failing.transfers.check_download(&scope, &transfer, Some(&proof), None).await;
+            let checked = failing.transfers.check_download(&scope, &own(&transfer), Some(&proof), None).await;
             successes += usize::from(checked.is_ok());
         }
         assert!(successes > 0, "the right proof is rejected");
@@ -87,7 +87,7 @@ async fn an_id_alone_gives_nothing_while_the_store_is_full() {
         fixture.expect_nothing_without_proof(&transfer).await;
         full.store(false, Ordering::Relaxed);
         let scope = fixture.scope(ActionName::DownloadGrant);
-        fixture.transfers.create_download(&scope, &transfer, Some(&proof), None).await.unwrap();
+        fixture.transfers.create_download(&scope, &own(&transfer), Some(&proof), None).await.unwrap();
     }
 }
 
@@ -106,6 +106,6 @@ async fn an_id_alone_gives_nothing_on_any_day() {
     }
     fixture.clock.set(START.plus(Duration::from_hours(2)));
     let scope = fixture.scope(ActionName::DownloadGrant);
-    let limited = fixture.transfers.check_download(&scope, &transfer, Some(&proof), None).await;
+    let limited = fixture.transfers.check_download(&scope, &own(&transfer), Some(&proof), None).await;
     assert!(matches!(limited, Err(Error::RateLimited { .. })), "{limited:?}");
 }

@@ -43,7 +43,8 @@ async fn a_deletion_frees_a_full_store_at_once_and_is_recorded_later() {
     }
     // The transfer stays deleted for requests that found it before, too.
     let scope = fixture.scope(ActionName::DownloadGrant);
-    let count = async || fixture.transfers.count_download(&scope, &limited, &Grant::random(), ChangeResult::Done).await;
+    let count =
+        async || fixture.transfers.count_download(&scope, &own(&limited), &Grant::random(), ChangeResult::Done).await;
     assert!(matches!(count().await, Err(Error::StorageFull)));
     fixture.transfers.sweep().await.unwrap();
 
@@ -85,7 +86,7 @@ async fn expiry_frees_a_full_store_at_once_and_is_recorded_later() {
     let completed = fixture.completed_transfer(None).await;
     let exhausted = fixture.completed_transfer(Some(1)).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
-    fixture.transfers.count_download(&scope, &exhausted, &Grant::random(), ChangeResult::Done).await.unwrap();
+    fixture.transfers.count_download(&scope, &own(&exhausted), &Grant::random(), ChangeResult::Done).await.unwrap();
     full.store(true, Ordering::Relaxed);
     fixture.transfers.sweep().await.unwrap();
     for transfer in [&completed, &exhausted] {

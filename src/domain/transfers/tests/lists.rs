@@ -170,7 +170,8 @@ async fn an_event_of_a_long_trail_costs_a_bounded_number_of_operations() {
     let mut costs = Vec::new();
     for _ in 0..6 {
         let scope = fixture.scope(ActionName::EventAdd);
-        let added = fixture.transfers.add_event(&scope, &transfer, ClientEventKind::LinkOpened, None, None);
+        let link = own(&transfer);
+        let added = fixture.transfers.add_event(&scope, &link, ClientEventKind::LinkOpened, None, None);
         let (added, operations) = cost(&store, added).await;
         added.unwrap();
         costs.push(operations);

@@ -5,6 +5,8 @@ mod download_records;
 mod failing_store;
 mod full_store;
 mod late_uploads;
+mod link_changes;
+mod links;
 mod lists;
 mod presigned;
 mod quota;
@@ -30,7 +32,8 @@ use crate::domain::stats::TransferCounts;
 use crate::domain::store::{Commit, MemoryStore, Prefix};
 use crate::domain::token::Token;
 use crate::domain::token::service::Tokens;
-use crate::domain::wire::{CreateToken, CreateTransfer};
+use crate::domain::transfer::ResolvedLink;
+use crate::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
 
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const RETAIN: Duration = Duration::from_hours(24 * 90);
@@ -54,8 +57,14 @@ fn create_request() -> CreateTransfer {
         max_downloads: None,
         access_sha256: None,
         access_from_passphrase: true,
+        own_link: OwnLinkChoice::Open,
         idempotency_key: None,
     }
+}
+
+/// Returns the own link of a transfer.
+fn own(transfer: &Transfer) -> ResolvedLink {
+    transfer.clone().into()
 }
 
 impl Fixture {
@@ -211,10 +220,10 @@ async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = Grant::random();
     let result = ChangeResult::Done;
-    let record = fixture.transfers.count_download(&scope, &transfer, &grant, result).await.unwrap();
-    let second = fixture.transfers.count_download(&scope, &transfer, &grant, result).await.unwrap();
+    let record = fixture.transfers.count_download(&scope, &own(&transfer), &grant, result).await.unwrap();
+    let second = fixture.transfers.count_download(&scope, &own(&transfer), &grant, result).await.unwrap();
     assert_eq!(record, second);
-    let other = fixture.transfers.count_download(&scope, &transfer, &Grant::random(), result).await;
+    let other = fixture.transfers.count_download(&scope, &own(&transfer), &Grant::random(), result).await;
     assert!(matches!(other, Err(Error::TransferExhausted)));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
     fixture.clock.set(record.expires_at);

@@ -131,12 +131,12 @@ async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = fixture
         .transfers
-        .count_download(&scope, &transfer, &Grant::random(), ChangeResult::Undetermined)
+        .count_download(&scope, &own(&transfer), &Grant::random(), ChangeResult::Undetermined)
         .await
         .unwrap();
     let lifetime = async |at: Timestamp| {
         fixture.clock.set(at);
-        fixture.transfers.download_url(&transfer, &grant).await.unwrap();
+        fixture.transfers.download_url(&own(&transfer), &grant).await.unwrap();
         *signer.lifetimes.lock().unwrap().last().unwrap()
     };
     assert_eq!(lifetime(START).await, Duration::from_mins(5));

@@ -12,6 +12,7 @@ pub(super) async fn limited(fixture: &Fixture) -> Token {
 
 pub(super) async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<Transfer, Error> {
     let request = CreateTransfer {
+        own_link: OwnLinkChoice::Open,
         size_bytes: 3,
         expires_in_s: Some(86_400),
         max_downloads: None,

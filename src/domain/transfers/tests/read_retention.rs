@@ -58,7 +58,7 @@ async fn records_have_the_class_of_their_request() {
     let count = async |transfer: &Transfer, result| {
         let scope = fixture.scope(ActionName::DownloadGrant);
         scope.set_existing_transfer(transfer.transfer_id);
-        fixture.transfers.count_download(&scope, transfer, &Grant::random(), result).await.unwrap();
+        fixture.transfers.count_download(&scope, &own(transfer), &Grant::random(), result).await.unwrap();
         // The record of a request whose status was unknown follows.
         let done = ResponseInfo { status: 200, outcome: Outcome::Done, code: None, bytes_out: 3 };
         fixture.transfers.0.audit.finish(&scope, done).await;
@@ -73,7 +73,7 @@ async fn records_have_the_class_of_their_request() {
     fixture.read(&limited).await;
     fixture.record(ActionName::PayloadDownload, limited.transfer_id, true, 403).await;
     let scope = fixture.scope(ActionName::EventAdd);
-    fixture.transfers.add_event(&scope, &limited, ClientEventKind::LinkOpened, None, None).await.unwrap();
+    fixture.transfers.add_event(&scope, &own(&limited), ClientEventKind::LinkOpened, None, None).await.unwrap();
     assert_eq!(fixture.read_keys(limited.transfer_id).await.len(), 7);
     assert_eq!(fixture.keys(&StorageKey::all_of_transfer(limited.transfer_id)).await.len(), before + 7);
     let service = fixture.keys(&StorageKey::all_service_records()).await.len();
@@ -132,7 +132,7 @@ async fn pages_contain_each_record_once_while_reads_are_removed() {
         fixture.read(&transfer).await;
         let scope = fixture.scope(ActionName::DownloadGrant);
         let grant = Grant::random();
-        fixture.transfers.count_download(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
+        fixture.transfers.count_download(&scope, &own(&transfer), &grant, ChangeResult::Done).await.unwrap();
         fixture.clock.advance(Duration::from_millis(1));
     }
     let whole = fixture.trail(&transfer).await.items;

@@ -26,7 +26,7 @@ async fn the_download_limit_holds_on_a_slow_store() {
     let count = async |fixture: &Fixture| {
         let scope = fixture.scope(ActionName::DownloadGrant);
         let result = ChangeResult::Done;
-        fixture.transfers.count_download(&scope, &transfer, &Grant::random(), result).await
+        fixture.transfers.count_download(&scope, &own(&transfer), &Grant::random(), result).await
     };
     let results = join_all((0..8).map(|n| count(&processes[n % 2]))).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3, "{results:?}");
@@ -118,7 +118,8 @@ async fn an_id_alone_gives_nothing_on_a_slow_store() {
         let [first, second] = two_processes();
         let Protected { transfer, proof } = first.protected(Some(1), true).await;
         let scope = first.scope(ActionName::DownloadGrant);
-        let recipient = first.transfers.create_download(&scope, &transfer, Some(&proof), None);
+        let link = own(&transfer);
+        let recipient = first.transfers.create_download(&scope, &link, Some(&proof), None);
         let (granted, _, errors) = tokio::join!(
             recipient,
             first.expect_nothing_without_proof(&transfer),

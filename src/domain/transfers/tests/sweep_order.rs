@@ -29,7 +29,7 @@ async fn a_schedule_entry_is_kept_until_its_change_has_followed() {
 #[tokio::test]
 async fn a_repeated_write_of_a_count_adds_nothing() {
     let mut transfer = Fixture::new().completed_transfer(None).await;
-    assert!(transfer.add_downloads(2, 7) && transfer.add_downloads(1, 8));
-    assert!(!transfer.add_downloads(2, 7), "a write whose answer was lost counts twice");
+    assert!(transfer.add_downloads(2, 7, START) && transfer.add_downloads(1, 8, START));
+    assert!(!transfer.add_downloads(2, 7, START), "a write whose answer was lost counts twice");
     assert_eq!(transfer.download_count(), 3);
 }

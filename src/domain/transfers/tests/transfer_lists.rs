@@ -126,7 +126,7 @@ async fn the_most_downloaded_transfers_come_first() {
         for grant in 0..downloads {
             let scope = fixture.scope(ActionName::DownloadGrant);
             let counted =
-                fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await;
+                fixture.transfers.count_download(&scope, &own(&transfer), &Grant::random(), ChangeResult::Done).await;
             assert!(counted.is_ok(), "download {grant}");
         }
         by_count.push((downloads, transfer.transfer_id));

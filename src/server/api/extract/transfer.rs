@@ -7,11 +7,11 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-use super::{Id, Scope};
+use super::{Id, Proofs, Scope};
 use crate::domain::error::Error;
-use crate::domain::id::{TokenId, TransferId};
+use crate::domain::id::{LinkId, TokenId, TransferId};
 use crate::domain::token::Token;
-use crate::domain::transfer::Transfer;
+use crate::domain::transfer::{ResolvedLink, Transfer};
 use crate::server::api::error::ApiError;
 use crate::server::net::rate_limit::{RateLimiter, UncountedPiece};
 use crate::server::state::AppState;
@@ -69,19 +69,33 @@ impl FromRequestParts<AppState> for KnownToken {
     }
 }
 
-/// The transfer in the path, without a check of the sender.
+/// The link in the path, without a check of the sender: a transfer's own link by the id of the transfer, or a further one.
+pub(crate) struct AnyLink(pub(crate) ResolvedLink);
+
+impl FromRequestParts<AppState> for AnyLink {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        let Id(id) = Id::<LinkId>::from_request_parts(parts, app).await?;
+        Ok(Self(app.transfers.find_link(&*Scope::of(parts)?, id).await?))
+    }
+}
+
+/// The transfer in the path, without a check of the sender. The id of a further link is an error that names its transfer:
+/// the caller has authenticated an admin.
 pub(crate) struct AnyTransfer(pub(crate) Transfer);
 
 impl FromRequestParts<AppState> for AnyTransfer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        let Id(id) = Id::<TransferId>::from_request_parts(parts, app).await?;
-        Ok(Self(app.transfers.find(&*Scope::of(parts)?, id).await?))
+        find_transfer(parts, app, |_| Ok(())).await.map(Self)
     }
 }
 
 /// The transfer in the path, created with the sender token of the request.
+///
+/// The id of a further link is an error, which names the transfer to its sender only.
 pub(crate) struct OwnedTransfer(pub(crate) Transfer);
 
 impl FromRequestParts<AppState> for OwnedTransfer {
@@ -90,35 +104,60 @@ impl FromRequestParts<AppState> for OwnedTransfer {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         Id::<TransferId>::from_request_parts(parts, app).await?;
         let Sender(token) = Sender::from_request_parts(parts, app).await?;
-        let AnyTransfer(transfer) = AnyTransfer::from_request_parts(parts, app).await?;
-        check_owner(&transfer, &token)?;
-        Ok(Self(transfer))
+        find_transfer(parts, app, |transfer| check_owner(transfer, &token)).await.map(Self)
     }
 }
 
-/// The transfer in the path, for reading its audit trail.
+/// Finds the transfer in the path, and checks the access of the caller.
+async fn find_transfer(
+    parts: &mut Parts,
+    app: &AppState,
+    check: impl Fn(&Transfer) -> Result<(), Error>,
+) -> Result<Transfer, ApiError> {
+    let Id(id) = Id::<TransferId>::from_request_parts(parts, app).await?;
+    match app.transfers.find(&*Scope::of(parts)?, id).await {
+        Ok(transfer) => {
+            check(&transfer)?;
+            Ok(transfer)
+        }
+        Err(Error::TransferNotFound) => {
+            let transfer = app.transfers.transfer_of_link(id.into()).await?.ok_or(Error::TransferNotFound)?;
+            check(&transfer)?;
+            Err(Error::IsALink { transfer_id: transfer.transfer_id }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The link in the path, for reading its audit trail.
 ///
-/// The sender reads all details; records for other readers omit the clients. A token is optional, but a wrong token is an error, never a fallback to the reduced view.
-pub(crate) struct VisibleTransfer {
-    pub(crate) transfer: Transfer,
+/// The sender reads all details; records for other readers omit the clients. A token is optional, but a wrong token is an
+/// error, never a fallback to the reduced view. Without the token, the records of a further link need its access proof.
+pub(crate) struct VisibleLink {
+    pub(crate) link: ResolvedLink,
     pub(crate) by_sender: bool,
 }
 
-impl FromRequestParts<AppState> for VisibleTransfer {
+impl FromRequestParts<AppState> for VisibleLink {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        Id::<TransferId>::from_request_parts(parts, app).await?;
+        Id::<LinkId>::from_request_parts(parts, app).await?;
         let token = match Sender::from_request_parts(parts, app).await {
             Ok(Sender(token)) => Some(token),
             Err(error) if error.code() == Error::TokenMissing.code() => None,
             Err(error) => return Err(error),
         };
-        let AnyTransfer(transfer) = AnyTransfer::from_request_parts(parts, app).await?;
-        if let Some(token) = &token {
-            check_owner(&transfer, token)?;
+        let AnyLink(link) = AnyLink::from_request_parts(parts, app).await?;
+        match &token {
+            Some(token) => check_owner(&link.transfer, token)?,
+            None if link.further.is_some() => {
+                let Proofs { access, .. } = Proofs::from_request_parts(parts, app).await?;
+                app.transfers.check_proof(&*Scope::of(parts)?, &link, access.as_ref())?;
+            }
+            None => {}
         }
-        Ok(Self { transfer, by_sender: token.is_some() })
+        Ok(Self { link, by_sender: token.is_some() })
     }
 }
 

@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::domain::id::TransferId;
+use crate::domain::id::LinkId;
 use crate::domain::transfers::NewTransfer;
 use crate::domain::wire::{CreateTransfer, CreatedTransfer};
 use crate::server::api::error::ApiError;
@@ -35,7 +35,7 @@ pub(super) async fn create(
         created_at: transfer.created_at,
         expires_at: transfer.expires_at,
         max_downloads: transfer.max_downloads,
-        page_url: page_url(&app, id),
+        page_url: page_url(&app, id.into()),
         mode: app.transfers.mode(),
         upload,
     };
@@ -43,7 +43,7 @@ pub(super) async fn create(
 }
 
 /// Returns the URL of the recipient page: absolute if the public base URL is configured, else a path.
-fn page_url(app: &App, id: TransferId) -> String {
+pub(super) fn page_url(app: &App, id: LinkId) -> String {
     let path = format!("/d/{id}");
     app.public_url.as_ref().map_or_else(|| path.clone(), |root| root.join(&path).to_string())
 }

@@ -9,7 +9,7 @@ use crate::domain::id::TransferId;
 use crate::domain::transfers::CreatedDownload;
 use crate::domain::wire::{DownloadRequest, DownloadResponse, Transparency};
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{AnyTransfer, Json, Proofs, Scope};
+use crate::server::api::extract::{AnyLink, Json, Proofs, Scope};
 use crate::server::state::AppState;
 
 /// Counts a download and returns the URL of the payload.
@@ -24,14 +24,14 @@ use crate::server::state::AppState;
 pub(super) async fn create_presign_url(
     State(app): State<AppState>,
     scope: Scope,
-    AnyTransfer(transfer): AnyTransfer,
+    AnyLink(link): AnyLink,
     proofs: Proofs,
     Json(request): Json<DownloadRequest>,
 ) -> Result<JsonResponse<DownloadResponse>, ApiError> {
     let chosen = request.grant.map(|grant| grant.parse::<Grant>()).transpose();
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
     let CreatedDownload { grant, record, url } =
-        app.transfers.create_download(&scope, &transfer, proofs.access.as_ref(), chosen).await?;
+        app.transfers.create_download(&scope, &link, proofs.access.as_ref(), chosen).await?;
     Ok(JsonResponse(DownloadResponse {
         mode: url.flow,
         method: "GET".to_owned(),
@@ -40,7 +40,7 @@ pub(super) async fn create_presign_url(
         fallback_url: url.fallback_url,
         grant: grant.to_text().to_string(),
         grant_expires_at: record.expires_at,
-        size_bytes: transfer.size_bytes,
+        size_bytes: link.transfer.size_bytes,
         transparency: Transparency::for_recipient(app.transfers.settings().ip_mode, url.flow),
     }))
 }

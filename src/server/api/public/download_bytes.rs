@@ -13,10 +13,10 @@ use utoipa::IntoParams;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::transfer::Transfer;
+use crate::domain::transfer::ResolvedLink;
 use crate::domain::transfers::PayloadDownload;
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{AnyTransfer, Params, Proofs, Scope};
+use crate::server::api::extract::{AnyLink, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
 use crate::server::net::response_body::StreamedPayload;
 use crate::server::state::AppState;
@@ -68,23 +68,23 @@ impl GrantParam {
 pub(super) async fn get_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    AnyTransfer(transfer): AnyTransfer,
+    AnyLink(link): AnyLink,
     proofs: Proofs,
     Params(param): Params<GrantParam>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let grant = param.or(proofs.grant)?;
-    let selection = select(&headers, &etag(&transfer), transfer.size_bytes);
-    let range = selection.range(transfer.size_bytes);
-    let download = app.transfers.download(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), range).await?;
+    let selection = select(&headers, &etag(&link), link.transfer.size_bytes);
+    let range = selection.range(link.transfer.size_bytes);
+    let download = app.transfers.download(&scope, &link, proofs.access.as_ref(), grant.as_ref(), range).await?;
     let Some(PayloadDownload { range, payload, new_grant }) = download else {
-        return without_bytes(&transfer, &selection);
+        return without_bytes(&link, &selection);
     };
     let mut response = Body::from_stream(payload).into_response();
-    describe(response.headers_mut(), &transfer, &range);
+    describe(response.headers_mut(), &link, &range);
     if matches!(selection, Selection::Part(_)) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
+        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, link.transfer.size_bytes);
         let text = HeaderValue::from_str(&text).expect("digits are a valid header value");
         response.headers_mut().insert(CONTENT_RANGE, text);
     }
@@ -116,7 +116,7 @@ pub(super) async fn get_bytes(
 pub(super) async fn head_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    AnyTransfer(transfer): AnyTransfer,
+    AnyLink(link): AnyLink,
     proofs: Proofs,
     Params(param): Params<GrantParam>,
     mut headers: HeaderMap,
@@ -124,42 +124,42 @@ pub(super) async fn head_bytes(
     let grant = param.or(proofs.grant)?;
     // Ranges are defined for GET only (RFC 9110, section 14.2).
     headers.remove(RANGE);
-    app.transfers.check_download(&scope, &transfer, proofs.access.as_ref(), grant.as_ref()).await?;
-    match select(&headers, &etag(&transfer), transfer.size_bytes) {
+    app.transfers.check_download(&scope, &link, proofs.access.as_ref(), grant.as_ref()).await?;
+    match select(&headers, &etag(&link), link.transfer.size_bytes) {
         Selection::Whole => {}
-        other => return without_bytes(&transfer, &other),
+        other => return without_bytes(&link, &other),
     }
     let mut response = StatusCode::OK.into_response();
-    describe(response.headers_mut(), &transfer, &(0..transfer.size_bytes));
+    describe(response.headers_mut(), &link, &(0..link.transfer.size_bytes));
     Ok(response)
 }
 
 /// Returns the response for a selection without payload bytes.
-fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response, ApiError> {
+fn without_bytes(link: &ResolvedLink, selection: &Selection) -> Result<Response, ApiError> {
     let status = match selection {
         Selection::NotModified => StatusCode::NOT_MODIFIED,
         Selection::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Selection::Whole | Selection::Part(_) | Selection::Unsatisfiable => {
-            return Err(Error::RangeNotSatisfiable { size_bytes: transfer.size_bytes }.into());
+            return Err(Error::RangeNotSatisfiable { size_bytes: link.transfer.size_bytes }.into());
         }
     };
     let mut response = status.into_response();
-    response.headers_mut().insert(ETAG, etag_header(transfer));
+    response.headers_mut().insert(ETAG, etag_header(link));
     Ok(response)
 }
 
-/// Returns the entity tag of a payload: the transfer id, since a payload never changes.
-fn etag(transfer: &Transfer) -> String {
-    format!("\"{}\"", transfer.transfer_id)
+/// Returns the entity tag of a payload: the id of the link, since a payload never changes.
+fn etag(link: &ResolvedLink) -> String {
+    format!("\"{}\"", link.id())
 }
 
-fn etag_header(transfer: &Transfer) -> HeaderValue {
-    HeaderValue::from_str(&etag(transfer)).expect("hex digits in quotes are a valid header value")
+fn etag_header(link: &ResolvedLink) -> HeaderValue {
+    HeaderValue::from_str(&etag(link)).expect("hex digits in quotes are a valid header value")
 }
 
 /// Adds the entity and content headers of a payload response.
-fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
-    headers.insert(ETAG, etag_header(transfer));
+fn describe(headers: &mut HeaderMap, link: &ResolvedLink, range: &Range<u64>) {
+    headers.insert(ETAG, etag_header(link));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));

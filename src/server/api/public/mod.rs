@@ -6,6 +6,7 @@ mod delete;
 mod download;
 mod download_bytes;
 mod events;
+mod links;
 mod list_transfers;
 mod pages;
 mod presign_urls;
@@ -39,6 +40,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list_actions))
         .routes(routes!(delete::delete))
         .routes(routes!(list_transfers::list))
+        .routes(routes!(links::update_own))
+        .routes(routes!(links::create))
+        .routes(routes!(links::list))
+        .routes(routes!(links::update))
+        .routes(routes!(links::revoke))
         .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
         .routes(routes!(pages::sender))

@@ -5,25 +5,25 @@ use axum::extract::State;
 
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::id::TransferId;
-use crate::domain::wire::TransferStatus;
+use crate::domain::wire::LinkStatus;
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{AnyTransfer, Proofs, Scope};
+use crate::server::api::extract::{AnyLink, Proofs, Scope};
 use crate::server::state::AppState;
 
-/// Returns the status of a transfer. Needs only the transfer id.
+/// Returns the status of a transfer, or of a further link under its id. Needs only the id.
 ///
-/// The info block of a ready transfer with access protection is returned with the access proof only.
+/// The info block of a ready transfer with access protection is returned with the access proof only. Under the id of a
+/// further link, only four members are returned without the proof.
 #[utoipa::path(
     get, operation_id = "get_transfer_status", path = "/transfers/id/{transfer_id}/status", tag = "transfers",
     params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = inline(Option<AccessProof>), Header)),
-    responses((status = 200, body = TransferStatus))
+    responses((status = 200, body = LinkStatus))
 )]
 pub(super) async fn status(
     State(app): State<AppState>,
     scope: Scope,
-    AnyTransfer(transfer): AnyTransfer,
+    AnyLink(link): AnyLink,
     Proofs { access, .. }: Proofs,
-) -> Result<JsonResponse<TransferStatus>, ApiError> {
-    let info = app.transfers.info(&scope, &transfer, access.as_ref())?;
-    Ok(JsonResponse(TransferStatus { info, ..TransferStatus::of(&transfer, app.transfers.mode(), app.now()) }))
+) -> Result<JsonResponse<LinkStatus>, ApiError> {
+    Ok(JsonResponse(app.transfers.status(&scope, &link, access.as_ref())?))
 }

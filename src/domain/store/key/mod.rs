@@ -1,9 +1,12 @@
 //! Layout of a store: builds and parses the paths of all stored objects.
 
+mod link;
+mod transfer;
+
 use std::fmt;
 
 use super::ScheduledWork;
-use crate::domain::audit::{Record, RecordClass, RecordKind};
+use crate::domain::audit::{Record, RecordClass};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::{RecordId, TokenId, TransferId};
 use crate::domain::timestamp::{Day, Timestamp};
@@ -70,87 +73,6 @@ impl StorageKey {
     #[must_use]
     pub fn all_idempotency_records() -> Prefix {
         Prefix("creates/".to_owned())
-    }
-
-    /// Returns the key of a transfer's state.
-    #[must_use]
-    pub fn transfer(id: TransferId) -> Self {
-        Self(format!("transfers/{id}/meta.json"))
-    }
-
-    /// Returns the key of an audit record of a transfer.
-    #[must_use]
-    pub fn transfer_record(id: TransferId, class: RecordClass, record: &Record) -> Self {
-        Self::transfer_records(id, class, record.kind()).object(&record.id())
-    }
-
-    /// Returns the prefix of a transfer's audit records of one class and kind; key order is oldest first.
-    #[must_use]
-    pub fn transfer_records(id: TransferId, class: RecordClass, kind: RecordKind) -> Prefix {
-        Prefix(format!("transfers/{id}/{}{}/", class_folder(class), kind.folder()))
-    }
-
-    /// Returns transfer and time of a read record of a transfer; `None` for other keys.
-    #[must_use]
-    pub fn read_record(&self) -> Option<(TransferId, Timestamp)> {
-        let (id, rest) = self.0.strip_prefix("transfers/")?.split_once('/')?;
-        rest.starts_with(READS).then(|| Some((id.parse().ok()?, self.name().parse::<RecordId>().ok()?.at())))?
-    }
-
-    /// Returns the prefix of all objects of a transfer.
-    #[must_use]
-    pub fn all_of_transfer(id: TransferId) -> Prefix {
-        Prefix(format!("transfers/{id}/"))
-    }
-
-    /// Returns the key of a payload, in backends that store payloads as objects.
-    #[must_use]
-    pub fn payload(id: TransferId) -> Self {
-        Self(format!("transfers/{id}/payload.enc"))
-    }
-
-    /// Returns the key of an incomplete upload's manifest, in backends without appendable files.
-    #[must_use]
-    pub fn upload_manifest(id: TransferId) -> Self {
-        Self(format!("transfers/{id}/upload.json"))
-    }
-
-    /// Returns the key of a piece of an incomplete upload.
-    #[must_use]
-    pub fn payload_piece(id: TransferId, name: &str) -> Self {
-        Self::payload_pieces(id).with(name)
-    }
-
-    /// Returns the prefix of all pieces of an incomplete upload.
-    #[must_use]
-    pub fn payload_pieces(id: TransferId) -> Prefix {
-        Prefix(format!("transfers/{id}/upload/"))
-    }
-
-    /// Returns whether the key belongs to a payload or an incomplete upload; all other keys are records.
-    #[must_use]
-    pub fn belongs_to_payload(&self) -> bool {
-        let rest = self.0.strip_prefix("transfers/").and_then(|rest| rest.split_once('/'));
-        rest.is_some_and(|(_, name)| matches!(name, "payload.enc" | "upload.json") || name.starts_with("upload/"))
-    }
-
-    /// Returns the transfer id in the path; `None` for objects outside a transfer.
-    #[must_use]
-    pub fn transfer_id(&self) -> Option<TransferId> {
-        self.0.strip_prefix("transfers/")?.split_once('/')?.0.parse().ok()
-    }
-
-    /// Returns a key that sorts after all objects of a transfer and before the next transfer.
-    #[must_use]
-    pub fn after_transfer(id: TransferId) -> Self {
-        // `0` is the character after `/`.
-        Self(format!("transfers/{id}0"))
-    }
-
-    /// Returns the key of a grant of a transfer without a download limit.
-    #[must_use]
-    pub fn grant(id: TransferId, grant: &Sha256) -> Self {
-        Self(format!("transfers/{id}/grants/{grant}.json"))
     }
 
     /// Returns the key of a sender token.
@@ -290,53 +212,4 @@ impl Prefix {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::audit::{Event, EventKind};
-    use crate::domain::id::RecordIds;
-
-    #[test]
-    fn payload_keys_are_not_records() {
-        let id = TransferId::random();
-        for key in [StorageKey::payload(id), StorageKey::upload_manifest(id), StorageKey::payload_piece(id, "x")] {
-            assert!(key.belongs_to_payload(), "{key}");
-            assert_eq!(key.transfer_id(), Some(id));
-            assert!(key < StorageKey::after_transfer(id));
-        }
-        let token = StorageKey::token(TokenId::random());
-        for key in [StorageKey::transfer(id), StorageKey::grant(id, &Sha256::of(b"")), token, StorageKey::header()] {
-            assert!(!key.belongs_to_payload(), "{key}");
-        }
-        assert_eq!(StorageKey::header().transfer_id(), None);
-        assert!(StorageKey::after_transfer(id).as_str() < format!("transfers/{id}a").as_str());
-    }
-
-    #[test]
-    fn transfer_and_time_of_a_read_record_are_parsed() {
-        let (id, at) = (TransferId::random(), Timestamp::from_millis(1_767_268_800_123));
-        let event = Event::server(RecordIds::default().next(at), None, at, EventKind::LinkOpened);
-        let key = |class| StorageKey::transfer_record(id, class, &Record::Event(event.clone()));
-        assert_eq!(key(RecordClass::Read).as_str(), format!("transfers/{id}/reads/events/{}.json", event.id));
-        assert_eq!(key(RecordClass::Read).read_record(), Some((id, at)));
-        assert_eq!(key(RecordClass::Change).read_record(), None);
-        assert!(!key(RecordClass::Read).belongs_to_payload());
-    }
-
-    #[test]
-    fn the_name_is_the_last_path_part_without_json() {
-        let id = TokenId::random();
-        assert_eq!(StorageKey::token(id).name(), id.to_string());
-        assert_eq!(StorageKey::header().name(), "store");
-    }
-
-    #[test]
-    fn the_day_is_parsed_from_daily_keys() {
-        let day = Timestamp::from_millis(0).day();
-        assert_eq!(StorageKey::stats(&day).day(), Some(day.clone()));
-        let record = StorageKey::from_backend(format!("service/{day}/requests/x.json"));
-        assert_eq!(record.day(), Some(day.clone()));
-        let read = StorageKey::from_backend(format!("service/reads/{day}/requests/x.json"));
-        assert_eq!(read.day(), Some(day));
-        assert_eq!(StorageKey::header().day(), None);
-    }
-}
+mod tests;
