@@ -85,7 +85,14 @@ impl Transfers {
 
     /// Deletes one transfer. Its records say what the request responds, which a failure here does not change.
     async fn delete_part(&self, part: &RequestScope, id: TransferId) -> Result<Status, Error> {
-        self.find(part, id).await?;
+        match self.find(part, id).await {
+            // Of a further link, the operator must name the transfer, or revoke the link.
+            Err(Error::TransferNotFound) => {
+                let transfer = self.transfer_of_link(id.into()).await?.ok_or(Error::TransferNotFound)?;
+                return Err(Error::IsALink { transfer_id: transfer.transfer_id });
+            }
+            found => found?,
+        };
         let cause = DeletionCause::Requested;
         let deleted = self.mark_deleted_and_remove(part, id, cause, Some(ChangeResult::Done)).await?;
         Ok(deleted.state.status())

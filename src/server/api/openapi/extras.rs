@@ -48,7 +48,7 @@ const fn links(service: ServiceName) -> &'static [OperationLink] {
             ("delete_transfer", &["get_transfer_status", "list_events", "list_actions"], TRANSFER),
         ],
         ServiceName::Admin => {
-            &[("create_token", &["revoke_token"], TOKEN), ("delete_any_transfer", &["list_audit_records"], TRANSFER)]
+            &[("create_token", &["update_token", "revoke_token"], TOKEN), ("delete_any_transfer", &["list_audit_records"], TRANSFER)]
         }
     }
 }
