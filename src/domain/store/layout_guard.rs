@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn is_refused<T>(result: &Result<T, StoreError>) -> bool {
-        matches!(result, Err(StoreError::NewerLayout { found }) if found.number() == 3)
+        matches!(result, Err(StoreError::NewerLayout { found }) if found.number() == 4)
     }
 
     #[tokio::test]
