@@ -4,6 +4,7 @@
 
 mod counters;
 mod index;
+mod links;
 mod payloads;
 mod quotas;
 mod transfers;
@@ -25,6 +26,7 @@ use crate::domain::token::Token;
 use crate::domain::transfers::IdempotencyRecord;
 use counters::LatestDay;
 use index::EntrySum;
+pub(super) use links::is_listed;
 use quotas::Account;
 
 /// Number of objects per list request.
@@ -95,6 +97,7 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
     check.index().await?;
     check.transfers().await?;
     check.stray_entries().await?;
+    check.links().await?;
     check.keep_transfers_without_any_payload();
     check.payloads().await?;
     check.quotas().await?;

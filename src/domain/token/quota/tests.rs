@@ -71,8 +71,8 @@ fn cancelling_releases_only_the_reservation_with_the_same_mark() {
 fn abandoned_entries_end_by_their_verdicts() {
     let [created, never, released, unknown] = [(); 4].map(|()| TransferId::random());
     let mut quota = Quota::new(None, Some(1_000));
-    let [created, never, released, unknown] = [created, never, released, unknown]
-        .map(|id| QuotaEntry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
+    let [created, never, released, unknown] =
+        [created, never, released, unknown].map(|id| QuotaEntry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
     quota.drop_entry(released);
     quota.release(released.transfer_id, 100, NOW);
     assert_eq!(quota.abandoned(NOW.plus(Duration::from_mins(59))).count(), 0);
