@@ -1,5 +1,6 @@
 //! The command line and its commands. Each command is a module with its arguments and a `run` function.
 
+pub(super) mod admin;
 pub(super) mod audit;
 pub(super) mod completions;
 pub(super) mod delete;
@@ -8,6 +9,7 @@ pub(super) mod download;
 pub(super) mod health;
 pub(super) mod history;
 pub(super) mod link;
+pub(super) mod list;
 pub(super) mod login;
 pub(super) mod man;
 pub(super) mod open;
@@ -64,14 +66,18 @@ pub(crate) enum Command {
     Edit(link::edit::Arguments),
     /// Add, list, change and revoke further links of a transfer
     Link(Box<link::Arguments>),
+    /// List the transfers of this user's token, as the server knows them
+    List(list::Arguments),
     /// Show this user's uploads
     History(history::Arguments),
-    /// Create, list and revoke sender tokens
+    /// Create, list, change and revoke sender tokens
     Token(token::Arguments),
     /// Save a server and a sender token in the configuration
     Login(login::Arguments),
     /// Show the stored amounts and the counters of a service
     Stats(stats::Arguments),
+    /// List and delete the transfers of all senders
+    Admin(admin::Arguments),
     /// Show the audit records of a transfer
     Audit(audit::Arguments),
     /// Check whether a service can serve requests
@@ -157,6 +163,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Delete(arguments) => delete::run(arguments, context).await,
         Command::Edit(arguments) => link::edit::run(arguments, context).await,
         Command::Link(arguments) => Box::pin(link::run(*arguments, context)).await,
+        Command::List(arguments) => list::run(arguments, context).await,
+        Command::Admin(arguments) => return admin::run(arguments, context).await,
         Command::Token(arguments) => token::run(arguments, context).await,
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Health(arguments) => health::run(arguments, context).await,

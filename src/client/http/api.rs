@@ -66,6 +66,12 @@ impl Api {
         &self.base_url
     }
 
+    /// Returns whether the client has a sender token.
+    #[must_use]
+    pub const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Returns the service's origin.
     #[must_use]
     pub const fn origin(&self) -> &Origin {

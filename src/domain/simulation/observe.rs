@@ -11,7 +11,8 @@ use crate::domain::id::{TokenId, TransferId};
 use crate::domain::notification::Notification;
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{
-    Change, Commit, MemoryStore, OutboxEntry, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
+    Change, Commit, IndexEntry, MemoryStore, OutboxEntry, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey,
+    from_json,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
@@ -27,14 +28,16 @@ impl WorldState {
     /// Checks a commit that has just taken effect, and updates the model.
     pub(super) fn observe(&mut self, memory: &MemoryStore, before: Option<&Bytes>, commit: &Commit) {
         self.mix(&commit.change.as_ref().map(|change| (change.key.as_str(), &change.value)));
-        let mut events = Vec::new();
+        let (mut events, mut index, mut expected_index) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
             if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
                 self.observe_notification(commit, key, &parse(key, value));
-                continue;
+            } else if IndexEntry::from_key(key).is_some() {
+                index.push(key.clone());
+            } else {
+                self.observe_record(&parse(key, value), &mut events);
             }
-            self.observe_record(&parse(key, value), &mut events);
         }
         let mut delta = CounterDelta::on(self.now.day());
         let mut expected = Vec::new();
@@ -43,6 +46,9 @@ impl WorldState {
             if let (Some(id), true) = (change.key.transfer_id(), key.ends_with("/meta.json")) {
                 let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
                 let after: Transfer = parse(&change.key, &change.value);
+                if before.is_none() {
+                    expected_index = IndexEntry::keys_of(&after).into();
+                }
                 (delta, expected) = expected_effects(before.as_ref(), &after, &events, delta);
                 self.observe_transfer(memory, id, before, after);
                 self.check_schedule(memory, id);
@@ -63,6 +69,7 @@ impl WorldState {
                 self.observe_token(memory, before.map(|value| parse(&change.key, value)), change);
             }
         }
+        self.check(index == expected_index, || format!("index entries {index:?}, expected {expected_index:?}"));
         self.check(events == expected, || format!("events {events:?} of a commit, expected {expected:?}"));
         let counted = CounterDelta { day: delta.day.clone(), ..commit.counter_delta.clone().unwrap_or(delta.clone()) };
         let is_counted = commit.counter_delta.is_some() || delta == CounterDelta::on(delta.day.clone());
@@ -209,11 +216,9 @@ impl WorldState {
         let step = self.counts.steps;
         let model = self.model.tokens.entry(id).or_default();
         model.expires_at = after.expires_at;
-        if let Some(quota) = &after.quota {
-            model.limits = (quota.max_transfers, quota.max_total_bytes);
-            let used = (quota.transfers_created().unwrap_or(0), quota.bytes_held().unwrap_or(0));
-            model.uses.push((step, used.0, used.1));
-        }
+        let quota = &after.quota;
+        model.limits = (quota.max_transfers, quota.max_total_bytes);
+        model.uses.push((step, quota.transfers_created(), quota.bytes_held()));
         self.check_quota(memory, id);
     }
 
@@ -222,13 +227,11 @@ impl WorldState {
         let key = StorageKey::token(token);
         let Ok(Some(found)) = at_once(memory.get(&key)) else { return };
         let stored: Token = parse(&key, &found.value);
-        let Some(quota) = stored.quota else { return };
+        let quota = stored.quota;
         let Some(model) = self.model.tokens.get(&token) else { return };
         let (created, bytes) = self.used_by(token, model, &quota);
         let recorded = (quota.transfers_created(), quota.bytes_held());
-        let is_exact =
-            recorded.0.is_none_or(|recorded| recorded == created) && recorded.1.is_none_or(|held| held == bytes);
-        self.check(is_exact, || {
+        self.check(recorded == (created, bytes), || {
             format!("the quota of token {token} records {recorded:?}, its transfers use {created} and {bytes}")
         });
         let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);

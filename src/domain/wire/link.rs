@@ -1,9 +1,9 @@
 //! Bodies of `POST …/links/…` and `POST …/update`, and the status of a further link.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Mode, TransferStatus};
+use super::{Mode, TransferStatus, present};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::link_text::{SealedLabel, WrappedKey};
 use crate::domain::id::LinkId;
@@ -81,11 +81,6 @@ pub struct UpdateLink {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
     pub max_downloads: Option<Option<u32>>,
-}
-
-/// Reads a member that is present: null is a value of its own.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Selection of a page of a transfer's links.

@@ -1,9 +1,9 @@
 //! Settings of notifications in the bodies of the routes under `/tokens/`.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::TokenItem;
+use super::{TokenItem, present};
 use crate::domain::id::TargetId;
 use crate::domain::notification::{
     EmailAddress, NotificationAddress, NotificationChoice, NotificationTarget, TokenTargets, WebhookUrl,
@@ -24,11 +24,6 @@ pub struct SetNotifications {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 254)]
     pub email: Option<Option<EmailAddress>>,
-}
-
-/// Deserialises a member that is present, so that `null` differs from an absent one.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl SetNotifications {
@@ -106,15 +101,6 @@ impl TokenNotifications {
             email: targets.email.as_ref().map(email),
         })
     }
-}
-
-/// Body of `POST /tokens/id/{token_id}/update`: absent members stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateToken {
-    /// Targets and default choice of notifications.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notifications: Option<SetNotifications>,
 }
 
 /// Response of `POST /tokens/id/{token_id}/update`.

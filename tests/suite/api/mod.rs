@@ -12,4 +12,5 @@ mod openapi;
 mod presigned;
 mod sessions;
 mod tokens;
+mod transfer_lists;
 mod uploads;

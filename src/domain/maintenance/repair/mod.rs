@@ -5,6 +5,7 @@
 //! commit with its audit record; a payload is removed after that commit. A repair that is killed is repeated by the next.
 
 mod counters;
+mod index;
 mod links;
 mod objects;
 mod payloads;
@@ -23,7 +24,7 @@ use crate::domain::timestamp::Timestamp;
 /// Repair of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Repair {
-    /// Removes an object whose key is not a schedule entry.
+    /// Removes an object whose key is no schedule entry, or no index entry of a transfer.
     RemoveEntry(StorageKey),
     /// Removes the records of a transfer without its state.
     RemoveOrphans(TransferId),
@@ -37,8 +38,10 @@ pub(crate) enum Repair {
     DeleteLost(TransferId),
     /// Removes a payload without a transfer, or one that is recorded as removed.
     RemovePayload(TransferId),
-    /// Sets the bytes in use of a token's quota, as recorded in this version of the token.
-    SetQuota(TokenId, Version, u64),
+    /// Sets the use of a token's quota, existing transfers and bytes, over this version of the token.
+    SetQuota(TokenId, Version, (u64, u64)),
+    /// Writes the index entries of a transfer.
+    Index(TransferId),
     /// Writes the counters of the latest day over this version of them.
     SetCounters(Version, Box<DayStats>),
 }
@@ -55,6 +58,7 @@ impl Repair {
             Self::DeleteLost(_) => "delete the transfer: its link then says that it was deleted",
             Self::RemovePayload(_) => "remove the payload",
             Self::SetQuota(..) => "correct the quota",
+            Self::Index(_) => "add the transfer to the lists",
             Self::SetCounters(..) => "correct the counters",
         }
     }
@@ -169,7 +173,8 @@ impl Repairs<'_> {
             Repair::ScheduleReads(id) => self.schedule_reads(finding, *id).await,
             Repair::DeleteLost(id) => self.delete_lost(finding, *id).await,
             Repair::RemovePayload(id) => self.remove_payload(finding, *id).await,
-            Repair::SetQuota(id, version, bytes) => self.set_quota(finding, *id, version, *bytes).await,
+            Repair::SetQuota(id, version, used) => self.set_quota(finding, *id, version, *used).await,
+            Repair::Index(id) => self.index(finding, *id).await,
             Repair::SetCounters(version, stats) => self.set_counters(finding, version, stats).await,
         }
     }

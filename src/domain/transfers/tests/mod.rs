@@ -15,6 +15,7 @@ mod read_retention;
 mod repair;
 mod slow_store;
 mod sweep_order;
+mod transfer_lists;
 
 use std::time::Duration;
 

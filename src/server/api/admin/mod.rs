@@ -2,6 +2,8 @@
 
 mod audit;
 mod delete;
+mod delete_many;
+mod list_transfers;
 mod page;
 mod prove;
 mod session;
@@ -27,6 +29,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(stats::overview))
         .routes(routes!(metrics::admin))
         .routes(routes!(audit::all))
+        .routes(routes!(list_transfers::list))
+        .routes(routes!(delete_many::delete_many))
         .routes(routes!(delete::delete))
         .routes(routes!(page::overview))
         .routes(routes!(session::form))

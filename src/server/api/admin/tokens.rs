@@ -1,4 +1,4 @@
-//! `/tokens/…`: creates, lists and revokes sender tokens.
+//! `/tokens/…`: creates, lists, changes and revokes sender tokens.
 
 use axum::Json as JsonResponse;
 use axum::extract::State;
@@ -47,6 +47,8 @@ pub(super) async fn list(
     Ok(JsonResponse(app.tokens.list(after(&query)?, query.limit).await?))
 }
 
+/// Changes a sender token: its name, its expiry or its limits. Absent members stay as they are.
+///
 /// Revokes a sender token. Idempotent: a repeated call returns the same response.
 #[utoipa::path(
     post, operation_id = "revoke_token", path = "/tokens/id/{token_id}/revoke", tag = "tokens",

@@ -70,6 +70,7 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
                 received_bytes,
                 transfer_id: None,
                 failed_checks: Vec::new(),
+                transfer_id: None,
             };
             json(status, &problem)
         }
@@ -266,6 +267,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         wrapped_key: None,
         mode,
         info: None,
+        wrapped_key: None,
     }
 }
 
