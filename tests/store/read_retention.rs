@@ -74,6 +74,7 @@ impl Server {
             CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None };
         let token = self.tokens.create(&self.scope(ActionName::TokenCreate), token).await.unwrap().0;
         let transfer = CreateTransfer {
+            own_link: sgsend::domain::wire::OwnLinkChoice::Open,
             size_bytes: 3,
             expires_in_s: Some(86_400),
             max_downloads: None,

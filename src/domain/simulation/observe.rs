@@ -14,7 +14,7 @@ use crate::domain::store::{
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
-use crate::domain::transfer::{GrantRecord, PayloadState, State as TransferState, Status, Transfer};
+use crate::domain::transfer::{FurtherLink, GrantRecord, LinkState, PayloadState, State as TransferState, Status, Transfer};
 
 fn parse<T: DeserializeOwned>(key: &StorageKey, value: &[u8]) -> T {
     from_json(key.as_str(), value).expect("the domain writes what it can read")
@@ -36,9 +36,18 @@ impl WorldState {
             if let (Some(id), true) = (change.key.transfer_id(), key.ends_with("/meta.json")) {
                 let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
                 let after: Transfer = parse(&change.key, &change.value);
-                (delta, expected) = expected_effects(before.as_ref(), &after, delta);
+                (delta, expected) = expected_effects(before.as_ref(), &after, &events, delta);
                 self.observe_transfer(memory, id, before, after);
                 self.check_schedule(memory, id);
+            } else if change.key.is_link() {
+                let before: Option<FurtherLink> = before.map(|value| parse(&change.key, value));
+                let after: FurtherLink = parse(&change.key, &change.value);
+                let of = after.transfer_id;
+                expected = self.observe_link(before.as_ref(), after, &events, &mut delta);
+                self.check_schedule(memory, of);
+            } else if change.key.link_id().is_some() {
+                delta.downloads = 1;
+                expected.push(EventKind::DownloadGranted);
             } else if let (Some(id), true) = (change.key.transfer_id(), key.contains("/grants/")) {
                 delta.downloads = 1;
                 expected.push(EventKind::DownloadGranted);
@@ -98,9 +107,8 @@ impl WorldState {
         };
         let latest_clock = self.now.plus(MAX_SKEW);
         let terms = |transfer: &Transfer| {
-            let (created, expires) = (transfer.created_at, transfer.expires_at);
             let access = (transfer.access_sha256, transfer.access_from_passphrase);
-            (transfer.token_id, transfer.size_bytes, created, expires, transfer.max_downloads, access)
+            (transfer.token_id, transfer.size_bytes, transfer.created_at, access)
         };
         self.check(terms(&before) == terms(&after), || format!("the terms of {id} have changed"));
         self.check_grants(&before, &after);
@@ -112,7 +120,7 @@ impl WorldState {
                 Status::Exhausted => from == Status::Completed,
                 Status::Expired => {
                     matches!(from, Status::Pending | Status::Completed)
-                        && before.deadline().is_some_and(|deadline| deadline <= latest_clock)
+                        && before.deadline().is_none_or(|deadline| deadline <= latest_clock)
                 }
                 Status::Deleted => true,
                 Status::Closed => false,
@@ -130,6 +138,9 @@ impl WorldState {
                 TransferState::Exhausted { .. } => last_grant.is_none_or(|last| last <= latest_clock),
                 TransferState::Expired { .. } | TransferState::Deleted { .. } => true,
             };
+            let in_use = self.links_needed_until(&after, latest_clock).is_some() && !after.state.is_deletion();
+            let has_links = before.deadline().is_none() && from == Status::Completed;
+            let may_release = may_release && !(has_links && in_use);
             self.check(may_release, || format!("the payload of {id} is released while clients may download it"));
         }
         let order = |payload| match payload {
@@ -141,6 +152,7 @@ impl WorldState {
         let token = after.token_id;
         if let Some(model) = self.model.transfers.get_mut(&id) {
             let acknowledged = model.deletion_acknowledged;
+            model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.expires_at));
             model.last = after;
             self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
         }
@@ -149,18 +161,22 @@ impl WorldState {
 
     fn check_grants(&mut self, before: &Transfer, after: &Transfer) {
         let id = after.transfer_id;
+        if before.limit_history.ungathered && !after.limit_history.ungathered {
+            return;
+        }
         self.check(after.grants.starts_with(&before.grants), || format!("a grant of {id} is lost"));
-        self.check(after.grants.len() <= before.grants.len() + 1, || format!("{id} has two new grants in one write"));
-        let limit = after.max_downloads.map_or(0, |limit| limit as usize);
-        let count = after.grants.len();
-        self.check(count <= limit, || format!("{id} has {count} downloads, its limit is {limit}"));
+        let new = after.grants.len() - before.grants.len().min(after.grants.len());
+        self.check(new <= 1, || format!("{id} has {new} new grants in one write"));
+        let (limit, count) = (after.max_downloads.map_or(0, u64::from), after.download_count());
+        self.check(new == 0 || count <= limit, || format!("{id} has {count} downloads, its limit is {limit}"));
     }
 
     fn observe_grant(&mut self, id: TransferId, grant: &GrantRecord) {
         let latest_clock = self.now.plus(MAX_SKEW);
         let Some(model) = self.model.transfers.get_mut(&id) else { return };
         model.grants += 1;
-        let (limited, expires_at) = (model.last.max_downloads.is_some(), model.last.expires_at);
+        let limited = model.last.max_downloads.is_some() && model.last.limit_history.is_empty();
+        let expires_at = model.last.expires_at.max(grant.granted_at.plus(std::time::Duration::from_hours(1)));
         self.check(!limited, || format!("{id} has a limit and a grant beside its record"));
         self.check(grant.expires_at <= expires_at.min(latest_clock.plus(std::time::Duration::from_hours(1))), || {
             format!("a grant of {id} lasts too long")
@@ -242,6 +258,11 @@ impl WorldState {
             let (due, token) = (model.last.retained_until(super::server::RETAIN), model.last.token_id);
             self.check(is_due && due <= earliest_clock, || format!("the records of {id} are removed too early"));
             self.check_quota(memory, token);
+        } else if let Some(link) = key.link_id().and_then(|id| self.model.links.get_mut(&id)) {
+            let of = link.last.transfer_id;
+            link.removed |= key.is_link();
+            let is_due = self.model.transfers.get(&of).is_none_or(|model| model.last.forgotten);
+            self.check(is_due, || format!("{key} of a transfer is removed too early"));
         } else if let Some(id) = key.transfer_id() {
             let Some(model) = self.model.transfers.get(&id).filter(|model| !model.last.forgotten) else { return };
             let is_read = key.read_record().map(|(_, at)| at.plus(super::server::RETAIN_READS));
@@ -254,7 +275,11 @@ impl WorldState {
     /// Checks that the sweeper will process a transfer when it should.
     fn check_schedule(&mut self, memory: &MemoryStore, id: TransferId) {
         let Some(model) = self.model.transfers.get(&id).filter(|model| !model.removed) else { return };
-        let due = model.last.next_sweep_at(self.now, super::server::RETAIN).max(self.now);
+        let due = if model.last.state.status() == Status::Completed && model.last.deadline().is_none() {
+            self.links_needed_until(&model.last, self.now).unwrap_or(self.now)
+        } else {
+            model.last.next_sweep_at(self.now, super::server::RETAIN).max(self.now)
+        };
         let latest = due.plus(MAX_SKEW * 2 + std::time::Duration::from_mins(2)).minute();
         let entries = at_once(memory.keys(&StorageKey::all_schedule_entries(), None, 1_000)).unwrap_or_default();
         let mut entries = entries
@@ -271,6 +296,7 @@ impl WorldState {
 fn expected_effects(
     before: Option<&Transfer>,
     after: &Transfer,
+    observed: &[EventKind],
     mut delta: CounterDelta,
 ) -> (CounterDelta, Vec<EventKind>) {
     let mut events = Vec::new();
@@ -281,7 +307,11 @@ fn expected_effects(
         return (delta, vec![EventKind::TransferCreated]);
     };
     let from = before.state.status();
-    if after.grants.len() > before.grants.len() {
+    if observed.first() == Some(&EventKind::LinkUpdated) {
+        events.push(EventKind::LinkUpdated);
+    }
+    let gathers = before.limit_history.ungathered && !after.limit_history.ungathered && events.is_empty();
+    if after.grants.len() > before.grants.len() && !gathers {
         delta.downloads = 1;
         events.push(EventKind::DownloadGranted);
     }
@@ -297,6 +327,11 @@ fn expected_effects(
             Status::Exhausted => EventKind::TransferExhausted,
             Status::Deleted | Status::Closed => EventKind::TransferDeleted,
         });
+    }
+    match (before.own_link, after.own_link) {
+        (LinkState::Open, LinkState::Closed { .. }) if from == to => events.push(EventKind::LinkRevoked),
+        (LinkState::Open, LinkState::Exhausted { .. }) if from == to => events.push(EventKind::LinkExhausted),
+        _ => {}
     }
     if before.payload != PayloadState::Removed && after.payload == PayloadState::Removed {
         delta.bytes_removed = after.state.completed_at().map_or(0, |_: Timestamp| after.size_bytes);

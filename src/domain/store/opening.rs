@@ -98,8 +98,8 @@ pub async fn open_header(store: &dyn Store, retention: Retention) -> Result<Stor
 
 /// Upgrades the layout of a store in place, unless it is current. Concurrent upgrades agree on the result.
 ///
-/// The header decides: servers of the older version that look at it stop writing. Layout 2 reads all records of layout 1
-/// as they are, so that the header is all there is to rewrite.
+/// The header decides: servers of the older version that look at it stop writing. Each layout reads all records of the
+/// earlier ones as they are, so that the header is all there is to rewrite.
 ///
 /// # Errors
 /// As [`open_header`]; [`StoreError::Unusable`] without a header.

@@ -6,10 +6,11 @@
 
 use super::counts::NewDownloads;
 use super::{Transfers, status_change};
-use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
+use crate::domain::audit::{AuditState, ChangeResult, EventKind, RecordedCommit, RequestScope, with_transfer_keys};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::error::Error;
+use crate::domain::id::TransferId;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Backoff, Commit, StorageKey, StoreError, Swap, create, read};
 use crate::domain::timestamp::Timestamp;
@@ -95,8 +96,7 @@ impl Transfers {
         counter_delta.downloads = 1;
         let schedule = if exhausted { vec![self.grants_entry(&transfer, &transfer.grants)] } else { Vec::new() };
         let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
-        let with = scope.transfer_commit(id, now, result, &events, with);
-        Ok(Swap::write(transfer, with, Some(grant)))
+        Ok(Swap::write(transfer, recorded(scope, id, now, result, &events, with), Some(grant)))
     }
 
     fn count_further<'scope>(
@@ -123,8 +123,7 @@ impl Transfers {
         }
         let counter_delta = Some(CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) });
         let with = Commit { schedule, counter_delta, ..Commit::default() };
-        let with = scope.transfer_commit(transfer.transfer_id, now, result, &events, with);
-        Ok(Swap::write(link, with, Some(grant)))
+        Ok(Swap::write(link, recorded(scope, transfer.transfer_id, now, result, &events, with), Some(grant)))
     }
 
     /// Returns the schedule entry for the time at which the last of `grants` expires.
@@ -192,4 +191,21 @@ impl Transfers {
         }
         Ok(Some(record))
     }
+}
+
+/// Creates the commit of a counted download. If the request has counted it already as one of an unlimited link, its
+/// records are written.
+fn recorded<'scope>(
+    scope: &'scope RequestScope,
+    id: TransferId,
+    now: Timestamp,
+    result: ChangeResult,
+    events: &[EventKind],
+    with: Commit,
+) -> RecordedCommit<'scope> {
+    if scope.audit_state() == AuditState::Missing {
+        return scope.transfer_commit(id, now, result, events, with);
+    }
+    let events: Vec<_> = events.iter().map(|kind| scope.server_event_record(now, *kind)).collect();
+    Commit { records: with_transfer_keys(id, &events), ..with }.into()
 }

@@ -120,4 +120,5 @@ async fn a_store_of_the_last_version_of_layout_1_is_upgraded_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_layout_2_is_used_as_it_is() {
     upgrade_and_use("layout-2").await;
+    upgrade_and_use("layout-2-last").await;
 }

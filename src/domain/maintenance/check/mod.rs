@@ -3,6 +3,7 @@
 //! Keeps in memory up to two ids per scheduled transfer, one quota summary per token, and the findings up to a limit.
 
 mod counters;
+mod links;
 mod payloads;
 mod quotas;
 mod transfers;
@@ -23,6 +24,7 @@ use crate::domain::store::{
 use crate::domain::token::Token;
 use crate::domain::transfers::IdempotencyRecord;
 use counters::LatestDay;
+pub(super) use links::is_listed;
 use quotas::Account;
 
 /// Number of objects per list request.
@@ -89,6 +91,7 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
     check.tokens().await?;
     check.schedule().await?;
     check.transfers().await?;
+    check.links().await?;
     check.keep_transfers_without_any_payload();
     check.payloads().await?;
     check.quotas().await?;

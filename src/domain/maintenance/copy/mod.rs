@@ -137,12 +137,13 @@ impl Copying<'_> {
 
     /// Runs one pass over all records and payloads.
     ///
-    /// Tokens and transfers come first: reading them can apply records left unwritten by a killed process.
+    /// Tokens, links and transfers come first: reading them can apply records left unwritten by a killed process.
     async fn pass(&self, pass: Pass) -> Result<(), CopyError> {
         if pass == Pass::Write && self.resumed {
             self.remove_unowned().await?;
         }
         self.records(&StorageKey::tokens(), pass).await?;
+        self.records(&StorageKey::all_links(), pass).await?;
         let ids = stream::try_unfold(None, async |after| {
             let next = self.next_transfer(after).await?;
             Ok::<_, CopyError>(next.map(|id| (id, Some(id))))

@@ -5,6 +5,7 @@
 //! commit with its audit record; a payload is removed after that commit. A repair that is killed is repeated by the next.
 
 mod counters;
+mod links;
 mod objects;
 mod payloads;
 
@@ -13,7 +14,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::audit::{Action, ActionName, Outcome, Record, RepairedObject};
 use crate::domain::clock::Clock;
 use crate::domain::error::chain;
-use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
+use crate::domain::id::{LinkId, RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::maintenance::check::{CheckReport, StoreFinding, check};
 use crate::domain::stats::DayStats;
 use crate::domain::store::{StorageKey, Store, StoreError, StoreHeader, Version, upgrade_layout};
@@ -26,6 +27,8 @@ pub(crate) enum Repair {
     RemoveEntry(StorageKey),
     /// Removes the records of a transfer without its state.
     RemoveOrphans(TransferId),
+    /// Removes a further link that no transfer lists, with its grants.
+    RemoveLink(LinkId),
     /// Schedules the next sweep of a transfer.
     Schedule(TransferId),
     /// Schedules the removal of a transfer's records of reads.
@@ -46,6 +49,7 @@ impl Repair {
         match self {
             Self::RemoveEntry(_) => "remove this object",
             Self::RemoveOrphans(_) => "remove the remaining records",
+            Self::RemoveLink(_) => "remove the link",
             Self::Schedule(_) => "schedule the transfer",
             Self::ScheduleReads(_) => "schedule the removal of these records",
             Self::DeleteLost(_) => "delete the transfer: its link then says that it was deleted",
@@ -160,6 +164,7 @@ impl Repairs<'_> {
         match repair {
             Repair::RemoveEntry(key) => self.remove_entry(finding, key).await,
             Repair::RemoveOrphans(id) => self.remove_orphans(finding, *id).await,
+            Repair::RemoveLink(id) => self.remove_link(finding, *id).await,
             Repair::Schedule(id) => self.schedule(finding, *id).await,
             Repair::ScheduleReads(id) => self.schedule_reads(finding, *id).await,
             Repair::DeleteLost(id) => self.delete_lost(finding, *id).await,

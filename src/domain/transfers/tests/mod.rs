@@ -31,7 +31,6 @@ use crate::domain::stats::TransferCounts;
 use crate::domain::store::{Commit, MemoryStore, Prefix};
 use crate::domain::token::Token;
 use crate::domain::token::service::Tokens;
-use crate::domain::transfer::ResolvedLink;
 use crate::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
 
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
