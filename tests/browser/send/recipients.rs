@@ -28,15 +28,15 @@ async fn each_recipient_gets_a_link_with_limits_of_its_own() {
         assert!(!browser.is_visible("#link").await, "the own link is shown, which nobody can use");
         let labels = "return Array.from(document.querySelectorAll('#links label'), (label) => label.textContent)";
         assert_eq!(browser.script(labels, json!(null)).await, json!(["Ada", "Zoë & 茜", "Bob"]));
+        // The sender's command sees the names that the page has sealed.
+        let listed = service.run(&["link", "list", &links[0], "--token", &service.token, "--json"]).json();
+        let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
+        assert_eq!(names, [json!(null), json!("Ada"), json!("Zoë & 茜"), json!("Bob")]);
         for link in &links {
             assert!(link.contains("#v2."), "{link}");
             assert_eq!(service.download(link, &[]), b"hello");
             service.home.run(&["download", link, "-o", "-"]).expect_failure(4, "limit");
         }
-        // The sender's command sees the names that the page has sealed.
-        let listed = service.run(&["link", "list", &links[0], "--json"]).json();
-        let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
-        assert_eq!(names, [json!(null), json!("Ada"), json!("Zoë & 茜"), json!("Bob")]);
         browser.wait_for_text("#download-count", "3, by all recipients").await;
         browser.wait_for_text("#events", "(Ada)").await;
     })
