@@ -14,9 +14,11 @@ use super::part_record::PartRecord;
 use super::selection::{EntrySelection, IndexError, range};
 use super::{DecryptError, Decrypted, Output, OutputError, writer};
 use crate::client::unpack::{Watch, head_agrees};
-use crate::domain::archive::TAR_END_BYTES;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::sealed::{OpenError, Tag};
+
+/// End-of-archive marker of a tar: two zero blocks.
+const TAR_END: [u8; 1_024] = [0; 1_024];
 
 /// Writes the entries of a selection, given the content that contains them.
 pub(in crate::client) struct SelectionWriter {
@@ -38,7 +40,7 @@ pub(in crate::client) struct SelectionWriter {
     record: Option<PartRecord>,
 }
 
-/// EntriesForm of the output.
+/// Form in which entries are written to the output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum EntriesForm {
     /// The data of the only file.
@@ -239,7 +241,7 @@ impl SelectionWriter {
     pub(in crate::client) fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
         debug_assert_eq!(self.current, self.selection.0.len(), "entries are missing");
         if self.form != EntriesForm::Plain {
-            self.put(&[0; TAR_END_BYTES as usize])?;
+            self.put(&TAR_END)?;
         }
         let Some(sink) = &self.sink else { return Err(OpenError::Truncated.into()) };
         let attributes = Attributes {

@@ -164,8 +164,15 @@ pub async fn run(
         }
         decryption.finish()
     });
-    let (step, url) = (RANGE, OnceLock::new());
-    let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone(), step, url };
+    let receiving = Receiving {
+        api,
+        id,
+        grant: grant.clone(),
+        proof,
+        progress: progress.clone(),
+        step: RANGE,
+        url: OnceLock::new(),
+    };
     let wanted = WantedRanges::from(offset, response.size_bytes);
     let interrupted = |signal| DownloadError::Interrupted { signal, resumable: false, free_retry_until: None };
     let received = tokio::select! {

@@ -156,8 +156,8 @@ impl<'a> SegmentReader<'a> {
     async fn open(&self, index: u32, mut sealed: Vec<u8>) -> Result<Vec<u8>, DownloadError> {
         let (opener, is_last) = (self.opener(), self.layout().is_last(index));
         let open = move || opener.open(index, is_last, &mut sealed).map(|plaintext| plaintext.to_vec());
-        let opened = spawn_blocking(open).await.expect("decryption does not panic");
-        Ok(opened.map_err(DecryptError::from)?)
+        let plaintext = spawn_blocking(open).await.expect("decryption does not panic");
+        Ok(plaintext.map_err(DecryptError::from)?)
     }
 
     /// Downloads the segments of the selection, and passes them to `writer`.
@@ -173,14 +173,14 @@ impl<'a> SegmentReader<'a> {
         let missing = self.runs(&segments, &kept);
         self.receiving.progress.begin(missing.iter().map(|range| range.end - range.start).sum());
         let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES_AHEAD);
-        let open = move |writer: &mut SelectionWriter| -> Result<(), DecryptError> {
+        let write = move |writer: &mut SelectionWriter| -> Result<(), DecryptError> {
             let mut buffer = Vec::new();
             for index in segments.into_iter().flatten() {
                 let plaintext = layout.plaintext_range(index);
                 let skipped = usize::try_from(offset.saturating_sub(plaintext.start)).expect("an envelope is short");
                 let at = plaintext.start.saturating_sub(offset);
-                if let Some(opened) = kept.remove(&index) {
-                    writer.write(at, &opened[skipped.min(opened.len())..])?;
+                if let Some(content) = kept.remove(&index) {
+                    writer.write(at, &content[skipped.min(content.len())..])?;
                     continue;
                 }
                 let sealed = layout.sealed_range(index);
@@ -190,13 +190,13 @@ impl<'a> SegmentReader<'a> {
                     buffer.extend_from_slice(&piece);
                 }
                 let rest = buffer.split_off(length);
-                let opened = opener.open(index, layout.is_last(index), &mut buffer)?;
-                writer.write(at, &opened[skipped.min(opened.len())..])?;
+                let content = opener.open(index, layout.is_last(index), &mut buffer)?;
+                writer.write(at, &content[skipped.min(content.len())..])?;
                 buffer = rest;
             }
             Ok(())
         };
-        let writing = self.writing.insert(spawn_blocking(move || match open(&mut writer) {
+        let writing = self.writing.insert(spawn_blocking(move || match write(&mut writer) {
             Ok(()) => writer.finish(&watch),
             Err(error) => {
                 writer.give_up(&error);

@@ -164,7 +164,7 @@ impl ArchiveIndex {
         let mut entries = Vec::with_capacity(records.len());
         let mut free_from = 0;
         for record in records {
-            let entry = IndexEntry::check(record)?;
+            let entry = IndexEntry::check(&record)?;
             let is_free = entry.offset >= free_from && entry.offset.is_multiple_of(TAR_BLOCK);
             let end = entry.end().filter(|end| is_free && *end <= tar_bytes - TAR_END_BYTES);
             free_from = end.ok_or_else(|| InvalidIndex::Range(entry.path.as_str().to_owned()))?;
@@ -176,7 +176,7 @@ impl ArchiveIndex {
 }
 
 impl IndexEntry {
-    fn check(record: IndexRecord<'_>) -> Result<Self, InvalidIndex> {
+    fn check(record: &IndexRecord<'_>) -> Result<Self, InvalidIndex> {
         let path =
             ArchivePath::parse(&record.path).map_err(|reason| InvalidIndex::Path(record.path.to_string(), reason))?;
         let contradicts = || InvalidIndex::Members(path.as_str().to_owned());
