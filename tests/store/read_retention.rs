@@ -17,7 +17,7 @@ use sgsend::domain::store::{StorageKey, open_header};
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::token::service::Tokens;
 use sgsend::domain::transfers::{TransferSettings, Transfers};
-use sgsend::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
+use sgsend::domain::wire::{CreateToken, CreateTransfer};
 
 use crate::backends::SharedStore;
 
@@ -81,7 +81,6 @@ impl Server {
             access_sha256: None,
             access_from_passphrase: true,
             idempotency_key: None,
-            own_link: OwnLinkChoice::Open,
         };
         let scope = self.scope(ActionName::TransferCreate);
         let created = self.transfers.create(&scope, &token, &transfer).await.unwrap();
