@@ -6,10 +6,34 @@ use std::collections::HashMap;
 
 use http::Uri;
 use libfuzzer_sys::fuzz_target;
-use sgsend::server::fuzzing::page_query;
+use sgsend::domain::store::IndexCursor;
+use sgsend::domain::wire::{OwnTransferQuery, StatusFilter, TransferQuery};
+use sgsend::server::fuzzing::{page_query, transfer_queries};
 use sgsend_fuzz::assert_canonical;
 
+/// Checks the queries of lists of transfers: the own list accepts no more than the list of all, with the same meaning.
+fn check_transfer_queries(uri: &Uri) {
+    let (own, all) = transfer_queries(uri);
+    if let Some(OwnTransferQuery { after, limit, state }) = own {
+        let same = TransferQuery { after, limit, state, ..TransferQuery::default() };
+        assert_eq!(all.as_ref(), Some(&same), "the lists read a query differently");
+    }
+    let Some(all) = all else { return };
+    if let Some(state) = &all.state {
+        assert_canonical(&state.to_string(), &state.to_string().parse::<StatusFilter>().expect("printed").to_string());
+    }
+    if let Some(after) = &all.after
+        && let Ok(cursor) = after.parse::<IndexCursor>()
+    {
+        assert_canonical(after, &cursor.to_string());
+        assert!((1..=2).contains(&cursor.numbers()));
+    }
+}
+
 fuzz_target!(|query: &str| {
+    if let Ok(uri) = format!("/transfers/list?{query}").parse::<Uri>() {
+        check_transfer_queries(&uri);
+    }
     let Ok(uri) = format!("/tokens/list?{query}").parse::<Uri>() else { return };
     let Some((page, after)) = page_query(&uri) else { return };
     let query = uri.query().expect("the URI has a query");

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::domain::id::RecordId;
-use crate::domain::wire::PageQuery;
+use crate::domain::wire::{OwnTransferQuery, PageQuery, TransferQuery};
 use crate::server::api::extract;
 use crate::server::api::extract::{Json, Params};
 use crate::server::net::connection_info::IsTls;
@@ -28,6 +28,13 @@ pub fn page_query(uri: &Uri) -> Option<(PageQuery, Option<RecordId>)> {
     let Params(query) = Params::<PageQuery>::parse(uri).ok()?;
     let after = crate::server::api::paging::after(&query).ok()?;
     Some((query, after))
+}
+
+/// Parses the queries of the two lists of transfers.
+#[must_use]
+pub fn transfer_queries(uri: &Uri) -> (Option<OwnTransferQuery>, Option<TransferQuery>) {
+    let own = Params::<OwnTransferQuery>::parse(uri).ok().map(|Params(query)| query);
+    (own, Params::<TransferQuery>::parse(uri).ok().map(|Params(query)| query))
 }
 
 /// Returns the cookies of a request that can carry the admin key or a session.

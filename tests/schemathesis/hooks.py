@@ -139,7 +139,10 @@ def before_call(context, case, kwargs):
         case.body = {"cookie_value": KEY}
     elif route == "end-session":
         case.headers["origin"] = ADMIN
-    elif route == "revoke" and case.meta.phase.name != "stateful":
+    elif route == "delete-many":
+        one = {"transfer_ids": [made(upload=0), chance.choice(KEPT)]}
+        case.body = one if first else chance.choice([one, {"token_id": revoked["token_id"]}])
+    elif route in ("revoke", "update") and case.meta.phase.name != "stateful":
         parameters["token_id"] = revoked["token_id"]
     elif route == "list" or route == "all":
         (case.query or {}).pop("after", None)

@@ -79,6 +79,7 @@ impl Server {
         };
         let token = self.tokens.create(&self.scope(ActionName::TokenCreate), token).await.unwrap().0;
         let transfer = CreateTransfer {
+            own_link: sgsend::domain::wire::OwnLinkChoice::Open,
             size_bytes: 3,
             expires_in_s: Some(86_400),
             max_downloads: None,

@@ -1,5 +1,6 @@
 //! The command line and its commands. Each command is a module with its arguments and a `run` function.
 
+pub(super) mod admin;
 pub(super) mod audit;
 pub(super) mod completions;
 pub(super) mod delete;
@@ -7,6 +8,7 @@ pub(super) mod doctor;
 pub(super) mod download;
 pub(super) mod health;
 pub(super) mod history;
+pub(super) mod list;
 pub(super) mod login;
 pub(super) mod man;
 pub(super) mod open;
@@ -59,14 +61,18 @@ pub(crate) enum Command {
     Watch(watch::Arguments),
     /// Delete a transfer
     Delete(delete::Arguments),
+    /// List the transfers of this user's token, as the server knows them
+    List(list::Arguments),
     /// Show this user's uploads
     History(history::Arguments),
-    /// Create, list and revoke sender tokens
+    /// Create, list, change and revoke sender tokens
     Token(token::Arguments),
     /// Save a server and a sender token in the configuration
     Login(login::Arguments),
     /// Show the stored amounts and the counters of a service
     Stats(stats::Arguments),
+    /// List and delete the transfers of all senders
+    Admin(admin::Arguments),
     /// Show the audit records of a transfer
     Audit(audit::Arguments),
     /// Check whether a service can serve requests
@@ -150,6 +156,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Watch(arguments) => watch::run(arguments, context).await,
         Command::Delete(arguments) => delete::run(arguments, context).await,
+        Command::List(arguments) => list::run(arguments, context).await,
+        Command::Admin(arguments) => return admin::run(arguments, context).await,
         Command::Token(arguments) => token::run(arguments, context).await,
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Health(arguments) => health::run(arguments, context).await,

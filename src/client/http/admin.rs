@@ -117,12 +117,21 @@ impl AdminApi {
         self.call("delete", self.request(Method::POST, url).json_body(&Empty {})).await
     }
 
-    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+    /// Returns the URL of a route.
+    pub(super) fn url(&self, route: &str) -> Url {
+        self.base_url.join(route)
+    }
+
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.transport.client.request(method, url).timeout(self.transport.call_timeout)
     }
 
     /// Adds the admin key, if it belongs to the request's origin, and sends the request.
-    async fn call<T: DeserializeOwned>(&self, name: &'static str, request: RequestBuilder) -> Result<T, ClientError> {
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
         let (_, request) = request.build_split();
         let mut request = request.map_err(ClientError::Setup)?;
         let transport = self.proven_transport().await?;

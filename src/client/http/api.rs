@@ -66,6 +66,12 @@ impl Api {
         &self.base_url
     }
 
+    /// Returns whether the client has a sender token.
+    #[must_use]
+    pub const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Returns the service's origin.
     #[must_use]
     pub const fn origin(&self) -> &Origin {
@@ -225,7 +231,7 @@ impl Api {
         self.transport.client.request(method, url)
     }
 
-    fn get(&self, url: Url) -> RequestBuilder {
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
         self.bare(Method::GET, url).timeout(self.transport.call_timeout)
     }
 
@@ -234,7 +240,7 @@ impl Api {
     }
 
     /// Adds the sender token, if it belongs to the request's origin.
-    fn as_sender(&self, request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
+    pub(super) fn as_sender(&self, request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
         let Some(token) = &self.token else { return Ok(request) };
         let (client, request) = request.build_split();
         let mut request = request.map_err(ClientError::Setup)?;

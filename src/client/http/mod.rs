@@ -17,4 +17,5 @@ mod resolver;
 pub(super) mod response;
 pub(super) mod retry;
 pub(super) mod secret;
+mod transfer_lists;
 pub(super) mod transport;

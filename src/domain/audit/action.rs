@@ -20,6 +20,12 @@ pub enum ActionName {
     /// Delete a transfer.
     #[serde(rename = "transfer.delete")]
     TransferDelete,
+    /// List transfers.
+    #[serde(rename = "transfer.list")]
+    TransferList,
+    /// Delete several transfers. Each of them has a record of its own, of [`ActionName::TransferDelete`].
+    #[serde(rename = "transfer.delete_many")]
+    TransferDeleteMany,
     /// Change expiry or limit of a transfer's own link.
     #[serde(rename = "transfer.update")]
     TransferUpdate,
@@ -74,7 +80,7 @@ pub enum ActionName {
     /// List tokens.
     #[serde(rename = "token.list")]
     TokenList,
-    /// Change a token.
+    /// Change the name, expiry, quota or notifications of a token.
     #[serde(rename = "token.update")]
     TokenUpdate,
     /// Revoke a token.
@@ -106,6 +112,7 @@ impl ActionName {
     pub const fn is_read(self) -> bool {
         match self {
             Self::TransferStatus
+            | Self::TransferList
             | Self::LinkList
             | Self::UploadStatus
             | Self::EventList
@@ -117,6 +124,7 @@ impl ActionName {
             | Self::AuditRead => true,
             Self::TransferCreate
             | Self::TransferDelete
+            | Self::TransferDeleteMany
             | Self::TransferUpdate
             | Self::LinkCreate
             | Self::LinkUpdate

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::read_schedule::{MissingEntries, ReadSchedule};
-use super::scope::with_keys;
 use super::{AuditState, ChangeResult, EventKind, Record, RecordClass, RequestScope};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Change, Commit, StorageKey, Store, StoreError, Version, to_json};
@@ -128,6 +127,24 @@ impl RequestScope {
         records.extend(with.records);
         RecordedCommit { commit: Commit { records, ..with }, recorded: Some((self, state, class)), read_entries: None }
     }
+}
+
+/// Pairs records of changes of transfer `id` with their storage keys, as serialised JSON.
+#[must_use]
+pub(crate) fn with_transfer_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    with_keys(id, RecordClass::Change, records)
+}
+
+/// Pairs records of reads of transfer `id` with their storage keys, as serialised JSON.
+#[must_use]
+pub(crate) fn with_read_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    with_keys(id, RecordClass::Read, records)
+}
+
+/// Pairs records of transfer `id` with their storage keys, as serialised JSON.
+#[must_use]
+pub(super) fn with_keys(id: TransferId, class: RecordClass, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    records.iter().map(|record| (StorageKey::transfer_record(id, class, record), to_json(record))).collect()
 }
 
 /// Pairs records that belong to no transfer with their storage keys, as serialised JSON.

@@ -18,7 +18,7 @@ mod writer;
 pub use action::{Action, ActionName, Outcome, RepairedObject};
 pub use client::{ClientSummary, IpMode};
 pub use commit::RecordedCommit;
-pub(crate) use commit::with_service_keys;
+pub(crate) use commit::{with_read_keys, with_service_keys, with_transfer_keys};
 pub use event::{Event, EventKind, Skipped, Source};
 pub use log::{AuditLog, AuditSettings, Flusher, ResponseInfo, WriteMode};
 pub(crate) use read_schedule::removal_entry;
@@ -26,7 +26,6 @@ pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};
 pub use retention::{RecordClass, Retention};
 pub use scope::{AuditState, ChangeResult, RequestInfo, RequestScope, SuccessStatus};
-pub(crate) use scope::{with_read_keys, with_transfer_keys};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::pieces::UploadRecords;
@@ -15,7 +14,6 @@ use super::{
 use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{LinkId, RecordId, RecordIds, TokenId, TransferId};
-use crate::domain::store::{StorageKey, to_json};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -112,6 +110,15 @@ impl RequestScope {
     #[must_use]
     pub fn new(request: RequestInfo, ids: Arc<RecordIds>, success_status: SuccessStatus) -> Self {
         Self { request, started: Instant::now(), ids, success_status, progress: Mutex::default() }
+    }
+
+    /// Creates the scope of one of several changes by this request, with the action of its records.
+    #[must_use]
+    pub fn part(&self, action: ActionName) -> Self {
+        let request = RequestInfo { action, ..self.request.clone() };
+        let part = Self { started: self.started, ..Self::new(request, self.ids.clone(), self.success_status) };
+        part.progress().token_id = self.token_id();
+        part
     }
 
     fn progress(&self) -> MutexGuard<'_, ScopeProgress> {
@@ -316,24 +323,6 @@ impl RequestScope {
     pub(super) fn record_class(&self) -> RecordClass {
         self.progress().record_class
     }
-}
-
-/// Pairs records of changes of transfer `id` with their storage keys, as serialised JSON.
-#[must_use]
-pub(crate) fn with_transfer_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
-    with_keys(id, RecordClass::Change, records)
-}
-
-/// Pairs records of reads of transfer `id` with their storage keys, as serialised JSON.
-#[must_use]
-pub(crate) fn with_read_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
-    with_keys(id, RecordClass::Read, records)
-}
-
-/// Pairs records of transfer `id` with their storage keys, as serialised JSON.
-#[must_use]
-pub(super) fn with_keys(id: TransferId, class: RecordClass, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
-    records.iter().map(|record| (StorageKey::transfer_record(id, class, record), to_json(record))).collect()
 }
 
 impl fmt::Debug for RequestScope {

@@ -9,10 +9,9 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
-use super::commit::with_service_keys;
+use super::commit::{with_keys, with_read_keys, with_service_keys, with_transfer_keys};
 use super::pieces::Pieces;
 use super::read_schedule::ReadSchedule;
-use super::scope::{with_keys, with_read_keys, with_transfer_keys};
 use super::{Event, EventKind, Record, RecordClass};
 use crate::domain::address::NetworkKey;
 use crate::domain::clock::Clock;

@@ -6,3 +6,4 @@ mod clock_skew;
 pub mod copy;
 pub mod finding;
 pub mod repair;
+pub(crate) mod upgrade;

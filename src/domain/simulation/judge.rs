@@ -6,10 +6,11 @@ use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{AuditState, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
-use crate::domain::id::{TokenId, TransferId};
+use crate::domain::id::{LinkId, TokenId, TransferId};
 use crate::domain::limits::failed_attempts::WRONG_PROOFS;
 use crate::domain::store::{MemoryStore, Records, StorageKey, StoreError, from_json};
-use crate::domain::transfer::{GrantRecord, PayloadState, Status};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::{GrantRecord, LinkState, PayloadState, Status};
 
 /// Access proof that a request presents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ impl Presented {
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub(super) struct Subject {
     pub(super) transfer: Option<TransferId>,
+    /// Further link that the request names.
+    pub(super) link: Option<LinkId>,
     pub(super) token: Option<TokenId>,
     pub(super) grant: Option<Sha256>,
     pub(super) proof: Presented,
@@ -65,20 +68,34 @@ impl WorldState {
             let ended = matches!(model.last.state.status(), Status::Expired | Status::Deleted);
             ended || model.deletion_acknowledged
         });
-        subject.is_late = model.is_some_and(|model| model.last.expires_at <= clock);
+        subject.is_late = self.is_late(&subject, clock);
+        subject.is_over |= subject
+            .link
+            .and_then(|id| self.model.links.get(&id))
+            .is_some_and(|link| matches!(link.last.state, LinkState::Expired { .. } | LinkState::Closed { .. }));
         subject.skew = self.skews[server];
         let token = subject.token.and_then(|id| self.model.tokens.get(&id));
         subject.is_revoked = token.is_some_and(|token| token.revocation_acknowledged);
         subject.is_token_late = token.and_then(|token| token.expires_at).is_some_and(|at| at <= clock);
         if let Some(id) = subject.transfer {
             if let (true, Some(digest)) = (subject.proof.suffices(), subject.grant) {
-                self.model.authorised_grants.insert((id, digest));
+                self.model.authorised_grants.insert((subject.link.unwrap_or_else(|| id.into()), digest));
             }
             if subject.proof == Presented::Wrong {
                 *self.model.wrong_proofs.entry(id).or_default() += 1;
             }
         }
         subject
+    }
+
+    /// Returns whether the link of a request has expired by a clock.
+    fn is_late(&self, subject: &Subject, clock: Timestamp) -> bool {
+        let expires_at = match (subject.link, subject.transfer) {
+            (Some(id), _) => self.model.links.get(&id).map(|link| link.last.expires_at),
+            (None, Some(id)) => self.model.transfers.get(&id).map(|model| model.last.expires_at),
+            (None, None) => None,
+        };
+        expires_at.is_some_and(|at| at <= clock)
     }
 
     /// Checks the records of a request with this result, before its response.
@@ -107,7 +124,8 @@ impl WorldState {
         let has_same_clock = subject.skew == self.skews[on];
         let is_expired = subject.is_token_late && has_same_clock;
         self.check(!is_expired, || format!("the expired token {:?} is accepted", subject.token));
-        let is_late = subject.is_late && has_same_clock;
+        // A sender may have set a later time since.
+        let is_late = subject.is_late && has_same_clock && self.is_late(subject, self.clock_of(on));
         self.check(!(serves && (subject.is_over || is_late)), || {
             format!("the ended transfer {:?} is served", subject.transfer)
         });
@@ -115,15 +133,26 @@ impl WorldState {
 
     /// Checks that a successful request has presented the right proof, or a grant issued for it.
     pub(super) fn check_authorised(&mut self, subject: &Subject) {
-        let grant = subject.transfer.zip(subject.grant);
+        let link = subject.link.or(subject.transfer.map(LinkId::from));
+        let grant = link.zip(subject.grant);
         let is_authorised =
             subject.proof.suffices() || grant.is_some_and(|grant| self.model.authorised_grants.contains(&grant));
         self.check(is_authorised, || format!("{subject:?} succeeds without an access proof"));
     }
 
-    /// Checks that the grant of an acknowledged download is stored.
+    /// Checks that the grant of an acknowledged download is stored, and that the downloads of a limited link are counted.
     pub(super) fn check_granted(&mut self, memory: &MemoryStore, id: TransferId, digest: &Sha256) {
-        let is_stored = self.find_grant(memory, id, digest).is_some();
+        let latest_clock = self.now.plus(MAX_SKEW * 2);
+        let Some(model) = self.model.transfers.get_mut(&id) else { return };
+        model.acknowledged.insert(*digest);
+        let is_settled = model.last.max_downloads.is_some() && !model.last.limit_history.ungathered;
+        let (acknowledged, counted) = (model.acknowledged.len() as u64, model.last.download_count());
+        let in_record = model.last.find_grant(digest).is_some();
+        self.check(!is_settled || acknowledged <= counted, || {
+            format!("{id} has {acknowledged} acknowledged downloads, and counts {counted}")
+        });
+        let found = self.find_grant(memory, id, digest);
+        let is_stored = in_record || found.is_some_and(|grant| !is_settled || grant.expires_at <= latest_clock);
         self.check(is_stored, || format!("an acknowledged grant of {id} is not stored"));
     }
 
@@ -148,7 +177,9 @@ impl WorldState {
         };
         let grant_is_over = grant.is_none_or(|grant| grant.expires_at <= latest_clock);
         let before_start = |step: Option<u64>| step.is_some_and(|step| step < subject.started);
+        let of_link = subject.link.and_then(|id| self.link_justifies(id, error));
         let justified = match error {
+            _ if of_link.is_some() => of_link == Some(true),
             Error::StorageUnavailable(StoreError::Conflict | StoreError::NoPayload) => false,
             Error::StorageUnavailable(_)
             | Error::OffsetMismatch { .. }
@@ -165,12 +196,19 @@ impl WorldState {
                     && wrong.is_some_and(|wrong| *wrong > WRONG_PROOFS.max)
             }
             Error::TransferNotFound => of_transfer(|model| model.removed),
-            Error::TransferDeleted => of_transfer(|model| model.deletion_started),
+            Error::TransferDeleted => {
+                of_transfer(|model| model.deletion_started || matches!(model.last.state.status(), Status::Deleted))
+            }
+            Error::LinkClosed => of_transfer(|model| model.close_started),
+            Error::NoLink => model.is_some_and(|model| model.close_started || model.last.expires_at <= latest_clock),
+            Error::GrantInvalid => of_transfer(|model| !model.last.limit_history.is_empty()) && grant_is_over,
             Error::TransferExpired => {
                 model.is_some_and(|model| model.first_deadline <= latest_clock.plus(MAX_SKEW * 2))
             }
             Error::TransferExhausted => model.is_some_and(|model| {
-                let is_full = model.last.max_downloads.is_some_and(|limit| model.last.grants.len() >= limit as usize);
+                let is_full = model.last.downloads_remaining() == Some(0)
+                    || model.last.own_link_at(self.now).ended_at().is_some()
+                    || model.last.state.status() == Status::Exhausted;
                 is_full && (grant_is_over || model.last.payload != PayloadState::Stored)
             }),
             Error::GrantExpired => grant.is_some() && grant_is_over,

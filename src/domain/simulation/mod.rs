@@ -10,6 +10,7 @@
 mod clients;
 mod executor;
 mod judge;
+mod links;
 mod model;
 mod observe;
 mod plan;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::links::LinkModel;
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::id::{RecordId, TokenId, TransferId};
+use crate::domain::id::{LinkId, RecordId, TokenId, TransferId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Transfer;
 
@@ -30,6 +31,10 @@ pub(super) struct TransferModel {
     pub(super) upload_interrupted: bool,
     /// Number of grants of an unlimited transfer.
     pub(super) grants: u64,
+    /// Whether a request to close the own link has started.
+    pub(super) close_started: bool,
+    /// Grants of acknowledged downloads under the own link.
+    pub(super) acknowledged: BTreeSet<Sha256>,
     /// Latest time at which an issued upload URL is valid.
     pub(super) url_expires_at: Option<Timestamp>,
 }
@@ -84,11 +89,12 @@ pub(super) struct EndedRequest {
 pub(super) struct Model {
     pub(super) transfers: BTreeMap<TransferId, TransferModel>,
     pub(super) tokens: BTreeMap<TokenId, TokenModel>,
+    pub(super) links: BTreeMap<LinkId, LinkModel>,
     pub(super) records: BTreeMap<RecordId, RequestRecords>,
     /// Transfers by the key of their idempotency record.
     pub(super) created_under: BTreeMap<String, TransferId>,
     /// Grants that requests with the right access proof have asked for.
-    pub(super) authorised_grants: BTreeSet<(TransferId, Sha256)>,
+    pub(super) authorised_grants: BTreeSet<(LinkId, Sha256)>,
     /// Number of requests with a wrong access proof.
     pub(super) wrong_proofs: BTreeMap<TransferId, u32>,
     pub(super) totals: Totals,
@@ -100,6 +106,7 @@ impl TransferModel {
     pub(super) fn new(last: Transfer) -> Self {
         Self {
             first_deadline: last.deadline().unwrap_or(last.expires_at),
+            close_started: !last.own_link.is_open(),
             last,
             deletion_started: false,
             deletion_acknowledged: false,
@@ -109,6 +116,7 @@ impl TransferModel {
             uploads_in_progress: 0,
             upload_interrupted: false,
             grants: 0,
+            acknowledged: BTreeSet::new(),
             url_expires_at: None,
         }
     }

@@ -11,11 +11,14 @@ use crate::domain::id::{TokenId, TransferId};
 use crate::domain::notification::Notification;
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{
-    Change, Commit, MemoryStore, OutboxEntry, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey, from_json,
+    Change, Commit, IndexEntry, MemoryStore, OutboxEntry, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey,
+    from_json,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
-use crate::domain::transfer::{GrantRecord, PayloadState, State as TransferState, Status, Transfer};
+use crate::domain::transfer::{
+    FurtherLink, GrantRecord, LinkState, PayloadState, State as TransferState, Status, Transfer,
+};
 
 fn parse<T: DeserializeOwned>(key: &StorageKey, value: &[u8]) -> T {
     from_json(key.as_str(), value).expect("the domain writes what it can read")
@@ -25,14 +28,16 @@ impl WorldState {
     /// Checks a commit that has just taken effect, and updates the model.
     pub(super) fn observe(&mut self, memory: &MemoryStore, before: Option<&Bytes>, commit: &Commit) {
         self.mix(&commit.change.as_ref().map(|change| (change.key.as_str(), &change.value)));
-        let mut events = Vec::new();
+        let (mut events, mut index, mut expected_index) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
-            if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
+            if IndexEntry::from_key(key).is_some() {
+                index.push(key.clone());
+            } else if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
                 self.observe_notification(commit, key, &parse(key, value));
-                continue;
+            } else {
+                self.observe_record(&parse(key, value), &mut events);
             }
-            self.observe_record(&parse(key, value), &mut events);
         }
         let mut delta = CounterDelta::on(self.now.day());
         let mut expected = Vec::new();
@@ -41,9 +46,21 @@ impl WorldState {
             if let (Some(id), true) = (change.key.transfer_id(), key.ends_with("/meta.json")) {
                 let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
                 let after: Transfer = parse(&change.key, &change.value);
-                (delta, expected) = expected_effects(before.as_ref(), &after, delta);
+                if before.is_none() {
+                    expected_index = IndexEntry::keys_of(&after).into();
+                }
+                (delta, expected) = expected_effects(before.as_ref(), &after, &events, delta);
                 self.observe_transfer(memory, id, before, after);
                 self.check_schedule(memory, id);
+            } else if change.key.is_link() {
+                let before: Option<FurtherLink> = before.map(|value| parse(&change.key, value));
+                let after: FurtherLink = parse(&change.key, &change.value);
+                let of = after.transfer_id;
+                expected = self.observe_link(before.as_ref(), after, &events, &mut delta);
+                self.check_schedule(memory, of);
+            } else if change.key.link_id().is_some() {
+                delta.downloads = 1;
+                expected.push(EventKind::DownloadGranted);
             } else if let (Some(id), true) = (change.key.transfer_id(), key.contains("/grants/")) {
                 delta.downloads = 1;
                 expected.push(EventKind::DownloadGranted);
@@ -52,6 +69,7 @@ impl WorldState {
                 self.observe_token(memory, before.map(|value| parse(&change.key, value)), change);
             }
         }
+        self.check(index == expected_index, || format!("index entries {index:?}, expected {expected_index:?}"));
         self.check(events == expected, || format!("events {events:?} of a commit, expected {expected:?}"));
         let counted = CounterDelta { day: delta.day.clone(), ..commit.counter_delta.clone().unwrap_or(delta.clone()) };
         let is_counted = commit.counter_delta.is_some() || delta == CounterDelta::on(delta.day.clone());
@@ -114,9 +132,8 @@ impl WorldState {
         };
         let latest_clock = self.now.plus(MAX_SKEW);
         let terms = |transfer: &Transfer| {
-            let (created, expires) = (transfer.created_at, transfer.expires_at);
             let access = (transfer.access_sha256, transfer.access_from_passphrase);
-            (transfer.token_id, transfer.size_bytes, created, expires, transfer.max_downloads, access)
+            (transfer.token_id, transfer.size_bytes, transfer.created_at, access)
         };
         self.check(terms(&before) == terms(&after), || format!("the terms of {id} have changed"));
         self.check_grants(&before, &after);
@@ -128,7 +145,7 @@ impl WorldState {
                 Status::Exhausted => from == Status::Completed,
                 Status::Expired => {
                     matches!(from, Status::Pending | Status::Completed)
-                        && before.deadline().is_some_and(|deadline| deadline <= latest_clock)
+                        && before.deadline().is_none_or(|deadline| deadline <= latest_clock)
                 }
                 Status::Deleted => true,
                 Status::Closed => false,
@@ -146,6 +163,9 @@ impl WorldState {
                 TransferState::Exhausted { .. } => last_grant.is_none_or(|last| last <= latest_clock),
                 TransferState::Expired { .. } | TransferState::Deleted { .. } => true,
             };
+            let in_use = self.links_needed_until(&after, latest_clock).is_some() && !after.state.is_deletion();
+            let has_links = before.deadline().is_none() && from == Status::Completed;
+            let may_release = may_release && !(has_links && in_use);
             self.check(may_release, || format!("the payload of {id} is released while clients may download it"));
         }
         let order = |payload| match payload {
@@ -157,6 +177,7 @@ impl WorldState {
         let token = after.token_id;
         if let Some(model) = self.model.transfers.get_mut(&id) {
             let acknowledged = model.deletion_acknowledged;
+            model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.expires_at));
             model.last = after;
             self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
         }
@@ -165,18 +186,22 @@ impl WorldState {
 
     fn check_grants(&mut self, before: &Transfer, after: &Transfer) {
         let id = after.transfer_id;
+        if before.limit_history.ungathered && !after.limit_history.ungathered {
+            return;
+        }
         self.check(after.grants.starts_with(&before.grants), || format!("a grant of {id} is lost"));
-        self.check(after.grants.len() <= before.grants.len() + 1, || format!("{id} has two new grants in one write"));
-        let limit = after.max_downloads.map_or(0, |limit| limit as usize);
-        let count = after.grants.len();
-        self.check(count <= limit, || format!("{id} has {count} downloads, its limit is {limit}"));
+        let new = after.grants.len() - before.grants.len().min(after.grants.len());
+        self.check(new <= 1, || format!("{id} has {new} new grants in one write"));
+        let (limit, count) = (after.max_downloads.map_or(0, u64::from), after.download_count());
+        self.check(new == 0 || count <= limit, || format!("{id} has {count} downloads, its limit is {limit}"));
     }
 
     fn observe_grant(&mut self, id: TransferId, grant: &GrantRecord) {
         let latest_clock = self.now.plus(MAX_SKEW);
         let Some(model) = self.model.transfers.get_mut(&id) else { return };
         model.grants += 1;
-        let (limited, expires_at) = (model.last.max_downloads.is_some(), model.last.expires_at);
+        let limited = model.last.max_downloads.is_some() && model.last.limit_history.is_empty();
+        let expires_at = model.last.expires_at.max(grant.granted_at.plus(std::time::Duration::from_hours(1)));
         self.check(!limited, || format!("{id} has a limit and a grant beside its record"));
         self.check(grant.expires_at <= expires_at.min(latest_clock.plus(std::time::Duration::from_hours(1))), || {
             format!("a grant of {id} lasts too long")
@@ -191,11 +216,9 @@ impl WorldState {
         let step = self.counts.steps;
         let model = self.model.tokens.entry(id).or_default();
         model.expires_at = after.expires_at;
-        if let Some(quota) = &after.quota {
-            model.limits = (quota.max_transfers, quota.max_total_bytes);
-            let used = (quota.transfers_created().unwrap_or(0), quota.bytes_held().unwrap_or(0));
-            model.uses.push((step, used.0, used.1));
-        }
+        let quota = &after.quota;
+        model.limits = (quota.max_transfers, quota.max_total_bytes);
+        model.uses.push((step, quota.transfers_created(), quota.bytes_held()));
         self.check_quota(memory, id);
     }
 
@@ -204,13 +227,11 @@ impl WorldState {
         let key = StorageKey::token(token);
         let Ok(Some(found)) = at_once(memory.get(&key)) else { return };
         let stored: Token = parse(&key, &found.value);
-        let Some(quota) = stored.quota else { return };
+        let quota = stored.quota;
         let Some(model) = self.model.tokens.get(&token) else { return };
         let (created, bytes) = self.used_by(token, model, &quota);
         let recorded = (quota.transfers_created(), quota.bytes_held());
-        let is_exact =
-            recorded.0.is_none_or(|recorded| recorded == created) && recorded.1.is_none_or(|held| held == bytes);
-        self.check(is_exact, || {
+        self.check(recorded == (created, bytes), || {
             format!("the quota of token {token} records {recorded:?}, its transfers use {created} and {bytes}")
         });
         let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);
@@ -258,6 +279,11 @@ impl WorldState {
             let (due, token) = (model.last.retained_until(super::server::RETAIN), model.last.token_id);
             self.check(is_due && due <= earliest_clock, || format!("the records of {id} are removed too early"));
             self.check_quota(memory, token);
+        } else if let Some(link) = key.link_id().and_then(|id| self.model.links.get_mut(&id)) {
+            let of = link.last.transfer_id;
+            link.removed |= key.is_link();
+            let is_due = self.model.transfers.get(&of).is_none_or(|model| model.last.forgotten);
+            self.check(is_due, || format!("{key} of a transfer is removed too early"));
         } else if let Some(id) = key.transfer_id() {
             let Some(model) = self.model.transfers.get(&id).filter(|model| !model.last.forgotten) else { return };
             let is_read = key.read_record().map(|(_, at)| at.plus(super::server::RETAIN_READS));
@@ -270,7 +296,11 @@ impl WorldState {
     /// Checks that the sweeper will process a transfer when it should.
     fn check_schedule(&mut self, memory: &MemoryStore, id: TransferId) {
         let Some(model) = self.model.transfers.get(&id).filter(|model| !model.removed) else { return };
-        let due = model.last.next_sweep_at(self.now, super::server::RETAIN).max(self.now);
+        let due = if model.last.state.status() == Status::Completed && model.last.deadline().is_none() {
+            self.links_needed_until(&model.last, self.now).unwrap_or(self.now)
+        } else {
+            model.last.next_sweep_at(self.now, super::server::RETAIN).max(self.now)
+        };
         let latest = due.plus(MAX_SKEW * 2 + std::time::Duration::from_mins(2)).minute();
         let entries = at_once(memory.keys(&StorageKey::all_schedule_entries(), None, 1_000)).unwrap_or_default();
         let mut entries = entries
@@ -287,6 +317,7 @@ impl WorldState {
 fn expected_effects(
     before: Option<&Transfer>,
     after: &Transfer,
+    observed: &[EventKind],
     mut delta: CounterDelta,
 ) -> (CounterDelta, Vec<EventKind>) {
     let mut events = Vec::new();
@@ -297,7 +328,11 @@ fn expected_effects(
         return (delta, vec![EventKind::TransferCreated]);
     };
     let from = before.state.status();
-    if after.grants.len() > before.grants.len() {
+    if observed.first() == Some(&EventKind::LinkUpdated) {
+        events.push(EventKind::LinkUpdated);
+    }
+    let gathers = before.limit_history.ungathered && !after.limit_history.ungathered && events.is_empty();
+    if after.grants.len() > before.grants.len() && !gathers {
         delta.downloads = 1;
         events.push(EventKind::DownloadGranted);
     }
@@ -313,6 +348,11 @@ fn expected_effects(
             Status::Exhausted => EventKind::TransferExhausted,
             Status::Deleted | Status::Closed => EventKind::TransferDeleted,
         });
+    }
+    match (before.own_link, after.own_link) {
+        (LinkState::Open, LinkState::Closed { .. }) if from == to => events.push(EventKind::LinkRevoked),
+        (LinkState::Open, LinkState::Exhausted { .. }) if from == to => events.push(EventKind::LinkExhausted),
+        _ => {}
     }
     if before.payload != PayloadState::Removed && after.payload == PayloadState::Removed {
         delta.bytes_removed = after.state.completed_at().map_or(0, |_: Timestamp| after.size_bytes);

@@ -66,7 +66,10 @@ impl World {
             let received = at_once(self.memory.received(id)).unwrap_or(0);
             let mut state = self.state();
             let Some(model) = state.model.transfers.get(&id) else { continue };
-            let is_due = model.last.deadline().is_some_and(|deadline| deadline <= now);
+            let is_due = match model.last.deadline() {
+                Some(deadline) => deadline <= now,
+                None => state.links_needed_until(&model.last, now).is_none(),
+            };
             let grants_end = model.last.grants.iter().map(|grant| grant.expires_at).max();
             let has_ended = match model.last.state {
                 TransferState::Pending | TransferState::Completed { .. } => is_due,
@@ -76,7 +79,8 @@ impl World {
             let is_removed = model.last.payload == PayloadState::Removed;
             let may_return = model.payload_may_return();
             let counted = model.last.downloads;
-            let (grants, limited) = (model.grants, model.last.max_downloads.is_some());
+            let (grants, limited) =
+                (model.grants, model.last.max_downloads.is_some() || !model.last.limit_history.is_empty());
             state
                 .check(!has_ended || is_removed, || format!("{id} has ended, but a sweep has not removed its payload"));
             state.check(!is_removed || received == 0 || may_return, || format!("{received} bytes of {id} remain"));
@@ -94,7 +98,7 @@ impl World {
 
     /// Checks that nothing is left of transfers after their retention.
     pub(super) async fn check_after_the_end(&self) {
-        let prefixes = [StorageKey::all_transfers(), StorageKey::all_schedule_entries()];
+        let prefixes = [StorageKey::all_transfers(), StorageKey::all_links(), StorageKey::all_schedule_entries()];
         for prefix in prefixes {
             let left = self.memory.keys(&prefix, None, 10).await.unwrap_or_default();
             self.state().check(left.is_empty(), || format!("after the end of all transfers, {left:?} remain"));

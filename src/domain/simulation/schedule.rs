@@ -115,7 +115,7 @@ impl Schedule {
             return self.spawn(Box::pin(upload_all(clients)));
         };
         let subject = Subject { transfer: Some(id), ..Subject::default() };
-        let script: TaskFuture = match self.below(24) {
+        let script: TaskFuture = match self.below(32) {
             0..4 => Box::pin(upload_all(clients)),
             4..7 => Box::pin(async move {
                 clients.clone().upload(id).await;
@@ -128,6 +128,9 @@ impl Schedule {
             18 => Box::pin(clients.add_event(id)),
             19 if self.below(6) == 0 => Box::pin(clients.revoke_token()),
             20 => Box::pin(async move { clients.upload_presigned(id) }),
+            24..27 => Box::pin(clients.create_link(id)),
+            27..29 => Box::pin(clients.change_link(id)),
+            29..31 => Box::pin(clients.download_link(id)),
             _ => return self.clients.maintain(),
         };
         self.spawn(script);
@@ -282,6 +285,9 @@ impl Schedule {
 /// Creates a transfer and uploads its payload.
 async fn upload_all(clients: Rc<Clients>) {
     let Some(id) = clients.clone().create_transfer().await else { return };
+    if clients.below(4) == 0 {
+        clients.clone().create_link(id).await;
+    }
     if clients.world.plan.presigns && clients.below(3) > 0 {
         clients.upload_presigned(id);
     } else {

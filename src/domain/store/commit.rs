@@ -49,7 +49,7 @@ pub struct Commit {
     pub schedule: Vec<StorageKey>,
     /// Changed object; if its condition does not hold, the commit fails.
     pub change: Option<Change>,
-    /// Audit records, written only if absent and never rewritten.
+    /// Audit records and index entries, written only if absent and never rewritten.
     pub records: Vec<(StorageKey, Bytes)>,
     /// Change of the daily counters.
     pub counter_delta: Option<CounterDelta>,

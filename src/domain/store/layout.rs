@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 1 | the first one |
 //! | 2 | the header has a `store_id` and always names both retentions; a transfer can be deleted as `payload_lost` |
+//! | 3 | an index of transfers by token, time and size; the use of tokens without limits is counted; transfers have further links, under `links/`, and download limits that change; a transfer can be deleted as `links_closed` |
 //!
 //! Each record has a format version of its own, [`V1`](crate::domain::version::V1).
 
@@ -26,7 +27,7 @@ struct AnyHeader {
 
 impl LayoutVersion {
     /// The version that this program creates, and the newest that it can use.
-    pub const CURRENT: Self = Self(2);
+    pub const CURRENT: Self = Self(3);
 
     /// Returns the version with this number.
     #[must_use]
@@ -77,7 +78,8 @@ mod tests {
         for (stored, is_newer) in [
             (r#"{"v":1,"retain_audit_s":1}"#, false),
             (r#"{"v":2}"#, false),
-            (r#"{"v":3,"other":{}}"#, true),
+            (r#"{"v":3}"#, false),
+            (r#"{"v":4,"other":{}}"#, true),
             (r#"{"v":4294967295}"#, true),
             ("{", false),
             ("{}", false),

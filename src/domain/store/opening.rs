@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::layout_guard::LAYOUT_CHECK_INTERVAL;
 use super::{IncompleteCopyMarker, LayoutVersion, StorageKey, Store, StoreError, Swap, create, from_json, swap};
 use crate::domain::audit::Retention;
 use crate::domain::crypto::random;
+use crate::domain::maintenance::upgrade::upgrade_records;
 use crate::domain::store::Commit;
 use crate::domain::timestamp::Timestamp;
 
@@ -23,6 +25,9 @@ pub struct StoreHeader {
     /// Retention of audit records of reads after they were written, in seconds; absent for the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_reads_s: Option<u64>,
+    /// Whether the index of transfers is complete; set at the end of an upgrade to layout 3.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transfers_indexed: bool,
     /// Time at which an administrator last accepted a clock that had jumped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_accepted_at: Option<Timestamp>,
@@ -93,13 +98,14 @@ impl StoreHeader {
 pub async fn open_header(store: &dyn Store, retention: Retention) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retention).await?;
     store.check_guarantees(&StorageKey::header()).await?;
-    if header.v == LayoutVersion::CURRENT { Ok(header) } else { upgrade_layout(store).await }
+    let is_current = header.v == LayoutVersion::CURRENT && header.transfers_indexed;
+    if is_current { Ok(header) } else { upgrade_layout(store).await }
 }
 
 /// Upgrades the layout of a store in place, unless it is current. Concurrent upgrades agree on the result.
 ///
-/// The header decides: servers of the older version that look at it stop writing. Layout 2 reads all records of layout 1
-/// as they are, so that the header is all there is to rewrite.
+/// The header decides: servers of the older version that look at it stop writing. Then the records are upgraded, which
+/// the header notes at the end, so that an upgrade that was killed is repeated.
 ///
 /// # Errors
 /// As [`open_header`]; [`StoreError::Unusable`] without a header.
@@ -116,7 +122,22 @@ pub async fn upgrade_layout(store: &dyn Store) -> Result<StoreHeader, StoreError
         Ok::<_, StoreError>(Swap::write(header.clone(), Commit::with_reserve(), header))
     };
     check_layout(store).await?;
-    swap(store, &StorageKey::header(), missing, upgrade).await
+    let before = StoreHeader::of(store).await?.map(|header| header.v);
+    let header = swap(store, &StorageKey::header(), missing, upgrade).await?;
+    if header.transfers_indexed {
+        return Ok(header);
+    }
+    if before != Some(LayoutVersion::CURRENT) && !store.counter_delay().is_zero() {
+        // Without transactions, servers of the older version may write until they look at the header again.
+        tokio::time::sleep(LAYOUT_CHECK_INTERVAL).await;
+    }
+    upgrade_records(store).await?;
+    swap(store, &StorageKey::header(), missing, |mut header: StoreHeader| {
+        header.v.check_supported()?;
+        header.transfers_indexed = true;
+        Ok::<_, StoreError>(Swap::write(header.clone(), Commit::with_reserve(), header))
+    })
+    .await
 }
 
 /// Checks that the layout of `store` is not newer than this program.
@@ -138,6 +159,7 @@ async fn read_header(store: &dyn Store, retention: Retention) -> Result<StoreHea
             store_id: Some(random::name()),
             retain_audit_s: retention.changes().as_secs(),
             retain_reads_s: Some(retention.reads().as_secs()),
+            transfers_indexed: true,
             clock_accepted_at: None,
         };
         match create(store, StorageKey::header(), &header, Commit::default()).await {

@@ -22,7 +22,7 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::token::PlainToken;
+    use crate::domain::token::{PlainToken, Quota};
     use crate::domain::version::V1;
 
     #[test]
@@ -37,7 +37,7 @@ mod tests {
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
-            quota: None,
+            quota: Quota::default(),
             notifications: crate::domain::notification::TokenTargets::default(),
         };
         let start = Timestamp::from_millis(1);

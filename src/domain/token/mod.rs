@@ -1,9 +1,9 @@
 //! Sender tokens: the plain form held by the sender, and the stored record.
 
 mod last_use;
-mod notifications;
 mod quota;
 pub mod service;
+mod update;
 
 use std::fmt;
 use std::str::FromStr;
@@ -130,9 +130,9 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// Time of the last use, with a resolution of one hour.
     pub last_used_at: Option<Timestamp>,
-    /// Quota of the token; `None` means unlimited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Quota>,
+    /// Limits of the token, and their use.
+    #[serde(default)]
+    pub quota: Quota,
     /// Targets of notifications about the token's transfers, and the default choice of new transfers.
     #[serde(default, skip_serializing_if = "TokenTargets::is_default")]
     pub notifications: TokenTargets,
@@ -183,7 +183,7 @@ mod tests {
             expires_at: Some(Timestamp::from_millis(100)),
             revoked_at: None,
             last_used_at: None,
-            quota: None,
+            quota: Quota::default(),
             notifications: TokenTargets::default(),
         }
     }

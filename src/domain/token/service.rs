@@ -23,6 +23,31 @@ const MAX_LIFETIME: Duration = Duration::from_hours(24 * 36_500);
 /// Maximum quota: the largest integer that every JSON parser reads exactly.
 const MAX_QUOTA: u64 = (1 << 53) - 1;
 
+/// Checks the terms of a new or changed token.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] with the name of the invalid member.
+pub(super) fn check_terms(
+    name: Option<&str>,
+    expires_in_s: Option<u64>,
+    max_transfers: Option<u64>,
+    max_total_bytes: Option<u64>,
+) -> Result<(), Error> {
+    if let Some(name) = name {
+        check_name(name).map_err(|error| Error::InvalidRequest(format!("name {error}")))?;
+    }
+    if expires_in_s.is_some_and(|seconds| !(1..=MAX_LIFETIME.as_secs()).contains(&seconds)) {
+        let text = format!("expires_in_s must be between 1 and {}", MAX_LIFETIME.as_secs());
+        return Err(Error::InvalidRequest(text));
+    }
+    let limits = [("max_transfers", max_transfers), ("max_total_bytes", max_total_bytes)];
+    let out_of_range = |limit: Option<u64>| limit.is_some_and(|limit| !(1..=MAX_QUOTA).contains(&limit));
+    if let Some((member, _)) = limits.iter().find(|(_, limit)| out_of_range(*limit)) {
+        return Err(Error::InvalidRequest(format!("{member} must be between 1 and {MAX_QUOTA}")));
+    }
+    Ok(())
+}
+
 /// Sender tokens of a store.
 #[derive(Clone)]
 pub struct Tokens {
@@ -53,16 +78,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::InvalidRequest`] with the name of the invalid member.
     pub async fn create(&self, scope: &RequestScope, request: CreateToken) -> Result<(Token, PlainToken), Error> {
-        check_name(&request.name).map_err(|error| Error::InvalidRequest(format!("name {error}")))?;
-        if request.expires_in_s.is_some_and(|seconds| !(1..=MAX_LIFETIME.as_secs()).contains(&seconds)) {
-            let text = format!("expires_in_s must be between 1 and {}", MAX_LIFETIME.as_secs());
-            return Err(Error::InvalidRequest(text));
-        }
-        let limits = [("max_transfers", request.max_transfers), ("max_total_bytes", request.max_total_bytes)];
-        let out_of_range = |limit: Option<u64>| limit.is_some_and(|limit| !(1..=MAX_QUOTA).contains(&limit));
-        if let Some((member, _)) = limits.iter().find(|(_, limit)| out_of_range(*limit)) {
-            return Err(Error::InvalidRequest(format!("{member} must be between 1 and {MAX_QUOTA}")));
-        }
+        check_terms(Some(&request.name), request.expires_in_s, request.max_transfers, request.max_total_bytes)?;
         let now = self.clock.now();
         let plain = PlainToken::random();
         let token = Token {

@@ -112,10 +112,10 @@ pub struct Transfer {
     pub notifications: TransferNotifications,
     /// State of the payload.
     pub payload: PayloadState,
-    /// Whether the payload's bytes count against the quota of the token.
+    /// Whether the payload's bytes count as in use by the token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_quota: bool,
-    /// Mark of the quota reservation used for the creation; `None` if the token has no quota.
+    /// Mark of the quota reservation used for the creation; `None` for transfers of layouts without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<ReservationMark>,
     /// Whether the transfer's records are being removed; the counters no longer include the transfer then.

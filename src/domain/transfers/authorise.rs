@@ -83,7 +83,7 @@ impl Transfers {
         link: &ResolvedLink,
         proof: Option<&AccessProof>,
     ) -> Result<LinkStatus, Error> {
-        let (now, mode) = (self.now(), self.mode());
+        let (now, mode) = (self.now(), self.mode_of(link));
         let is_secret = link.access_sha256().is_some() && proof.is_none();
         if is_secret && let Some(transfer_id) = link.further_id() {
             let status = link.status_at(now);

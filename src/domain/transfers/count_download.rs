@@ -6,10 +6,11 @@
 
 use super::counts::NewDownloads;
 use super::{Transfers, status_change};
-use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
+use crate::domain::audit::{AuditState, ChangeResult, EventKind, RecordedCommit, RequestScope, with_transfer_keys};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::error::Error;
+use crate::domain::id::TransferId;
 use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Backoff, Commit, StorageKey, StoreError, Swap, create, read};
@@ -101,8 +102,7 @@ impl Transfers {
             kinds.push(NotificationKind::TransferExhausted);
         }
         transfer.notify(&mut with, &self.0.ids, now, &kinds);
-        let with = scope.transfer_commit(id, now, result, &events, with);
-        Ok(Swap::write(transfer, with, Some(grant)))
+        Ok(Swap::write(transfer, recorded(scope, id, now, result, &events, with), Some(grant)))
     }
 
     fn count_further<'scope>(
@@ -131,8 +131,7 @@ impl Transfers {
         let mut with = Commit { schedule, counter_delta, ..Commit::default() };
         let kinds = download_kinds(link.download_count());
         transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &link);
-        let with = scope.transfer_commit(transfer.transfer_id, now, result, &events, with);
-        Ok(Swap::write(link, with, Some(grant)))
+        Ok(Swap::write(link, recorded(scope, transfer.transfer_id, now, result, &events, with), Some(grant)))
     }
 
     /// Returns the schedule entry for the time at which the last of `grants` expires.
@@ -212,4 +211,22 @@ impl Transfers {
 fn download_kinds(count: u64) -> Vec<NotificationKind> {
     let first = (count == 1).then_some(NotificationKind::TransferFirstDownload);
     first.into_iter().chain([NotificationKind::TransferDownloaded]).collect()
+}
+
+/// Creates the commit of a counted download. If the request has counted it already as one of an unlimited link, its
+/// records are written.
+fn recorded<'scope>(
+    scope: &'scope RequestScope,
+    id: TransferId,
+    now: Timestamp,
+    result: ChangeResult,
+    events: &[EventKind],
+    with: Commit,
+) -> RecordedCommit<'scope> {
+    if scope.audit_state() == AuditState::Missing {
+        return scope.transfer_commit(id, now, result, events, with);
+    }
+    let (mut with, events) = (with, events.iter().map(|kind| scope.server_event_record(now, *kind)));
+    with.records.extend(with_transfer_keys(id, &events.collect::<Vec<_>>()));
+    with.into()
 }

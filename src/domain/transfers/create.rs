@@ -10,7 +10,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits};
 use crate::domain::stats::{CounterDelta, StatusMoves};
-use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
+use crate::domain::store::{Commit, IndexEntry, StorageKey, StoreError, create, read};
 use crate::domain::token::{QuotaEntry, Token};
 use crate::domain::transfer::{Status, Transfer, TransferTerms};
 use crate::domain::version::V1;
@@ -113,8 +113,8 @@ impl Transfers {
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
         transfer.created_under = created_under.map(|key| key.to_string());
-        transfer.reservation = reservation;
-        transfer.holds_quota = token.quota.as_ref().is_some_and(|quota| quota.max_total_bytes.is_some());
+        transfer.reservation = Some(reservation);
+        transfer.holds_quota = true;
         self.offer_presigned(&mut transfer, now)?;
         // Signing the upload URLs, which may fail, decides the response.
         let result = if transfer.upload.is_some() { ChangeResult::Undetermined } else { ChangeResult::Created };
@@ -126,6 +126,7 @@ impl Transfers {
         };
         let with = Commit {
             schedule: vec![StorageKey::schedule_entry(deadline, id)],
+            records: IndexEntry::records_of(&transfer),
             counter_delta: Some(counter_delta),
             ..Commit::default()
         };
@@ -133,17 +134,13 @@ impl Transfers {
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {
                 scope.set_existing_transfer(id);
-                if let Some(mark) = reservation {
-                    self.mark_entry_completed(token.token_id, QuotaEntry::reserved(id, mark));
-                }
+                self.mark_entry_completed(token.token_id, QuotaEntry::reserved(id, reservation));
                 Ok(transfer)
             }
             // A concurrent request with the same key was first: return its transfer.
             Err(StoreError::Conflict) => {
                 let transfer = self.find(scope, id).await?;
-                if let Some(mark) = reservation {
-                    self.cancel_quota(&transfer, mark).await?;
-                }
+                self.cancel_quota(&transfer, reservation).await?;
                 Ok(transfer)
             }
             // The transfer may exist despite the error, so its reservation stays until the outcome is known.
@@ -153,9 +150,9 @@ impl Transfers {
 
     /// Checks the quota, unless abandoned reservations in it may still be released.
     fn check_quota(&self, token: &Token, bytes: u64) -> Result<(), Error> {
-        match &token.quota {
-            Some(quota) if self.abandoned_entries(token).is_empty() => quota.after_adding(bytes).map(drop),
-            _ => Ok(()),
+        match token.quota.after_adding(bytes) {
+            Err(_) if !self.abandoned_entries(token).is_empty() => Ok(()),
+            checked => checked.map(drop),
         }
     }
 

@@ -9,10 +9,12 @@ mod count_download;
 mod counts;
 mod create;
 mod delete;
+mod delete_many;
 mod download;
 mod events;
 mod links;
 mod list;
+mod list_transfers;
 mod open_uploads;
 mod overview;
 mod presigned_urls;
@@ -43,8 +45,8 @@ use super::limits::Limits;
 use super::stats::{CounterDelta, StatusMoves};
 use super::store::{StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
-use super::transfer::{Status, Transfer};
-use super::wire::Mode;
+use super::transfer::{ResolvedLink, Status, Transfer};
+use super::wire::{Flow, Mode};
 use crate::domain::limits::download_limit::NEW_DOWNLOADS;
 use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::limits::failed_attempts::WRONG_PROOFS;
@@ -140,6 +142,17 @@ impl Transfers {
     #[must_use]
     pub fn mode(&self) -> Mode {
         Mode::of(self.0.store.presigner().is_some())
+    }
+
+    /// Returns the mode of downloads under a link, and of uploads.
+    ///
+    /// Downloads under a further link pass through the service where it allows that, since presigned URLs contain the id
+    /// of the transfer.
+    #[must_use]
+    pub fn mode_of(&self, link: &ResolvedLink) -> Mode {
+        let mode = self.mode();
+        let is_redacted = link.further.is_some() && self.settings().bytes_fallback;
+        if is_redacted { Mode { download: Flow::Bytes, ..mode } } else { mode }
     }
 
     /// Returns the current time.

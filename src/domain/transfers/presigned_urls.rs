@@ -139,7 +139,9 @@ impl Transfers {
     /// Returns the download URL of the payload for a client with a grant.
     pub(super) async fn download_url(&self, link: &ResolvedLink, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
         let path = download_path(link.id());
-        let Some(presigner) = self.store().presigner() else {
+        // A presigned URL contains the id of the transfer, which must not appear under a further link.
+        let is_redacted = link.further.is_some() && self.settings().bytes_fallback;
+        let Some(presigner) = self.store().presigner().filter(|_| !is_redacted) else {
             let expires_at = grant.expires_at;
             return Ok(DownloadUrl { flow: Flow::Bytes, url: path, expires_at, fallback_url: None });
         };

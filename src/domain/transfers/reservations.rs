@@ -57,7 +57,8 @@ type FirstSights = HashMap<(QuotaEntry, Timestamp), Duration>;
 
 impl SeenEntries {
     /// Returns the abandoned entries of a quota, and notes all its entries.
-    fn abandoned(&self, token: &Token, quota: &Quota, now: Timestamp, elapsed: Duration) -> Vec<QuotaEntry> {
+    fn abandoned(&self, token: &Token, now: Timestamp, elapsed: Duration) -> Vec<QuotaEntry> {
+        let quota = &token.quota;
         let mut all = self.0.lock().expect("the lock is never poisoned");
         let before = all.remove(&token.token_id).unwrap_or_default();
         let first_seen = |entry: &(QuotaEntry, Timestamp)| before.get(entry).copied().unwrap_or(elapsed);
@@ -74,12 +75,10 @@ impl SeenEntries {
 impl Transfers {
     /// Returns the entries of a token's quota whose process has ended before it finished their steps.
     pub(super) fn abandoned_entries(&self, token: &Token) -> Vec<QuotaEntry> {
-        let Some(quota) = &token.quota else { return Vec::new() };
-        self.0.seen_entries.abandoned(token, quota, self.now(), self.0.clock.elapsed())
+        self.0.seen_entries.abandoned(token, self.now(), self.0.clock.elapsed())
     }
 
-    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`. Returns `None` if the token has no
-    /// quota.
+    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`, which also counts without limits.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`].
@@ -88,17 +87,14 @@ impl Transfers {
         token: &Token,
         id: TransferId,
         bytes: u64,
-    ) -> Result<Option<ReservationMark>, Error> {
-        if token.quota.is_none() {
-            return Ok(None);
-        }
+    ) -> Result<ReservationMark, Error> {
         let now = self.now();
         let verdicts = self.verdicts_on_abandoned(token).await?;
-        self.change_quota(token.token_id, None, Commit::default(), |quota, _| {
+        let reserved = self.change_quota(token.token_id, None, Commit::default(), |quota, _| {
             quota.resolve_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
-        })
-        .await
+        });
+        Ok(reserved.await?.expect("every reservation changes the quota"))
     }
 
     /// Releases a reservation, unless the transfer of a concurrent request uses this very reservation.
@@ -115,7 +111,7 @@ impl Transfers {
         cancelled.await.map(drop)
     }
 
-    /// Releases the bytes of a transfer whose payload is removed. Returns `false` if the transfer uses no quota.
+    /// Releases the bytes of a transfer whose payload is removed. Returns `false` if they were released before.
     ///
     /// The caller then records the release in the transfer. A release by another process is always detected: the token
     /// has changed since it was read, or has an entry of the release, or the transfer, which is read after the token,
@@ -148,7 +144,7 @@ impl Transfers {
 
     /// Changes a quota by compare-and-swap, and drops its completed entries.
     ///
-    /// Returns `None` if the token has no quota or `decide` changes nothing. Each try reads the transfer `about` after
+    /// Returns `None` if `decide` changes nothing. Each try reads the transfer `about` after
     /// the token. The change is written with the other writes of `with`.
     async fn change_quota<A: Send>(
         &self,
@@ -167,7 +163,7 @@ impl Transfers {
                 Some(id) => read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?,
                 None => None,
             };
-            let Some(quota) = &mut found.value.quota else { return Ok(None) };
+            let quota = &mut found.value.quota;
             let dropped = completed_entries.iter().filter(|entry| quota.drop_entry(**entry)).count();
             let result = decide(quota, transfer.as_ref().map(|found| &found.value))?;
             if result.is_none() && dropped == 0 {

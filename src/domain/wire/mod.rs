@@ -15,6 +15,8 @@ mod problem;
 mod stats;
 mod status;
 mod token;
+mod token_update;
+mod transfer_list;
 mod transparency;
 mod upload;
 
@@ -26,11 +28,16 @@ pub use key_proof::{KeyProof, ProveKey};
 pub use link::{
     CreateLink, CreatedLink, LinkItem, LinkPage, LinkPageQuery, LinkStatus, OwnLinkChoice, RedactedStatus, UpdateLink,
 };
-pub use notifications::{SetNotifications, TokenNotifications, TokenWebhook, UpdateToken, UpdatedToken};
+pub use notifications::{SetNotifications, TokenNotifications, TokenWebhook, UpdatedToken};
 pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};
 pub use status::{CompleteUpload, CompletedTransfer, Empty, Flow, Mode, TransferStatus};
 pub use token::{CreateToken, CreatedToken, TokenItem};
+pub use token_update::UpdateToken;
+pub use transfer_list::{
+    DeleteTransfers, DeletedTransfer, DeletedTransfers, InvalidStatusFilter, OwnTransferQuery, StatusFilter,
+    TransferItem, TransferOrder, TransferPage, TransferQuery,
+};
 pub use transparency::Transparency;
 pub use upload::{Received, UploadStatus};

@@ -108,15 +108,6 @@ impl TokenNotifications {
     }
 }
 
-/// Body of `POST /tokens/id/{token_id}/update`: absent members stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateToken {
-    /// Targets and default choice of notifications.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notifications: Option<SetNotifications>,
-}
-
 /// Response of `POST /tokens/id/{token_id}/update`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpdatedToken {

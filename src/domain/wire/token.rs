@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::id::TokenId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Quota, Token, TokenStatus};
+use crate::domain::token::{Token, TokenStatus};
 use crate::domain::wire::{SetNotifications, TokenNotifications};
 
 /// A token to create.
@@ -49,10 +49,10 @@ pub struct TokenItem {
     pub max_transfers: Option<u64>,
     /// Maximum total encrypted size of the token's stored transfers, in bytes; null means unlimited.
     pub max_total_bytes: Option<u64>,
-    /// Number of transfers created; null without `max_transfers`.
-    pub transfers_created: Option<u64>,
-    /// Declared encrypted size of transfers not yet removed, in bytes; null without `max_total_bytes`.
-    pub bytes_held: Option<u64>,
+    /// Number of transfers created.
+    pub transfers_created: u64,
+    /// Declared encrypted size of transfers not yet removed, in bytes.
+    pub bytes_held: u64,
     /// Time of last use, accurate to 1 hour; null means never.
     pub last_used_at: Option<Timestamp>,
     /// Targets and default choice of notifications; absent if the token has the defaults.
@@ -64,17 +64,17 @@ impl TokenItem {
     /// Builds the item for `token` with its status at `now`.
     #[must_use]
     pub fn of(token: &Token, now: Timestamp) -> Self {
-        let quota = token.quota.as_ref();
+        let quota = &token.quota;
         Self {
             token_id: token.token_id,
             name: token.name.clone(),
             status: token.status_at(now),
             created_at: token.created_at,
             expires_at: token.expires_at,
-            max_transfers: quota.and_then(|quota| quota.max_transfers),
-            max_total_bytes: quota.and_then(|quota| quota.max_total_bytes),
-            transfers_created: quota.and_then(Quota::transfers_created),
-            bytes_held: quota.and_then(Quota::bytes_held),
+            max_transfers: quota.max_transfers,
+            max_total_bytes: quota.max_total_bytes,
+            transfers_created: quota.transfers_created(),
+            bytes_held: quota.bytes_held(),
             last_used_at: token.last_used_at,
             notifications: TokenNotifications::of(&token.notifications),
         }

@@ -105,6 +105,7 @@ pub const ROUTES: &[Route] = &[
         ActionName::TransferCreate,
         &[SENDER, BODY, &[IdempotencyMismatch, QuotaExceeded]],
     ),
+    public("GET", "/transfers/list", ActionName::TransferList, &[SENDER, LIST]),
     public("GET", "/token/status", ActionName::TokenStatus, &[SENDER]),
     public(
         "POST",
@@ -213,6 +214,13 @@ pub const ROUTES: &[Route] = &[
         "/transfers/id/{transfer_id}/delete",
         ActionName::TransferDelete,
         &[ANY_TRANSFER, &[IsALink], ADMIN_CHANGE],
+    ),
+    admin("GET", "/transfers/list", ActionName::TransferList, &[ADMIN, LIST]),
+    admin(
+        "POST",
+        "/transfers/delete-many",
+        ActionName::TransferDeleteMany,
+        &[ADMIN_CHANGE, &[TokenNotFound, ServerBusy]],
     ),
     unrecorded(ServiceName::Admin, "/metrics", &[ADMIN, METRICS]),
     unrecorded(ServiceName::Admin, "/", &[]),

@@ -39,6 +39,8 @@ fn is_list(request: &Request) -> bool {
                 | ActionName::TokenList
                 | ActionName::AuditRead
                 | ActionName::StatsRead
+                | ActionName::TransferList
+                | ActionName::TransferDeleteMany
         )
     )
 }

@@ -69,6 +69,7 @@ const ADMIN: &[Asset] = &[
     asset!("scripts/admin/api.js"),
     asset!("scripts/admin/chart.js"),
     asset!("scripts/admin/confirm.js"),
+    asset!("scripts/admin/edit-token.js"),
     asset!("scripts/admin/main.js"),
     asset!("scripts/admin/new-token.js"),
     asset!("scripts/admin/overview.js"),
@@ -77,6 +78,7 @@ const ADMIN: &[Asset] = &[
     asset!("scripts/admin/audit-record.js"),
     asset!("scripts/admin/tokens.js"),
     asset!("scripts/admin/transfer.js"),
+    asset!("scripts/admin/transfers.js"),
 ];
 
 /// Service worker that turns a stream of a page into a browser download; its scope is `/save/` only.

@@ -65,17 +65,46 @@ async fn a_token_is_revoked_after_confirmation() {
     };
     chromium(async |browser| {
         open(browser, &service, "tokens").await;
-        browser.click(&format!("{row} button")).await;
+        browser.click(&format!("{row} button.danger")).await;
         browser.wait_for_text("#confirm", "to be revoked").await;
         browser.click("#confirm-no").await;
         browser.wait_until_hidden("#confirm").await;
         upload().text();
-        browser.click(&format!("{row} button")).await;
+        browser.click(&format!("{row} button.danger")).await;
         browser.click("#confirm-yes").await;
         browser.wait_for_text("#outcome", "is revoked").await;
+        browser.wait_for_text("#confirm", "Delete the transfers").await;
+        browser.click("#confirm-no").await;
         browser.wait_for_text(&format!("{row}.revoked"), "revoked").await;
-        assert!(!browser.is_visible(&format!("{row} button")).await);
+        assert!(!browser.is_visible(&format!("{row} button.danger")).await);
         upload().expect_failure(5, "revoked");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_token_is_edited() {
+    let service = Service::start();
+    let created = service.run(&["--json", "token", "create", "to be edited", "--max-transfers", "1"]).json();
+    let row = format!("#token-{}", created["token_id"].as_str().unwrap());
+    chromium(async |browser| {
+        open(browser, &service, "tokens").await;
+        browser.click(&format!("{row} button:not(.danger)")).await;
+        browser.fill("#edit-expiry", "soon").await;
+        browser.enter("#edit-expiry").await;
+        browser.wait_for_text("#error", "90 days").await;
+        browser.fill("#edit-name", "edited").await;
+        browser.fill("#edit-expiry", "2 days").await;
+        browser.fill("#edit-transfers", "unlimited").await;
+        browser.fill("#edit-bytes", "1 MiB").await;
+        browser.enter("#edit-bytes").await;
+        browser.wait_for_text("#outcome", "is changed").await;
+        browser.wait_for_text(&row, "edited").await;
+        browser.wait_until_hidden("#edit-token").await;
+    })
+    .await;
+    let listed = service.run(&["--json", "token", "list"]).json();
+    let item = listed["items"].as_array().unwrap().iter().find(|item| item["name"] == "edited").unwrap();
+    assert_eq!((&item["max_transfers"], &item["max_total_bytes"]), (&().into(), &1_048_576.into()), "{item}");
+    assert!(item["expires_at"].as_u64().unwrap() - item["created_at"].as_u64().unwrap() >= 2 * 86_400_000);
 }

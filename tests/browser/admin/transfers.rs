@@ -92,3 +92,43 @@ async fn a_transfer_is_deleted_after_confirmation() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn listed_transfers_are_filtered_and_deleted_together() {
+    let service = Service::start();
+    let kept = service.upload("kept.txt", b"hello", &["-d", "3"]);
+    let large = service.upload("large.bin", &[7; 100_000], &[]);
+    let links = [(); 2].map(|()| service.upload("a.txt", b"hello", &[]));
+    let row = |link: &str| format!("#transfer-{}", id(link));
+    chromium(async |browser| {
+        open(browser, &service, "transfers").await;
+        for link in links.iter().chain([&kept, &large]) {
+            browser.wait_until_visible(&row(link)).await;
+        }
+        // The keyboard alone: the order, its submission, and the boxes.
+        browser.script("document.querySelector('#filter-order').value = 'size'", ().into()).await;
+        browser.click("#transfer-filter button").await;
+        browser.wait_until_visible(&format!("{}:first-child", row(&large))).await;
+        browser.fill("#filter-age", "soon").await;
+        browser.enter("#filter-age").await;
+        browser.wait_for_text("#error", "30 days").await;
+        browser.fill("#filter-age", "").await;
+        for link in &links {
+            browser.click(&format!("{} input", row(link))).await;
+        }
+        browser.wait_for_text("#selected-count", "2 transfers selected").await;
+        browser.click("#delete-selected").await;
+        browser.wait_for_text("#confirm", "Delete 2 transfers?").await;
+        browser.click("#confirm-yes").await;
+        browser.wait_for_text("#outcome", "2 transfers deleted").await;
+        browser.script("document.querySelector('#filter-state').value = 'deleted'", ().into()).await;
+        browser.click("#transfer-filter button").await;
+        browser.wait_until_hidden(&row(&kept)).await;
+        browser.wait_for_text(&row(&links[0]), "deleted").await;
+    })
+    .await;
+    for link in &links {
+        service.home.run(&["download", link, "-o", "-"]).expect_failure(4, "deleted");
+    }
+    assert_eq!(service.download(&kept, &[]), b"hello");
+}

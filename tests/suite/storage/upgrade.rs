@@ -79,7 +79,7 @@ async fn upgrade_and_use(name: &str) {
     let made_at = Timestamp::from_millis(fixture.facts["made_at_ms"].as_u64().unwrap());
     let service = Service::at(fixture.location()).start_at(made_at.plus(Duration::from_mins(1))).await;
     let header = fixture.header();
-    assert_eq!(header["v"], 2, "{header}");
+    assert_eq!((&header["v"], &header["transfers_indexed"]), (&3.into(), &true.into()), "{header}");
     assert!(header["store_id"].is_string() && header["retain_reads_s"].is_number(), "{header}");
     let sender = service.public().with_header("authorization", &format!("Bearer {}", fixture.fact("token")));
 
@@ -103,6 +103,20 @@ async fn upgrade_and_use(name: &str) {
     sender.send_payload(b"of today", "").await;
     let audit = service.admin().get(&format!("/audit/transfers/id/{}/all", fixture.id("deleted"))).send().await;
     assert!(audit.items().len() > 4, "{audit:?}");
+    // All transfers are listed, and the use of their tokens is counted.
+    let admin = service.admin();
+    let listed = admin.get("/transfers/list?limit=1000").send().await.items();
+    for name in ["unlimited", "secret", "two", "once", "deleted"] {
+        assert!(listed.iter().any(|item| item["transfer_id"] == fixture.id(name)), "{name} is not listed");
+    }
+    for token in admin.get("/tokens/list").send().await.items() {
+        let of_token = |item: &&Value| item["token_id"] == token["token_id"];
+        let own: Vec<_> = listed.iter().filter(of_token).collect();
+        assert!(token["transfers_created"].as_u64().unwrap() >= own.len() as u64, "{token}");
+        let held = own.iter().filter(|item| item["payload_stored"] == true);
+        let held: u64 = held.map(|item| item["size_bytes"].as_u64().unwrap()).sum();
+        assert_eq!(token["bytes_held"], held, "{token}");
+    }
     drop(service.stop().await);
     is_consistent(&fixture).await;
 }
@@ -118,6 +132,7 @@ async fn a_store_of_the_last_version_of_layout_1_is_upgraded_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_layout_2_is_used_as_it_is() {
+async fn a_store_of_layout_2_is_upgraded_in_place() {
     upgrade_and_use("layout-2").await;
+    upgrade_and_use("layout-2-last").await;
 }

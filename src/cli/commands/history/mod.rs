@@ -1,6 +1,9 @@
 //! `sgsend history`: lists this user's uploads and unfinished transfers.
 
 mod remember;
+mod server_state;
+
+use std::collections::HashMap;
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -8,6 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 pub(crate) use remember::{UploadArguments, record_end};
+use server_state::{ServerState, ServerStates};
 
 use super::status::state_text;
 use crate::cli::config::paths;
@@ -31,19 +35,43 @@ pub(crate) struct Arguments {
     /// Remove the upload with this id from the history
     #[arg(long, value_name = "ID")]
     remove: Option<TransferId>,
+    /// Show only what this machine knows, and ask no server
+    #[arg(long)]
+    offline: bool,
     #[command(flatten)]
     answer: YesOption,
 }
 
+/// Upload with what its server says of it.
+#[derive(Serialize)]
+struct ShownUpload {
+    #[serde(flatten)]
+    entry: HistoryEntry,
+    /// Status as the server says; null if the server has removed its records. Absent if it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Option<Status>>,
+    /// Number of counted downloads, as the server says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    download_count: Option<u64>,
+}
+
+impl ShownUpload {
+    fn of(entry: HistoryEntry, states: &HashMap<TransferId, ServerState>) -> Self {
+        let state = states.get(&entry.transfer_id);
+        let download_count = state.filter(|state| state.status.is_some()).map(|state| state.downloads);
+        Self { status: state.map(|state| state.status), download_count, entry }
+    }
+}
+
 #[derive(Serialize)]
 struct Output {
-    items: Vec<HistoryEntry>,
+    items: Vec<ShownUpload>,
     next: Option<String>,
     unfinished: Vec<UnfinishedTransfer>,
 }
 
 impl Output {
-    fn of(items: Vec<HistoryEntry>) -> Self {
+    fn of(items: Vec<ShownUpload>) -> Self {
         Self { items, next: None, unfinished: unfinished() }
     }
 }
@@ -81,32 +109,49 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
     }
     if arguments.clear || arguments.remove.is_some() {
         if context.printer.is_json() {
+            let items = items.into_iter().map(|entry| ShownUpload::of(entry, &HashMap::new())).collect();
             context.printer.json_of(&Output::of(items))?;
         }
         return Ok(());
     }
-    print(items, context)
+    let asked = if arguments.offline { ServerStates::default() } else { server_state::ask(&items, context).await };
+    for upload in &mut items {
+        let status = asked.states.get(&upload.transfer_id).and_then(|state| state.status);
+        if let Some(status @ (Status::Expired | Status::Exhausted | Status::Deleted)) = status {
+            upload.ended.get_or_insert(status);
+            // Best effort: the end is asked for again otherwise.
+            let _ = history.mark_ended(upload.transfer_id, status, Some(&upload.link));
+        }
+    }
+    print(items.into_iter().map(|entry| ShownUpload::of(entry, &asked.states)).collect(), context)?;
+    for server in &asked.silent {
+        context.printer.note(&format!("{server} did not say what became of its transfers; --offline does not ask"));
+    }
+    Ok(())
 }
 
-fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
+fn print(items: Vec<ShownUpload>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
         printer.json_of(&Output::of(items))?;
         return Ok(());
     }
-    let row = |upload: &HistoryEntry| {
+    let row = |shown: &ShownUpload| {
+        let upload = &shown.entry;
         let key = upload.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
         let expires = match upload.ended {
+            _ if shown.status == Some(None) => "records removed".to_owned(),
             Some(Status::Expired) => format!("expired {}", time::relative(upload.expires_at)),
             Some(ended) => state_text(ended).to_owned(),
             None => format!("expires {}", time::relative(upload.expires_at)),
         };
+        let downloads = shown.download_count.map(|count| count.to_string()).unwrap_or_default();
         let (size, link) = (ByteSize(upload.size).to_string(), format!("{}{key}", upload.link));
-        vec![time::local(upload.sent_at), expires, size, table::shortened(&upload.name), link]
+        vec![time::local(upload.sent_at), expires, downloads, size, table::shortened(&upload.name), link]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {
-        printer.result(&table::lines(&["UPLOADED", "EXPIRES", "SIZE", "NAME", "LINK"], &rows))?;
+        printer.result(&table::lines(&["UPLOADED", "EXPIRES", "DOWNLOADS", "SIZE", "NAME", "LINK"], &rows))?;
     }
     let unfinished = unfinished();
     for transfer in &unfinished {
@@ -138,7 +183,7 @@ fn unfinished() -> Vec<UnfinishedTransfer> {
 }
 
 /// Returns this user's history file.
-fn user_history() -> Result<History> {
+pub(super) fn user_history() -> Result<History> {
     let state = paths::state_directory().ok_or_else(|| {
         Failure::new(Exit::LocalFile, "no_home", "this user has no home directory for the history".to_owned())
             .hint("set HOME or XDG_STATE_HOME")

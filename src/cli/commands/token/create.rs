@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     answer: YesOption,
 }
 
-fn token_name(text: &str) -> std::result::Result<String, InvalidTokenName> {
+pub(super) fn token_name(text: &str) -> std::result::Result<String, InvalidTokenName> {
     check_name(text).map(|()| text.to_owned())
 }
 

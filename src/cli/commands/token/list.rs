@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{expiry_text, quota_text, status_text};
+use super::{expiry_text, status_text, use_text};
 use crate::cli::context::Context;
 use crate::cli::output::{records, table, time};
 use crate::domain::wire::TokenItem;
@@ -30,12 +30,12 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let row = |item: &TokenItem| {
         let used =
             item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", time::relative(at)));
-        let (status, quota) = (status_text(item.status).to_owned(), quota_text(item).unwrap_or_default());
-        vec![item.token_id.to_string(), status, expiry_text(item.expires_at), used, quota, item.name.clone()]
+        let (status, usage) = (status_text(item.status).to_owned(), use_text(item));
+        vec![item.token_id.to_string(), status, expiry_text(item.expires_at), used, usage, item.name.clone()]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {
-        printer.result(&table::lines(&["ID", "STATUS", "EXPIRES", "LAST USE", "QUOTA", "NAME"], &rows))?;
+        printer.result(&table::lines(&["ID", "STATUS", "EXPIRES", "LAST USE", "USAGE", "NAME"], &rows))?;
     }
     if items.is_empty() && printer.is_interactive() {
         printer.note("no tokens; create one with: sgsend token create NAME");

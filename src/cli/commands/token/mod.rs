@@ -1,5 +1,6 @@
 //! `sgsend token`: manages sender tokens through the admin service.
 
+mod argument;
 mod create;
 mod list;
 mod notifications;
@@ -10,7 +11,9 @@ mod update;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+pub(crate) use argument::TokenArgument;
 pub(crate) use quota::quota_text;
+use quota::use_text;
 
 use crate::cli::context::Context;
 use crate::cli::output::time;
@@ -30,7 +33,7 @@ enum TokenCommand {
     Create(create::Arguments),
     /// List all tokens
     List,
-    /// Change the notifications of a sender token
+    /// Change the name, expiry, quota or notifications of a token
     Update(update::Arguments),
     /// Revoke a token
     Revoke(revoke::Arguments),

@@ -152,12 +152,12 @@ async fn over_quota(api: &Api, error: ClientError, (name, sealed): (&str, u64)) 
     const ANOTHER: &str = "ask the operator of the server for another sender token";
     let Ok(token) = api.token_status().await else { return error.into() };
     let (message, hint) = match (token.max_transfers, token.max_total_bytes) {
-        (Some(limit), _) if token.transfers_created.is_some_and(|created| created >= limit) => {
+        (Some(limit), _) if token.transfers_created >= limit => {
             let transfers = with_number(usize::try_from(limit).unwrap_or(usize::MAX), "transfer");
             (format!("the sender token has reached its limit of {transfers}"), ANOTHER.to_owned())
         }
         (_, Some(quota)) => {
-            let used = token.bytes_held.unwrap_or_default();
+            let used = token.bytes_held;
             let (needed, left, quota) = (ByteSize(sealed), ByteSize(quota.saturating_sub(used)), ByteSize(quota));
             let message = format!("{name} needs {needed} encrypted, but the sender token has {left} of {quota} left");
             (message, format!("delete transfers that are no longer needed, or {ANOTHER}"))

@@ -1,14 +1,16 @@
 //! Integrity check of a store: reads all objects page by page and reports inconsistencies. Writes nothing.
 //!
-//! Keeps in memory up to two ids per scheduled transfer, one quota summary per token, and the findings up to a limit.
+//! Keeps in memory up to three ids per transfer, one quota summary per token, and the findings up to a limit.
 
 mod counters;
+mod index;
+mod links;
 mod notifications;
 mod payloads;
 mod quotas;
 mod transfers;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -24,6 +26,8 @@ use crate::domain::store::{
 use crate::domain::token::Token;
 use crate::domain::transfers::IdempotencyRecord;
 use counters::LatestDay;
+use index::EntrySum;
+pub(super) use links::is_listed;
 use quotas::Account;
 
 /// Number of objects per list request.
@@ -78,6 +82,8 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
         report: CheckReport::default(),
         scheduled: HashSet::new(),
         scheduled_reads: HashSet::new(),
+        indexed: HashMap::new(),
+        is_indexed: false,
         tokens: BTreeMap::new(),
         sums: StatusSums::default(),
         bytes_stored: 0,
@@ -89,7 +95,10 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
     check.note_latest_day().await?;
     check.tokens().await?;
     check.schedule().await?;
+    check.index().await?;
     check.transfers().await?;
+    check.stray_entries().await?;
+    check.links().await?;
     check.keep_transfers_without_any_payload();
     check.payloads().await?;
     check.quotas().await?;
@@ -106,6 +115,10 @@ struct Check<'a> {
     scheduled: HashSet<TransferId>,
     /// Transfers with a schedule entry for their records of reads.
     scheduled_reads: HashSet<TransferId>,
+    /// Index entries of transfers that were not checked yet, or do not agree with their transfer.
+    indexed: HashMap<TransferId, EntrySum>,
+    /// Whether the store has an index of its transfers.
+    is_indexed: bool,
     tokens: BTreeMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,

@@ -4,15 +4,16 @@ use super::Check;
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::repair::Repair;
 use crate::domain::store::{StorageKey, StoreError, Version, read};
-use crate::domain::token::{Quota, QuotaEntry, QuotaStep, Token};
+use crate::domain::token::{QuotaEntry, QuotaStep, Token};
 use crate::domain::transfer::Transfer;
 
 /// Quota use of one token, as recorded in the token and as computed from the transfers.
 #[derive(Default)]
 pub(super) struct Account {
-    /// Bytes in use according to the token's quota; `None` without a byte limit.
-    recorded: Option<u64>,
-    /// Version of the token before the transfers were summed; `None` without a byte limit.
+    /// Transfers created and bytes in use according to the token; `None` if it was removed meanwhile, or older layouts
+    /// did not count them.
+    recorded: Option<(u64, u64)>,
+    /// Version of the token before the transfers were summed.
     version: Option<Version>,
     /// Sums of the entries below before the transfers were summed.
     before: EntrySums,
@@ -21,6 +22,8 @@ pub(super) struct Account {
     pending: Vec<(QuotaEntry, u64)>,
     /// Total encrypted bytes of the transfers that count against the quota.
     pub(super) actual: u64,
+    /// Number of existing transfers.
+    pub(super) transfers: u64,
 }
 
 /// Bytes of quota entries that their transfers do not show.
@@ -35,16 +38,17 @@ struct EntrySums {
 impl Check<'_> {
     /// Reads the quota of a token, with the token's version.
     pub(super) async fn account(&self, token: &Token) -> Result<Account, StoreError> {
-        if token.quota.as_ref().and_then(Quota::bytes_held).is_none() {
-            return Ok(Account::default());
-        }
         let Some(found) = read::<Token>(self.store, &StorageKey::token(token.token_id)).await? else {
             return Ok(Account::default());
         };
-        let Some(quota) = &found.value.quota else { return Ok(Account::default()) };
-        let (recorded, pending) = (quota.bytes_held(), quota.pending_entries().collect::<Vec<_>>());
+        let (quota, pending) = (&found.value.quota, found.value.quota.pending_entries().collect::<Vec<_>>());
+        let recorded = if quota.counts_all() {
+            Some((quota.transfers_created(), quota.bytes_held()))
+        } else {
+            quota.max_total_bytes.map(|_| (u64::MAX, quota.bytes_held()))
+        };
         let before = self.sums_of(&pending).await?;
-        Ok(Account { recorded, version: Some(found.version), before, pending, actual: 0 })
+        Ok(Account { recorded, version: Some(found.version), before, pending, ..Account::default() })
     }
 
     async fn sums_of(&self, entries: &[(QuotaEntry, u64)]) -> Result<EntrySums, StoreError> {
@@ -66,13 +70,19 @@ impl Check<'_> {
     /// Reservations and releases recorded only in the token so far are expected, and therefore taken into account.
     pub(super) async fn quotas(&mut self) -> Result<(), StoreError> {
         for (id, account) in std::mem::take(&mut self.tokens) {
-            let Some(recorded) = account.recorded else { continue };
+            let Some((created, recorded)) = account.recorded else { continue };
             let sums = self.sums_of(&account.pending).await?;
+            // The transfers of a token in use were not summed at one point in time.
+            let now = self.store.get(&StorageKey::token(id)).await?.map(|found| found.version);
+            if now != account.version {
+                continue;
+            }
             let (recorded, actual) =
                 (recorded.saturating_add(sums.released), account.actual.saturating_add(sums.reserved));
             // An entry whose transfer has changed meanwhile may have been counted twice, or not at all.
             let version = account.version.filter(|_| sums == account.before);
-            let remedy = version.map(|version| Repair::SetQuota(id, version, actual.saturating_sub(sums.released)));
+            let used = (account.transfers, actual.saturating_sub(sums.released));
+            let remedy = version.map(|version| Repair::SetQuota(id, version, used));
             let problem = format!("the quota records {recorded} bytes in use, but the transfers use {actual} bytes");
             let key = StorageKey::token(id);
             if recorded < actual {
@@ -80,6 +90,10 @@ impl Check<'_> {
             } else if recorded > actual {
                 let advice = "create a new token and revoke this one: its quota is exceeded too early";
                 self.find_repairable("quota_high", &key, problem, advice, remedy);
+            } else if created < account.transfers {
+                let problem = format!("the token records {created} transfers, but {} exist", account.transfers);
+                let advice = "no action needed if the token has no limit of transfers; else create a new one";
+                self.find_repairable("quota", &key, problem, advice, remedy);
             }
         }
         Ok(())

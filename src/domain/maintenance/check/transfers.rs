@@ -77,8 +77,10 @@ impl Check<'_> {
         }
         self.count(&transfer);
         match self.tokens.get_mut(&transfer.token_id) {
-            Some(account) if transfer.holds_quota => account.actual += transfer.size_bytes,
-            Some(_) => {}
+            Some(account) => {
+                account.transfers += 1;
+                account.actual += if transfer.holds_quota { transfer.size_bytes } else { 0 };
+            }
             None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
         }
         if !self.scheduled.contains(&id) {
@@ -86,6 +88,7 @@ impl Check<'_> {
             let problem = "the transfer is missing from the schedule";
             self.find_repairable("not_due", &key, problem, advice, Repair::Schedule(id));
         }
+        self.transfer_index(&transfer, &key).await?;
         self.payload(&transfer, &key).await
     }
 

@@ -24,7 +24,7 @@ pub use error::CopyError;
 use self::claim::Claim;
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;
-use crate::domain::store::{Prefix, StorageKey, Store, StoreError, StoreHeader};
+use crate::domain::store::{IndexEntry, Prefix, StorageKey, Store, StoreError, StoreHeader};
 use crate::domain::transfer::{State, Transfer};
 
 /// Number of transfers copied concurrently. Each buffers up to two payload parts in memory.
@@ -138,12 +138,13 @@ impl Copying<'_> {
 
     /// Runs one pass over all records and payloads.
     ///
-    /// Tokens and transfers come first: reading them can apply records left unwritten by a killed process.
+    /// Tokens, links and transfers come first: reading them can apply records left unwritten by a killed process.
     async fn pass(&self, pass: Pass) -> Result<(), CopyError> {
         if pass == Pass::Write && self.resumed {
             self.remove_unowned().await?;
         }
         self.records(&StorageKey::tokens(), pass).await?;
+        self.records(&StorageKey::all_links(), pass).await?;
         let ids = stream::try_unfold(None, async |after| {
             let next = self.next_transfer(after).await?;
             Ok::<_, CopyError>(next.map(|id| (id, Some(id))))
@@ -155,7 +156,10 @@ impl Copying<'_> {
             StorageKey::all_service_records(),
             StorageKey::all_notifications(),
             StorageKey::all_stats(),
-        ] {
+        ]
+        .into_iter()
+        .chain(IndexEntry::all())
+        {
             self.records(&prefix, pass).await?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use crate::domain::store::{Change, Commit, Condition, StorageKey, StoreError, Ve
 use crate::domain::token::Token;
 
 impl Repairs<'_> {
-    /// Sets the bytes in use of a quota, unless the token has changed since the check began.
+    /// Sets the use of a quota, unless the token has changed since the check began.
     ///
     /// Every change of a transfer's share changes the token first, so the sum of the check is exact then.
     pub(super) async fn set_quota(
@@ -16,7 +16,7 @@ impl Repairs<'_> {
         finding: &StoreFinding,
         id: TokenId,
         version: &Version,
-        bytes: u64,
+        (transfers, bytes): (u64, u64),
     ) -> Result<Repaired, StoreError> {
         let key = StorageKey::token(id);
         let Some(found) = read::<Token>(self.store, &key).await? else { return Ok(Repaired::Changed) };
@@ -24,8 +24,7 @@ impl Repairs<'_> {
             return Ok(Repaired::Changed);
         }
         let mut token = found.value;
-        let Some(quota) = &mut token.quota else { return Ok(Repaired::Changed) };
-        quota.set_bytes_held(bytes);
+        token.quota.set_use(transfers, bytes);
         let change = Change { key, condition: Condition::Is(found.version), value: to_json(&token) };
         self.store.commit(Commit { change: Some(change), ..self.service_commit(finding) }).await?;
         Ok(Repaired::Done)

@@ -5,6 +5,8 @@
 //! commit with its audit record; a payload is removed after that commit. A repair that is killed is repeated by the next.
 
 mod counters;
+mod index;
+mod links;
 mod objects;
 mod payloads;
 
@@ -13,7 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::audit::{Action, ActionName, Outcome, Record, RepairedObject};
 use crate::domain::clock::Clock;
 use crate::domain::error::chain;
-use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
+use crate::domain::id::{LinkId, RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::maintenance::check::{CheckReport, StoreFinding, check};
 use crate::domain::stats::DayStats;
 use crate::domain::store::{StorageKey, Store, StoreError, StoreHeader, Version, upgrade_layout};
@@ -22,10 +24,12 @@ use crate::domain::timestamp::Timestamp;
 /// Repair of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Repair {
-    /// Removes an object whose key is not a schedule entry.
+    /// Removes an object whose key is no schedule entry, or no index entry of a transfer.
     RemoveEntry(StorageKey),
     /// Removes the records of a transfer without its state.
     RemoveOrphans(TransferId),
+    /// Removes a further link that no transfer lists, with its grants.
+    RemoveLink(LinkId),
     /// Schedules the next sweep of a transfer.
     Schedule(TransferId),
     /// Schedules the removal of a transfer's records of reads.
@@ -34,8 +38,10 @@ pub(crate) enum Repair {
     DeleteLost(TransferId),
     /// Removes a payload without a transfer, or one that is recorded as removed.
     RemovePayload(TransferId),
-    /// Sets the bytes in use of a token's quota, as recorded in this version of the token.
-    SetQuota(TokenId, Version, u64),
+    /// Sets the use of a token's quota, existing transfers and bytes, over this version of the token.
+    SetQuota(TokenId, Version, (u64, u64)),
+    /// Writes the index entries of a transfer.
+    Index(TransferId),
     /// Writes the counters of the latest day over this version of them.
     SetCounters(Version, Box<DayStats>),
 }
@@ -46,11 +52,13 @@ impl Repair {
         match self {
             Self::RemoveEntry(_) => "remove this object",
             Self::RemoveOrphans(_) => "remove the remaining records",
+            Self::RemoveLink(_) => "remove the link",
             Self::Schedule(_) => "schedule the transfer",
             Self::ScheduleReads(_) => "schedule the removal of these records",
             Self::DeleteLost(_) => "delete the transfer: its link then says that it was deleted",
             Self::RemovePayload(_) => "remove the payload",
             Self::SetQuota(..) => "correct the quota",
+            Self::Index(_) => "add the transfer to the lists",
             Self::SetCounters(..) => "correct the counters",
         }
     }
@@ -160,11 +168,13 @@ impl Repairs<'_> {
         match repair {
             Repair::RemoveEntry(key) => self.remove_entry(finding, key).await,
             Repair::RemoveOrphans(id) => self.remove_orphans(finding, *id).await,
+            Repair::RemoveLink(id) => self.remove_link(finding, *id).await,
             Repair::Schedule(id) => self.schedule(finding, *id).await,
             Repair::ScheduleReads(id) => self.schedule_reads(finding, *id).await,
             Repair::DeleteLost(id) => self.delete_lost(finding, *id).await,
             Repair::RemovePayload(id) => self.remove_payload(finding, *id).await,
-            Repair::SetQuota(id, version, bytes) => self.set_quota(finding, *id, version, *bytes).await,
+            Repair::SetQuota(id, version, used) => self.set_quota(finding, *id, version, *used).await,
+            Repair::Index(id) => self.index(finding, *id).await,
             Repair::SetCounters(version, stats) => self.set_counters(finding, version, stats).await,
         }
     }

@@ -162,6 +162,11 @@ impl StorageKey {
         Prefix("stats/".to_owned())
     }
 
+    /// Returns the prefix of the objects in the folder `path`, which ends with the separator.
+    pub(super) fn folder(path: &str) -> Prefix {
+        Prefix(path.to_owned())
+    }
+
     /// Wraps a key listed by a backend.
     #[must_use]
     pub fn from_backend(text: String) -> Self {

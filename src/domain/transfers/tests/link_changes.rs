@@ -103,13 +103,13 @@ async fn a_new_limit_counts_the_grants_from_before_and_keeps_them() {
     let further = fixture.linked_transfer(None).await;
     let own_link = fixture.own_link().await;
     for (transfer, link) in [further, own_link] {
+        fixture.update(&transfer, link.id, UpdateLink { expires_in_s: Some(86_400), ..UNCHANGED }).await.unwrap();
         let old = Grant::random();
         fixture.get(&link, &old).await.unwrap();
         fixture.clock.advance(Duration::from_mins(30));
         let live = Grant::random();
         fixture.get(&link, &live).await.unwrap();
         fixture.clock.advance(Duration::from_mins(20));
-        fixture.update(&transfer, link.id, UpdateLink { expires_in_s: Some(86_400), ..UNCHANGED }).await.unwrap();
         fixture.clock.advance(Duration::from_mins(15));
         let limited = fixture.limit(&transfer, link.id, Some(3)).await.unwrap();
         assert_eq!((limited.download_count(), limited.downloads_remaining()), (2, Some(1)));

@@ -15,6 +15,7 @@ mod read_retention;
 mod repair;
 mod slow_store;
 mod sweep_order;
+mod transfer_lists;
 
 use std::time::Duration;
 
@@ -32,7 +33,6 @@ use crate::domain::stats::TransferCounts;
 use crate::domain::store::{Commit, MemoryStore, Prefix};
 use crate::domain::token::Token;
 use crate::domain::token::service::Tokens;
-use crate::domain::transfer::ResolvedLink;
 use crate::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
 
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);

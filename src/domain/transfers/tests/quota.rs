@@ -33,8 +33,8 @@ pub(super) async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<
 }
 
 pub(super) async fn used(fixture: &Fixture, token: &Token) -> (u64, u64) {
-    let quota = fixture.tokens.find(token.token_id).await.unwrap().quota.unwrap();
-    (quota.transfers_created().unwrap(), quota.bytes_held().unwrap())
+    let quota = fixture.tokens.find(token.token_id).await.unwrap().quota;
+    (quota.transfers_created(), quota.bytes_held())
 }
 
 async fn delete(fixture: &Fixture, transfer: &Transfer) {
@@ -118,12 +118,14 @@ async fn an_interrupted_removal_releases_bytes_once() {
 }
 
 #[tokio::test]
-async fn a_token_without_quota_is_never_given_a_quota() {
+async fn the_use_of_a_token_without_limits_is_counted() {
     let fixture = Fixture::new();
     let transfer = fixture.completed_transfer(None).await;
-    assert!(!transfer.holds_quota);
+    let token = fixture.tokens.find(transfer.token_id).await.unwrap();
+    assert_eq!(used(&fixture, &token).await, (1, 3));
     delete(&fixture, &transfer).await;
-    assert_eq!(fixture.tokens.find(transfer.token_id).await.unwrap().quota, None);
+    assert_eq!(used(&fixture, &token).await, (1, 0));
+    assert_eq!((token.quota.max_transfers, token.quota.max_total_bytes), (None, None));
 }
 
 #[tokio::test]
@@ -134,14 +136,14 @@ async fn two_servers_creating_the_same_transfer_count_it_once() {
     let other = Fixture::second_process(&fixture);
     let stored = fixture.tokens.find(token.token_id).await.unwrap();
     // The other server reserves for the same transfer, which already exists: with the same reservation...
-    let mark = other.transfers.reserve_quota(&stored, transfer.transfer_id, 3).await.unwrap().unwrap();
+    let mark = other.transfers.reserve_quota(&stored, transfer.transfer_id, 3).await.unwrap();
     other.transfers.cancel_quota(&transfer, mark).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (1, 3), "the reservation of an existing transfer is released");
     // ...or, after the entry of the first reservation is dropped, with a second reservation.
     delete(&fixture, &transfer).await;
     let transfer = create(&fixture, &token, 2).await.unwrap();
     fixture.transfers.forget_reservation(&transfer).await.unwrap();
-    let second = other.transfers.reserve_quota(&stored, transfer.transfer_id, 2).await.unwrap().unwrap();
+    let second = other.transfers.reserve_quota(&stored, transfer.transfer_id, 2).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (3, 5));
     other.transfers.cancel_quota(&transfer, second).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (2, 3));
@@ -178,8 +180,8 @@ async fn removals_alone_do_not_accumulate_entries() {
     for transfer in &transfers {
         delete(&fixture, transfer).await;
     }
-    let quota = fixture.tokens.find(token.token_id).await.unwrap().quota.unwrap();
-    assert_eq!(quota.bytes_held(), Some(0));
+    let quota = fixture.tokens.find(token.token_id).await.unwrap().quota;
+    assert_eq!(quota.bytes_held(), 0);
     assert!(quota.abandoned(START.plus(RETAIN)).count() <= 1, "{quota:?}");
 }
 

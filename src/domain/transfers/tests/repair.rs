@@ -20,7 +20,7 @@ struct Damaged {
 }
 
 /// Codes of the findings in a [`Damaged`] store, sorted.
-const DAMAGES: [&str; 9] = [
+const DAMAGES: [&str; 12] = [
     "counters",
     "no_transfer",
     "not_due",
@@ -28,6 +28,9 @@ const DAMAGES: [&str; 9] = [
     "payload",
     "payload_left",
     "quota",
+    "stray_entry",
+    "stray_entry",
+    "stray_entry",
     "stray_payload",
     "stray_payload",
 ];

@@ -2,11 +2,13 @@
 
 mod audit;
 mod delete;
+mod delete_many;
+mod list_transfers;
 mod page;
 mod prove;
 mod session;
 mod stats;
-mod token_update;
+mod token_notifications;
 mod tokens;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,11 +24,13 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::list))
-        .routes(routes!(token_update::update))
+        .routes(routes!(tokens::update))
         .routes(routes!(tokens::revoke))
         .routes(routes!(stats::overview))
         .routes(routes!(metrics::admin))
         .routes(routes!(audit::all))
+        .routes(routes!(list_transfers::list))
+        .routes(routes!(delete_many::delete_many))
         .routes(routes!(delete::delete))
         .routes(routes!(page::overview))
         .routes(routes!(session::form))

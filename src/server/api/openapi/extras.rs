@@ -47,9 +47,10 @@ const fn links(service: ServiceName) -> &'static [OperationLink] {
             ("start_download", &["download_payload", "check_payload", "add_event"], GRANT),
             ("delete_transfer", &["get_transfer_status", "list_events", "list_actions"], TRANSFER),
         ],
-        ServiceName::Admin => {
-            &[("create_token", &["revoke_token"], TOKEN), ("delete_any_transfer", &["list_audit_records"], TRANSFER)]
-        }
+        ServiceName::Admin => &[
+            ("create_token", &["update_token", "revoke_token"], TOKEN),
+            ("delete_any_transfer", &["list_audit_records"], TRANSFER),
+        ],
     }
 }
 

@@ -8,6 +8,7 @@ mod download_bytes;
 mod event_stream;
 mod events;
 mod links;
+mod list_transfers;
 mod pages;
 mod presign_urls;
 mod status;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list_actions))
         .routes(routes!(event_stream::stream_events))
         .routes(routes!(delete::delete))
+        .routes(routes!(list_transfers::list))
         .routes(routes!(links::update_own))
         .routes(routes!(links::create))
         .routes(routes!(links::list))

@@ -197,10 +197,39 @@ export interface TokenItem {
   expires_at: number | null;
   max_transfers: number | null;
   max_total_bytes: number | null;
-  transfers_created: number | null;
-  bytes_held: number | null;
+  transfers_created: number;
+  bytes_held: number;
   last_used_at: number | null;
 }
+
+/** Changes of a token; `null` removes the expiry or the limit. */
+export interface UpdateToken {
+  name?: string;
+  expires_in_s?: number | null;
+  max_transfers?: number | null;
+  max_total_bytes?: number | null;
+}
+
+/** A transfer in the list of all transfers. */
+export interface TransferItem {
+  transfer_id: string;
+  token_id: string;
+  status: TransferState;
+  size_bytes: number;
+  created_at: number;
+  expires_at: number;
+  ended_at: number | null;
+  download_count: number;
+  max_downloads: number | null;
+}
+
+/** Page of transfers; `is_partial` if not all of them were compared. */
+export interface TransferPage extends Page<TransferItem> {
+  is_partial?: boolean;
+}
+
+/** Result of the deletion of several transfers; `code` of those that were not deleted. */
+export interface DeletedTransfers extends Page<{ transfer_id: string; code?: string }> {}
 
 /** A created token; only this response contains its text. */
 export interface CreatedToken extends TokenItem {

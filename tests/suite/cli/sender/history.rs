@@ -55,7 +55,7 @@ fn ended_transfers_are_not_listed_as_live() {
     let (deleted, seen_deleted, used_up) = (upload(&[]), upload(&[]), upload(&["-d", "1"]));
     let live = upload(&[]);
     let state = |link: &str| {
-        let listed = home.run(&["history", "--json"]).json();
+        let listed = home.run(&["history", "--offline", "--json"]).json();
         let items = listed["items"].as_array().unwrap().clone();
         let item = items.into_iter().find(|item| link.starts_with(item["link"].as_str().unwrap())).unwrap();
         item["ended"].as_str().map(str::to_owned)
@@ -93,4 +93,46 @@ fn ended_transfers_are_not_listed_as_live() {
     entry["expires_at"] = 1_000.into();
     std::fs::write(&path, format!("{entry}\n")).unwrap();
     assert!(home.run(&["history"]).text().contains(" days ago  "), "{}", home.run(&["history"]).text());
+}
+
+#[test]
+fn the_history_says_what_became_of_transfers() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let file = home.file("a.txt", b"hello");
+    let upload = |arguments: &[&str]| home.run_at(&serving, &[&["upload", &file], arguments].concat()).text();
+    let (deleted, downloaded) = (upload(&[]), upload(&["-d", "2"]));
+    // Another machine deletes one transfer and downloads the other.
+    let other = Home::new();
+    let admin = home.run_at(&serving, &["admin", "delete", &deleted, "--yes"]);
+    assert!(admin.stderr.contains("deleted 1 transfer"), "{}", admin.stderr);
+    other.run_at(&serving, &["download", &downloaded, "-o", "-"]).text();
+    let of = |listed: &serde_json::Value, link: &str| {
+        let items = listed["items"].as_array().unwrap().clone();
+        items.into_iter().find(|item| link.starts_with(item["link"].as_str().unwrap())).unwrap()
+    };
+    let offline = home.run(&["history", "--offline", "--json"]).json();
+    assert!(of(&offline, &deleted).get("status").is_none() && of(&offline, &deleted).get("ended").is_none());
+    // Without the token, each transfer is asked for.
+    let config = home.path().join(".config/sgsend/config.toml");
+    for with_token in [false, true] {
+        let saved = std::fs::read(&config).unwrap();
+        if !with_token {
+            std::fs::remove_file(&config).unwrap();
+        }
+        let listed = home.run(&["history", "--json"]).json();
+        assert_eq!(of(&listed, &downloaded)["status"], "completed", "{listed}");
+        assert_eq!(of(&listed, &downloaded)["download_count"], 1);
+        assert_eq!(of(&listed, &deleted)["ended"], "deleted");
+        std::fs::write(&config, saved).unwrap();
+    }
+    // The end is known from then on, also without the server.
+    let public = serving.public.clone();
+    serving.kill();
+    let finished = home.run(&["history", "--json"]);
+    assert_eq!(of(&finished.json(), &deleted)["ended"], "deleted");
+    assert!(of(&finished.json(), &downloaded).get("status").is_none());
+    assert!(finished.stderr.contains(&format!("{public} did not say")), "{}", finished.stderr);
+    assert!(!home.run(&["history", "--offline"]).stderr.contains("did not say"));
 }

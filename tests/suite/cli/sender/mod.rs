@@ -3,6 +3,7 @@
 mod ci_scripts;
 mod history;
 mod link_origin;
+mod list;
 mod status_watch;
 mod token_prompt;
 mod token_storage;

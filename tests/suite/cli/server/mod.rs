@@ -2,6 +2,7 @@
 
 mod access_log;
 mod acme;
+mod admin_transfers;
 mod anonymity;
 mod certificates;
 mod config_file;

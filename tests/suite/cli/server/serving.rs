@@ -114,7 +114,7 @@ fn a_store_of_a_newer_version_is_rejected_unchanged() {
     let store = format!("file:{}", folder.display());
     home.serve(&["--storage", &store]).terminate();
     let records = rusqlite::Connection::open(folder.join("records.sqlite")).unwrap();
-    let changed = "UPDATE object SET value = CAST('{\"v\":3,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
+    let changed = "UPDATE object SET value = CAST('{\"v\":4,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
     assert_eq!(records.execute(changed, []), Ok(1));
     drop(records);
     let finished =

@@ -69,6 +69,7 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
                 limit_bytes: None,
                 received_bytes,
                 failed_checks: Vec::new(),
+                transfer_id: None,
             };
             json(status, &problem)
         }
@@ -264,6 +265,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         access_proof: state.max_downloads.is_some(),
         mode,
         info: None,
+        wrapped_key: None,
     }
 }
 

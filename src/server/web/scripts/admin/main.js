@@ -6,9 +6,10 @@ import { attempt, callAsAdmin } from "./api.js";
 import { showOverview, watchOverview } from "./overview.js";
 import { showTokens, watchTokens } from "./tokens.js";
 import { showTransfer, watchTransfer } from "./transfer.js";
+import { showTransfers, watchTransfers } from "./transfers.js";
 
-/** @type {Record<"overview" | "tokens" | "transfer", (what?: string) => Promise<void>>} */
-const VIEWS = { overview: showOverview, tokens: showTokens, transfer: showTransfer };
+/** @type {Record<"overview" | "tokens" | "transfers" | "transfer", (what?: string) => Promise<void>>} */
+const VIEWS = { overview: showOverview, tokens: showTokens, transfers: showTransfers, transfer: showTransfer };
 
 /** @typedef {keyof typeof VIEWS} View */
 
@@ -56,6 +57,7 @@ async function endSession() {
 hide("without-script");
 watchOverview();
 watchTokens();
+watchTransfers();
 watchTransfer();
 onEvent("dismiss", "click", () => showMessage(""));
 onEvent("end-session", "click", () => attempt(endSession));

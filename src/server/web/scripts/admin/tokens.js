@@ -1,10 +1,12 @@
-// Lists and revokes sender tokens.
+// Lists, changes and revokes sender tokens.
 
-import { byId, element, onEvent, showMessage } from "../ui/dom.js";
-import { size, time } from "../ui/format.js";
+import { byId, element, onEvent, showError, showMessage } from "../ui/dom.js";
+import { count, size, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
+import { editToken, watchEditToken } from "./edit-token.js";
 import { watchNewToken } from "./new-token.js";
+import { deleteTransfersOf } from "./transfers.js";
 
 /** @import { Page, TokenItem } from "../wire.d.ts" */
 
@@ -19,6 +21,7 @@ export function watchTokens() {
     byId("token-list").prepend(row(item));
     showTableOrHint();
   });
+  watchEditToken(replaceRow);
   onEvent("more-tokens", "click", () =>
     attempt(async () => {
       const first = await addPage(`&after=${next}`);
@@ -62,8 +65,8 @@ function rowId(item) {
 
 /** @param {TokenItem} item */
 function row(item) {
-  /** @type {(used: number | null, most: number | null, text: (value: number) => string) => string} */
-  const of = (used, most, text) => (most === null ? "any\u00a0number" : `${text(used ?? 0)} of ${text(most)}`);
+  /** @type {(used: number, most: number | null, text: (value: number) => string) => string} */
+  const of = (used, most, text) => (most === null ? text(used) : `${text(used)} of ${text(most)}`);
   return element(
     "tr",
     { id: rowId(item), class: item.status, role: "row", tabindex: "-1" },
@@ -74,7 +77,13 @@ function row(item) {
     cell("Last used", item.last_used_at === null ? "never" : time(item.last_used_at)),
     cell("Transfers", of(item.transfers_created, item.max_transfers, String)),
     cell("Bytes", of(item.bytes_held, item.max_total_bytes, size)),
-    cell("Change", ...(item.status === "active" ? [revokeButton(item)] : [])),
+    cell(
+      "Change",
+      ...(item.status === "revoked" ? [] : [editButton(item)]),
+      ...(item.status === "active" ? [" ", revokeButton(item)] : []),
+      " ",
+      element("a", { href: `#transfers/${item.token_id}`, "aria-label": `Transfers of ${item.name}` }, "Transfers"),
+    ),
   );
 }
 
@@ -84,6 +93,24 @@ function row(item) {
  */
 function cell(column, ...children) {
   return element("td", { role: "cell", "data-column": column }, element("div", {}, ...children));
+}
+
+/** @param {TokenItem} item */
+function editButton(item) {
+  const button = element("button", { "aria-label": `Edit ${item.name}` }, "Edit");
+  button.addEventListener("click", () => editToken(item, button));
+  return button;
+}
+
+/**
+ * Replaces the row of a token, and returns the new one.
+ *
+ * @param {TokenItem} item
+ */
+function replaceRow(item) {
+  const changed = row(item);
+  byId(rowId(item)).replaceWith(changed);
+  return changed;
 }
 
 /** @param {TokenItem} item */
@@ -103,8 +130,17 @@ async function revoke(item) {
   if (!sure) return;
   /** @type {TokenItem} */
   const after = await callAsAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} });
-  const revoked = row(after);
-  byId(rowId(item)).replaceWith(revoked);
-  revoked.focus();
+  replaceRow(after).focus();
   showMessage(`“${item.name}” is revoked.`);
+  if (after.bytes_held === 0) return;
+  const deletes = await confirmed(
+    `Delete the transfers of “${item.name}”?`,
+    `They take ${size(after.bytes_held)}, and can still be downloaded. This cannot be undone.`,
+    "Delete the transfers",
+  );
+  if (!deletes) return;
+  const results = await deleteTransfersOf(item.token_id);
+  const failed = results.filter(({ code }) => code !== undefined).length;
+  if (failed > 0) showError(`“${item.name}” is revoked; ${count(failed, "transfer")} could not be deleted.`);
+  else showMessage(`“${item.name}” is revoked; ${count(results.length, "transfer")} deleted.`);
 }

@@ -138,7 +138,7 @@ fn a_store_folder_is_checked() {
     assert!(String::from_utf8_lossy(&by_environment.stdout).contains("folder_private"));
 
     let records = rusqlite::Connection::open(folder.join("records.sqlite")).unwrap();
-    let changed = "UPDATE object SET value = CAST('{\"v\":3,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
+    let changed = "UPDATE object SET value = CAST('{\"v\":4,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
     assert_eq!(records.execute(changed, []), Ok(1));
     drop(records);
     assert_checks(&doctor(), "problem", &["store"]);

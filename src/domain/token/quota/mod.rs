@@ -17,7 +17,7 @@ use crate::domain::timestamp::Timestamp;
 /// Age at which an entry counts as abandoned: its process has ended, or its request has long timed out.
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 
-/// Limits of a token and their current use; each use is reported only if its limit is set.
+/// Limits of a token and their current use, which is counted with or without limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// Maximum number of transfers ever created; `None` means unlimited.
@@ -30,6 +30,9 @@ pub struct Quota {
     bytes_held: u64,
     /// Steps counted above, but possibly not yet recorded in their transfers.
     unsettled: Vec<UnrecordedStep>,
+    /// Whether the use above includes all transfers. Layouts 1 and 2 counted it only for the limits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    counts_all: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,28 +110,45 @@ pub enum EntryOutcome {
 }
 
 impl Quota {
-    /// Creates a quota with these limits; `None` if both are `None`.
+    /// Creates the quota of a new token with these limits.
     #[must_use]
-    pub fn new(max_transfers: Option<u64>, max_total_bytes: Option<u64>) -> Option<Self> {
-        let limited = max_transfers.is_some() || max_total_bytes.is_some();
-        limited.then(|| Self { max_transfers, max_total_bytes, ..Self::default() })
+    pub fn new(max_transfers: Option<u64>, max_total_bytes: Option<u64>) -> Self {
+        Self { max_transfers, max_total_bytes, counts_all: true, ..Self::default() }
     }
 
-    /// Returns the number of transfers created; `None` if unlimited.
+    /// Returns the number of transfers created.
     #[must_use]
-    pub fn transfers_created(&self) -> Option<u64> {
-        self.max_transfers.map(|_| self.transfers_created)
+    pub const fn transfers_created(&self) -> u64 {
+        self.transfers_created
     }
 
-    /// Returns the bytes in use; `None` if unlimited.
+    /// Returns the bytes in use.
     #[must_use]
-    pub fn bytes_held(&self) -> Option<u64> {
-        self.max_total_bytes.map(|_| self.bytes_held)
+    pub const fn bytes_held(&self) -> u64 {
+        self.bytes_held
     }
 
-    /// Sets the bytes in use, for a repair.
-    pub(in crate::domain) const fn set_bytes_held(&mut self, bytes: u64) {
+    /// Sets the use, for a repair. Transfers that are removed remain counted as created.
+    pub(in crate::domain) fn set_use(&mut self, existing_transfers: u64, bytes: u64) {
+        self.transfers_created = self.transfers_created.max(existing_transfers);
         self.bytes_held = bytes;
+    }
+
+    /// Returns whether the use includes all transfers, as it does in the current layout.
+    #[must_use]
+    pub const fn counts_all(&self) -> bool {
+        self.counts_all
+    }
+
+    /// Adds what older layouts did not count: the existing transfers without a limit of their kind.
+    pub(in crate::domain) fn count_all(&mut self, existing_transfers: u64, bytes: u64) {
+        if self.max_transfers.is_none() {
+            self.transfers_created = existing_transfers;
+        }
+        if self.max_total_bytes.is_none() {
+            self.bytes_held = bytes;
+        }
+        self.counts_all = true;
     }
 
     /// Reserves one transfer of `bytes` encrypted bytes. Idempotent while the transfer's reservation has an entry.
@@ -238,102 +258,4 @@ impl Quota {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
-
-    fn quota() -> Quota {
-        Quota::new(Some(3), Some(100)).unwrap()
-    }
-
-    fn used(quota: &Quota) -> (u64, u64) {
-        (quota.transfers_created().unwrap(), quota.bytes_held().unwrap())
-    }
-
-    #[test]
-    fn limits_are_exact() {
-        let mut quota = quota();
-        let [first, second, third] = [(); 3].map(|()| TransferId::random());
-        quota.reserve(first, 60, NOW).unwrap();
-        let error = quota.reserve(second, 41, NOW).unwrap_err();
-        assert!(matches!(error, Error::QuotaExceeded { member: "max_total_bytes" }));
-        assert_eq!(used(&quota), (1, 60), "a rejected reservation is counted");
-        quota.reserve(second, 40, NOW).unwrap();
-        quota.release(first, 60, NOW);
-        quota.reserve(third, 60, NOW).unwrap();
-        quota.release(second, 40, NOW);
-        let error = quota.reserve(TransferId::random(), 1, NOW).unwrap_err();
-        assert!(
-            matches!(error, Error::QuotaExceeded { member: "max_transfers" }),
-            "a release lowers the number of transfers created"
-        );
-        assert_eq!(used(&quota), (3, 60));
-    }
-
-    #[test]
-    fn huge_sizes_exceed_the_quota_without_overflow() {
-        let mut quota = quota();
-        quota.reserve(TransferId::random(), 1, NOW).unwrap();
-        quota.reserve(TransferId::random(), u64::MAX, NOW).unwrap_err();
-        assert_eq!(used(&quota), (1, 1));
-    }
-
-    #[test]
-    fn each_step_counts_once() {
-        let (mut quota, id) = (quota(), TransferId::random());
-        let mark = quota.reserve(id, 10, NOW).unwrap();
-        assert_eq!(quota.reserve(id, 10, NOW).unwrap(), mark);
-        assert_eq!(used(&quota), (1, 10));
-        assert!(quota.drop_entry(QuotaEntry::reserved(id, mark)));
-        quota.release(id, 10, NOW);
-        quota.release(id, 10, NOW);
-        assert_eq!(used(&quota), (1, 0));
-        assert!(quota.drop_entry(QuotaEntry::released(id)));
-        assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries remain");
-    }
-
-    #[test]
-    fn cancelling_releases_only_the_reservation_with_the_same_mark() {
-        let (mut quota, id) = (quota(), TransferId::random());
-        let first = quota.reserve(id, 10, NOW).unwrap();
-        quota.drop_entry(QuotaEntry::reserved(id, first));
-        let second = quota.reserve(id, 10, NOW).unwrap();
-        assert_eq!(used(&quota), (2, 20));
-        quota.cancel(id, first);
-        assert_eq!(used(&quota), (2, 20), "the reservation of an existing transfer is released");
-        quota.cancel(id, second);
-        assert_eq!(used(&quota), (1, 10));
-    }
-
-    #[test]
-    fn abandoned_entries_end_by_their_verdicts() {
-        let [created, never, released, unknown] = [(); 4].map(|()| TransferId::random());
-        let mut quota = Quota::new(None, Some(1_000)).unwrap();
-        let [created, never, released, unknown] = [created, never, released, unknown]
-            .map(|id| QuotaEntry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
-        quota.drop_entry(released);
-        quota.release(released.transfer_id, 100, NOW);
-        assert_eq!(quota.abandoned(NOW.plus(Duration::from_mins(59))).count(), 0);
-        let later = NOW.plus(ABANDONED_AFTER);
-        assert_eq!(quota.abandoned(later).count(), 4);
-        let verdicts = [
-            (created, EntryOutcome::Completed),
-            (never, EntryOutcome::Unused),
-            (QuotaEntry::released(released.transfer_id), EntryOutcome::Completed),
-        ];
-        quota.resolve_abandoned(&verdicts.into(), later);
-        assert_eq!(quota.bytes_held(), Some(200));
-        assert_eq!(quota.abandoned(later).collect::<Vec<_>>(), [unknown]);
-    }
-
-    #[test]
-    fn a_retried_reservation_is_not_abandoned() {
-        let (mut quota, id) = (quota(), TransferId::random());
-        quota.reserve(id, 10, NOW).unwrap();
-        let later = NOW.plus(ABANDONED_AFTER);
-        assert_eq!(quota.abandoned(later).count(), 1);
-        quota.reserve(id, 10, later).unwrap();
-        assert_eq!(quota.abandoned(later).count(), 0);
-    }
-}
+mod tests;

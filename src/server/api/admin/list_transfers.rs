@@ -1,0 +1,27 @@
+//! `GET /transfers/list` of the admin service.
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::wire::{TransferPage, TransferQuery};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{Admin, Params};
+use crate::server::state::AppState;
+
+/// Lists the transfers of all senders, in the requested order.
+///
+/// Transfers are listed until their records are removed, also ended ones. The order by downloads, and by size of one
+/// token, compares the newest 10 000 transfers; `is_partial` says whether there are more.
+#[utoipa::path(
+    get, operation_id = "list_all_transfers", path = "/transfers/list", tag = "transfers",
+    params(TransferQuery),
+    responses((status = 200, body = TransferPage)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn list(
+    State(app): State<AppState>,
+    _: Admin,
+    Params(query): Params<TransferQuery>,
+) -> Result<JsonResponse<TransferPage>, ApiError> {
+    Ok(JsonResponse(app.transfers.list_all(query).await?))
+}
