@@ -17,7 +17,7 @@ use sgsend::domain::store::{StorageKey, open_header};
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::token::service::Tokens;
 use sgsend::domain::transfers::{TransferSettings, Transfers};
-use sgsend::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
+use sgsend::domain::wire::{CreateToken, CreateTransfer};
 
 use crate::backends::SharedStore;
 
@@ -79,7 +79,7 @@ impl Server {
         };
         let token = self.tokens.create(&self.scope(ActionName::TokenCreate), token).await.unwrap().0;
         let transfer = CreateTransfer {
-            own_link: sgsend::domain::wire::OwnLinkChoice::Open,
+            own_link: OwnLinkChoice::Open,
             size_bytes: 3,
             expires_in_s: Some(86_400),
             max_downloads: None,
@@ -87,7 +87,6 @@ impl Server {
             access_from_passphrase: true,
             idempotency_key: None,
             notify: None,
-            own_link: OwnLinkChoice::Open,
         };
         let scope = self.scope(ActionName::TransferCreate);
         let created = self.transfers.create(&scope, &token, &transfer).await.unwrap();

@@ -31,10 +31,10 @@ impl WorldState {
         let (mut events, mut index, mut expected_index) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
-            if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
-                self.observe_notification(commit, key, &parse(key, value));
-            } else if IndexEntry::from_key(key).is_some() {
+            if IndexEntry::from_key(key).is_some() {
                 index.push(key.clone());
+            } else if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
+                self.observe_notification(commit, key, &parse(key, value));
             } else {
                 self.observe_record(&parse(key, value), &mut events);
             }

@@ -1,4 +1,4 @@
-//! Changes of a token: name, expiry, limits and notifications.
+//! Changes of a token: name, expiry and limits.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::store::{StorageKey, Swap, swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::wire::UpdateToken;
+use crate::domain::wire::{TokenItem, UpdateToken};
 
 impl Token {
     /// Applies changes at `now`; returns whether the token is different.
@@ -29,8 +29,8 @@ impl Token {
         if let Some(max_total_bytes) = update.max_total_bytes {
             self.quota.max_total_bytes = max_total_bytes;
         }
-        if let Some(change) = update.notifications.clone() {
-            change.apply(&mut self.notifications);
+        if let Some(change) = &update.notifications {
+            change.clone().apply(&mut self.notifications);
         }
         *self != before
     }
@@ -41,18 +41,19 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::TokenNotFound`]; [`Error::InvalidRequest`] with the name of the invalid member.
-    pub async fn update(&self, scope: &RequestScope, id: TokenId, update: UpdateToken) -> Result<Token, Error> {
+    pub async fn update(&self, scope: &RequestScope, id: TokenId, update: UpdateToken) -> Result<TokenItem, Error> {
         let UpdateToken { name, expires_in_s, max_transfers, max_total_bytes, .. } = &update;
         check_terms(name.as_deref(), expires_in_s.flatten(), max_transfers.flatten(), max_total_bytes.flatten())?;
         let now = self.clock.now();
         scope.set_token(id);
         let missing = || Error::TokenNotFound;
-        swap(&*self.store, &StorageKey::token(id), missing, |mut token: Token| {
+        let token = swap(&*self.store, &StorageKey::token(id), missing, |mut token: Token| {
             if !token.update(&update, now) {
                 return Ok(Swap::Keep(token));
             }
             Ok(Swap::write(token.clone(), scope.service_commit(now, ChangeResult::Done), token))
         })
-        .await
+        .await?;
+        Ok(TokenItem::of(&token, now))
     }
 }

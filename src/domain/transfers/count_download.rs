@@ -226,6 +226,7 @@ fn recorded<'scope>(
     if scope.audit_state() == AuditState::Missing {
         return scope.transfer_commit(id, now, result, events, with);
     }
-    let events: Vec<_> = events.iter().map(|kind| scope.server_event_record(now, *kind)).collect();
-    Commit { records: with_transfer_keys(id, &events), ..with }.into()
+    let (mut with, events) = (with, events.iter().map(|kind| scope.server_event_record(now, *kind)));
+    with.records.extend(with_transfer_keys(id, &events.collect::<Vec<_>>()));
+    with.into()
 }

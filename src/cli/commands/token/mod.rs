@@ -33,7 +33,7 @@ enum TokenCommand {
     Create(create::Arguments),
     /// List all tokens
     List,
-    /// Change name, expiry, limits or notifications of a token
+    /// Change the name, expiry, quota or notifications of a token
     Update(update::Arguments),
     /// Revoke a token
     Revoke(revoke::Arguments),

@@ -51,7 +51,7 @@ fn each_step_counts_once() {
     quota.release(id, 10, NOW);
     assert_eq!(used(&quota), (1, 0));
     assert!(quota.drop_entry(QuotaEntry::released(id)));
-    assert_eq!(quota, Quota { transfers_created: 1, ..quota() }, "entries remain");
+    assert_eq!(quota, Quota { transfers_created: 1, ..self::quota() }, "entries remain");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod page;
 mod prove;
 mod session;
 mod stats;
-mod token_update;
+mod token_notifications;
 mod tokens;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -24,7 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::list))
-        .routes(routes!(token_update::update))
+        .routes(routes!(tokens::update))
         .routes(routes!(tokens::revoke))
         .routes(routes!(stats::overview))
         .routes(routes!(metrics::admin))

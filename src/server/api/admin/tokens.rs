@@ -4,9 +4,11 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
-use super::token_update::{check_available, webhook_secret};
+use super::token_notifications::{check_available, new_secret};
 use crate::domain::id::TokenId;
-use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem};
+use crate::domain::wire::{
+    CreateToken, CreatedToken, Empty, Page, PageQuery, SetNotifications, TokenItem, UpdateToken, UpdatedToken,
+};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Id, Json, KnownToken, Params, Scope};
 use crate::server::api::paging::after;
@@ -27,8 +29,8 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, JsonResponse<CreatedToken>), ApiError> {
     check_available(&app, request.notifications.as_ref())?;
     let (token, plain) = app.tokens.create(&scope, request).await?;
-    let webhook_secret = webhook_secret(&app, &token);
     let item = TokenItem::of(&token, app.now());
+    let webhook_secret = new_secret(&app, &item, true);
     Ok((StatusCode::CREATED, JsonResponse(CreatedToken { item, token: plain.to_text().to_string(), webhook_secret })))
 }
 
@@ -47,8 +49,31 @@ pub(super) async fn list(
     Ok(JsonResponse(app.tokens.list(after(&query)?, query.limit).await?))
 }
 
-/// Changes a sender token: its name, its expiry or its limits. Absent members stay as they are.
+/// Changes a sender token: its name, its expiry, its limits or its notifications. Absent members stay as they are.
 ///
+/// A limit below the current use rejects new transfers, and leaves existing ones as they are.
+#[utoipa::path(
+    post, operation_id = "update_token", path = "/tokens/id/{token_id}/update", tag = "tokens",
+    params(("token_id" = TokenId, Path)),
+    request_body = UpdateToken,
+    responses((status = 200, body = UpdatedToken)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn update(
+    State(app): State<AppState>,
+    scope: Scope,
+    Id(id): Id<TokenId>,
+    _: Admin,
+    KnownToken: KnownToken,
+    Json(request): Json<UpdateToken>,
+) -> Result<JsonResponse<UpdatedToken>, ApiError> {
+    check_available(&app, request.notifications.as_ref())?;
+    let sets_webhook = request.notifications.as_ref().is_some_and(SetNotifications::sets_webhook);
+    let item = app.tokens.update(&scope, id, request).await?;
+    let webhook_secret = new_secret(&app, &item, sets_webhook);
+    Ok(JsonResponse(UpdatedToken { item, webhook_secret }))
+}
+
 /// Revokes a sender token. Idempotent: a repeated call returns the same response.
 #[utoipa::path(
     post, operation_id = "revoke_token", path = "/tokens/id/{token_id}/revoke", tag = "tokens",
