@@ -1,4 +1,4 @@
-//! Upgrade of the records of older layouts: the index of transfers, and the use of tokens without limits.
+//! Upgrade of the records of older layouts: index of transfers, use of tokens.
 //!
 //! Idempotent: an upgrade that is killed is repeated by the next. No server of the current layout serves the store before
 //! its end, and servers of older layouts no longer write.
