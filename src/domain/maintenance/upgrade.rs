@@ -28,14 +28,14 @@ struct TokenUse {
 }
 
 /// Use of all tokens that the upgrade counts.
-type Uses = Mutex<HashMap<TokenId, TokenUse>>;
+type TokenUses = Mutex<HashMap<TokenId, TokenUse>>;
 
 /// Writes the index entries of all transfers, and counts the use of tokens whose use was not counted.
 ///
 /// # Errors
 /// [`StoreError`] of the store. Unreadable objects are skipped: the integrity check reports them.
 pub(crate) async fn upgrade_records(store: &dyn Store) -> Result<(), StoreError> {
-    let uses = Uses::default();
+    let uses = TokenUses::default();
     for_each_token(store, async |token| {
         let counts_bytes = token.quota.max_total_bytes.is_none();
         uses.lock().expect("never poisoned").insert(token.token_id, TokenUse { counts_bytes, ..TokenUse::default() });
@@ -80,7 +80,7 @@ async fn for_each_token(
 }
 
 /// Writes the index entries of a transfer, and lets it hold its bytes in the use of its token.
-async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &Uses) -> Result<(), StoreError> {
+async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -> Result<(), StoreError> {
     let key = StorageKey::transfer(id);
     let Some(transfer) = readable(read::<Transfer>(store, &key).await)?.filter(|found| !found.forgotten) else {
         return Ok(());
