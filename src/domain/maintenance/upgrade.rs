@@ -113,15 +113,15 @@ async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -
 
 /// Stores the use of a token, with the reservations whose transfer does not exist.
 async fn count_use(store: &dyn Store, token: &Token, uses: &HashMap<TokenId, TokenUse>) -> Result<(), StoreError> {
-    let mut used = uses.get(&token.token_id).copied().unwrap_or_default();
+    let mut own = uses.get(&token.token_id).copied().unwrap_or_default();
     for (entry, bytes) in token.quota.pending_entries().filter(|(entry, _)| entry.step == QuotaStep::Reserved) {
         let key = StorageKey::transfer(entry.transfer_id);
         let transfer = readable(read::<Transfer>(store, &key).await)?;
         if !transfer.is_some_and(|transfer| transfer.reservation == entry.mark) {
-            (used.transfers, used.bytes) = (used.transfers + 1, used.bytes + bytes);
+            (own.transfers, own.bytes) = (own.transfers + 1, own.bytes + bytes);
         }
     }
-    let count = |quota: &mut Quota| quota.count_all(used.transfers, used.bytes);
+    let count = |quota: &mut Quota| quota.count_all(own.transfers, own.bytes);
     swap(
         store,
         &StorageKey::token(token.token_id),
