@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{CopyObserver, copy};
 use crate::domain::maintenance::repair::repair;
-use crate::domain::store::{Payloads, Records, StoreHeader};
+use crate::domain::store::{Records, StoreHeader};
 
 struct Quiet;
 
