@@ -45,7 +45,9 @@ impl EntrySelection {
         Self(entries.into())
     }
 
-    /// Returns the ranges of the entries in the content: headers, data and padding to whole blocks, in bytes.
+    /// Returns the ranges of the entries in the content, in bytes.
+    ///
+    /// Headers, data and padding to whole blocks.
     pub(in crate::client) fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.0.iter().map(range)
     }

@@ -269,7 +269,9 @@ impl SelectionWriter {
     }
 }
 
-/// Returns the part of `bytes` in `wanted`, where `bytes` start at `offset`; empty if they do not contain it.
+/// Returns the part of `bytes` in `wanted`, where `bytes` start at `offset`.
+///
+/// Empty if they do not contain it.
 fn part(bytes: &[u8], offset: u64, wanted: Range<u64>) -> &[u8] {
     let index = |at: u64| usize::try_from(at.saturating_sub(offset)).map_or(bytes.len(), |at| at.min(bytes.len()));
     if wanted.is_empty() { &[] } else { &bytes[index(wanted.start)..index(wanted.end)] }

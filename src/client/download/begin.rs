@@ -1,4 +1,4 @@
-//! Begins a download: checks the key, reads the sender's description, and has the server count the download.
+//! Begins a download: checks the key, reads the description, and has the server count it.
 
 use std::sync::Arc;
 

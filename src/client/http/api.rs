@@ -191,8 +191,9 @@ impl Api {
         response::call(&self.transport.destination, "download/create-presign-url", with_proof(request, proof)).await
     }
 
-    /// Downloads payload bytes from `start` to `end`, or to the payload's end, at the `address` that the download
-    /// response names.
+    /// Downloads payload bytes from `start` to `end`, or to the payload's end.
+    ///
+    /// The download response names the `address`.
     pub async fn download_bytes(
         &self,
         address: &str,

@@ -15,7 +15,9 @@ pub(super) struct PlannedIndex {
 }
 
 impl PlannedIndex {
-    /// Computes the offset of each entry in the JSON; `None` if the index is longer than [`MAX_INDEX_BYTES`].
+    /// Computes the offset of each entry in the JSON.
+    ///
+    /// `None` if the index is longer than [`MAX_INDEX_BYTES`].
     pub(super) fn lay_out(entries: &mut [Entry]) -> Option<Self> {
         let mut json_bytes = 0;
         for (index, entry) in entries.iter_mut().enumerate() {

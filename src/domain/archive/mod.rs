@@ -1,4 +1,6 @@
-//! Validation of the paths and symlinks of an archive, so that it unpacks safely on every system, and its index.
+//! Index of an archive, and validation of its paths and symlinks.
+//!
+//! So archives unpack safely on every system.
 
 mod index;
 mod path;

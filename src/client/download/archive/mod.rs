@@ -1,4 +1,4 @@
-//! Reads an archive by its index: lists the entries, or downloads only the segments with the chosen ones.
+//! Reads an archive by its index: lists the entries, or downloads the chosen ones.
 //!
 //! All requests use one grant, so they count as one download. Beside the chosen entries and the index, only segment 0
 //! is downloaded, which has the envelope.
@@ -93,7 +93,9 @@ pub async fn list(
     listing.map_err(|error: DownloadError| error.or_unfinished(grant_file))
 }
 
-/// Downloads the chosen entries of an archive after [`check`](super::check), and writes them like a smaller archive.
+/// Downloads the chosen entries of an archive after [`check`](super::check).
+///
+/// Writes them like a smaller archive.
 pub async fn run_selected(
     api: &Api,
     (download, selected): (Download, Selected),

@@ -1,4 +1,4 @@
-//! Reads single segments of a payload under one grant: the envelope, the index, and those with chosen entries.
+//! Reads single segments of a payload under one grant: envelope, index and chosen entries.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

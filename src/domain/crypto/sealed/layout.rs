@@ -100,7 +100,9 @@ impl Layout {
         index == self.last_index
     }
 
-    /// Returns the index of the segment that contains the plaintext byte at `offset`; the last segment beyond the end.
+    /// Returns the index of the segment that contains the plaintext byte at `offset`.
+    ///
+    /// Beyond the end, the last segment.
     #[must_use]
     pub fn segment_of(&self, offset: u64) -> u32 {
         let index = offset.saturating_add(HEADER) / SEGMENT_PLAINTEXT;
