@@ -73,7 +73,7 @@ async fn links_share_nothing(service: &Started) {
     let (sender, anyone) = (service.sender().await, service.public());
     let transfer = sender.create(9, r#""own_link":"closed""#).await;
     let one = TestLink::of(&sender, &transfer, r#""max_downloads":3"#).await;
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    service.advance_clock(Duration::from_secs(7));
     let two = TestLink::of(&sender, &transfer, r#""expires_in_s":7200"#).await;
     sender.upload(&transfer, b"a payload").await;
     let (of_one, of_two) = (public_facts(&anyone, &one, &transfer).await, public_facts(&anyone, &two, &transfer).await);
