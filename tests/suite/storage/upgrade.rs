@@ -8,6 +8,7 @@ use serde_json::Value;
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::server::StorageLocation;
 
+use crate::api::links::TestLink;
 use crate::support::{Home, Service, Started};
 
 /// Content of every file in a fixture.
@@ -101,6 +102,8 @@ async fn upgrade_and_use(name: &str) {
     let completed = sender.post(&format!("/transfers/id/{pending}/upload/complete")).json("{}").send().await;
     assert_eq!(completed.status, 200, "{completed:?}");
     sender.send_payload(b"of today", "").await;
+    // Transfers of then take further links.
+    TestLink::of(&sender, &fixture.id("secret"), "").await;
     let audit = service.admin().get(&format!("/audit/transfers/id/{}/all", fixture.id("deleted"))).send().await;
     assert!(audit.items().len() > 4, "{audit:?}");
     // All transfers are listed, and the use of their tokens is counted.
