@@ -69,9 +69,10 @@ impl WorldState {
             ended || model.deletion_acknowledged
         });
         subject.is_late = self.is_late(&subject, clock);
-        subject.is_over |= subject.link.and_then(|id| self.model.links.get(&id)).is_some_and(|link| {
-            matches!(link.last.state, LinkState::Expired { .. } | LinkState::Closed { .. })
-        });
+        subject.is_over |= subject
+            .link
+            .and_then(|id| self.model.links.get(&id))
+            .is_some_and(|link| matches!(link.last.state, LinkState::Expired { .. } | LinkState::Closed { .. }));
         subject.skew = self.skews[server];
         let token = subject.token.and_then(|id| self.model.tokens.get(&id));
         subject.is_revoked = token.is_some_and(|token| token.revocation_acknowledged);
@@ -195,9 +196,9 @@ impl WorldState {
                     && wrong.is_some_and(|wrong| *wrong > WRONG_PROOFS.max)
             }
             Error::TransferNotFound => of_transfer(|model| model.removed),
-            Error::TransferDeleted => of_transfer(|model| {
-                model.deletion_started || matches!(model.last.state.status(), Status::Deleted)
-            }),
+            Error::TransferDeleted => {
+                of_transfer(|model| model.deletion_started || matches!(model.last.state.status(), Status::Deleted))
+            }
             Error::LinkClosed => of_transfer(|model| model.close_started),
             Error::NoLink => model.is_some_and(|model| model.close_started || model.last.expires_at <= latest_clock),
             Error::GrantInvalid => of_transfer(|model| !model.last.limit_history.is_empty()) && grant_is_over,

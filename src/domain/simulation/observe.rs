@@ -14,7 +14,9 @@ use crate::domain::store::{
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
-use crate::domain::transfer::{FurtherLink, GrantRecord, LinkState, PayloadState, State as TransferState, Status, Transfer};
+use crate::domain::transfer::{
+    FurtherLink, GrantRecord, LinkState, PayloadState, State as TransferState, Status, Transfer,
+};
 
 fn parse<T: DeserializeOwned>(key: &StorageKey, value: &[u8]) -> T {
     from_json(key.as_str(), value).expect("the domain writes what it can read")

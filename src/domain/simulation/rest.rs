@@ -79,7 +79,8 @@ impl World {
             let is_removed = model.last.payload == PayloadState::Removed;
             let may_return = model.payload_may_return();
             let counted = model.last.downloads;
-            let (grants, limited) = (model.grants, model.last.max_downloads.is_some() || !model.last.limit_history.is_empty());
+            let (grants, limited) =
+                (model.grants, model.last.max_downloads.is_some() || !model.last.limit_history.is_empty());
             state
                 .check(!has_ended || is_removed, || format!("{id} has ended, but a sweep has not removed its payload"));
             state.check(!is_removed || received == 0 || may_return, || format!("{received} bytes of {id} remain"));

@@ -95,7 +95,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 
     let printer = &context.printer;
     let is_closed = close_own(&transfer, arguments.close_own, arguments.answer.yes, context).await;
-    let printed = if printer.is_json() {
+    let outcome = if printer.is_json() {
         printer.json(&Output {
             v: 1,
             ok: true,
@@ -110,7 +110,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             if arguments.separate_key { printer.result(&key) } else { Ok(()) }
         })
     };
-    if let Err(error) = printed {
+    if let Err(error) = outcome {
         let closed = transfer.api.revoke_link(transfer.id, added.item.link_id).await.is_ok();
         let state = if closed { "it was closed" } else { "nobody has its key" };
         let message = format!("cannot print the link: {error}; {state}");

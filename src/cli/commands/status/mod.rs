@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     /// Show all links of the transfer, for the sender; the default for this user's uploads
     #[arg(long)]
     links: bool,
-    /// File with the passphrase of the link, to show name and size of the content [env: SGSEND_PASSPHRASE_FILE]
+    /// File with the passphrase, to show name and size [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Initial interval between requests to the server
@@ -153,8 +153,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let links = if is_sender { links_of(&api, target, arguments.links, context).await? } else { None };
     let printer = &context.printer;
     if printer.is_json() {
-        let (content, events, links) = (described.as_ref(), events.as_deref(), links.as_deref());
-        printer.json_of(&Output { status: &status, content, events, links })?;
+        let (events, links) = (events.as_deref(), links.as_deref());
+        printer.json_of(&Output { status: &status, content: described.as_ref(), events, links })?;
         return Ok(());
     }
     printer.result(&describe(&status, described.as_ref()))?;

@@ -74,8 +74,7 @@ async fn links_share_nothing(service: &Started) {
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let two = TestLink::of(&sender, &transfer, r#""expires_in_s":7200"#).await;
     sender.upload(&transfer, b"a payload").await;
-    let (of_one, of_two) =
-        (public_facts(&anyone, &one, &transfer).await, public_facts(&anyone, &two, &transfer).await);
+    let (of_one, of_two) = (public_facts(&anyone, &one, &transfer).await, public_facts(&anyone, &two, &transfer).await);
     let completed_at = one.status(&anyone).await.number("completed_at").to_string();
     // Recipients who have both proofs see that both are of one payload, which was completed at one time.
     let common: Vec<_> = of_one.intersection(&of_two).filter(|fact| **fact != completed_at).collect();

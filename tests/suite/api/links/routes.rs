@@ -19,7 +19,10 @@ async fn links_are_created_changed_and_closed() {
         assert!(created.text("page_url").ends_with(&format!("/d/{}", link.id)));
         let again = sender.post(&create).json(&link.body).send().await;
         assert_eq!((again.status, again.text("link_id")), (201, link.id.clone()));
-        link.prove(anyone.post(&link.path("download/create-presign-url"))).json("{}").expect_error("not_completed").await;
+        link.prove(anyone.post(&link.path("download/create-presign-url")))
+            .json("{}")
+            .expect_error("not_completed")
+            .await;
         sender.upload(&transfer, b"abc").await;
 
         let status = link.status(&anyone).await;
@@ -80,7 +83,8 @@ async fn routes_of_the_sender_take_the_id_of_the_transfer() {
     for (method, route) in routes {
         let by_sender = sender.request(method, &link.path(route)).json("{}").expect_error("is_a_link").await;
         assert_eq!(by_sender.text("transfer_id"), transfer);
-        let by_stranger = stranger.request(method, &link.path(route)).json("{}").expect_error("not_your_transfer").await;
+        let by_stranger =
+            stranger.request(method, &link.path(route)).json("{}").expect_error("not_your_transfer").await;
         assert!(!format!("{by_stranger:?}").contains(&transfer));
         service.public().request(method, &link.path(route)).json("{}").expect_error("token_missing").await;
         let unknown = format!("/transfers/id/{}/{route}", LinkId::random());
