@@ -26,7 +26,6 @@ use crate::domain::id::TransferId;
 
 /// Arguments of `sgsend link add`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 pub(super) struct Arguments {
     /// A link of the transfer, the id of the transfer, or - for stdin [default: ask for it]

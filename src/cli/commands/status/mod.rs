@@ -31,6 +31,7 @@ use crate::domain::wire::{LinkStatus, TransferStatus};
 
 /// Arguments of `sgsend status`.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(crate) struct Arguments {
     /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
     #[arg(value_name = "LINK|ID|-")]
@@ -177,15 +178,16 @@ async fn links_of(
     are_wanted: bool,
     context: &Context,
 ) -> Result<Option<Vec<LinkRow>>> {
-    match SentTransfer::find(api.clone(), target, context).await {
-        Ok(transfer) if are_wanted || transfer.links.iter().any(|item| !item.own) => {
-            let key = transfer.payload_key_at_hand(context).await;
-            Ok(Some(link::named(&transfer, key.as_ref())))
-        }
-        Ok(_) => Ok(None),
-        Err(error) if are_wanted => Err(error),
-        Err(_) => Ok(None),
+    let transfer = match SentTransfer::find(api.clone(), target, context).await {
+        Ok(transfer) => transfer,
+        Err(error) if are_wanted => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    if !are_wanted && transfer.links.iter().all(|item| item.own) {
+        return Ok(None);
     }
+    let key = transfer.payload_key_at_hand(context).await;
+    Ok(Some(link::named(&transfer, key.as_ref())))
 }
 
 /// Decrypts what the sender says about the content, with the secret of the link if it is known. The encrypted forms are
