@@ -60,6 +60,7 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
         Err(Refused(status, code, received_bytes)) => {
             let code = code.as_str().to_owned();
             let problem = Problem {
+                transfer_id: None,
                 kind: "about:blank".into(),
                 title: String::new(),
                 status,
@@ -253,6 +254,7 @@ impl Shared {
 
 fn status(state: &State, mode: Mode) -> TransferStatus {
     TransferStatus {
+        wrapped_key: None,
         transfer_id: state.id.unwrap(),
         status: state.status.unwrap(),
         size_bytes: state.size,
