@@ -101,25 +101,22 @@ for options in "" "--no-padding" "--passphrase-file $work/passphrase --downloads
     # shellcheck disable=SC2086 # options are words
     link=$("$sgsend" upload $options --message "for you: $file" "$work/$file")
     id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
-    passphrase=() proof=()
-    case $options in
-      *passphrase*)
-        passphrase=("a pass phrase")
-        proof=(-H "x-sgsend-access: $(example proof "$key" "${passphrase[@]}" | cut -d' ' -f1)")
-        if curl -sf -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"; then
-          fail "a download without its proof succeeds"
-        fi
-        ;;
-    esac
-    curl -sf ${proof[@]+"${proof[@]}"} -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
+    passphrase=()
+    case $options in *passphrase*) passphrase=("a pass phrase") ;; esac
+    # With a message, an id alone gives no ciphertext.
+    proof=(-H "x-sgsend-access: $(example proof "$key" ${passphrase[@]+"${passphrase[@]}"} | cut -d' ' -f1)")
+    if curl -sf -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"; then
+      fail "a download without its proof succeeds"
+    fi
+    curl -sf "${proof[@]}" -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
     example open "$key" "$work/payload" "$work/content" ${passphrase[@]+"${passphrase[@]}"} >"$work/metadata"
     cmp "$work/$file" "$work/content"
     grep -qF "\"filename\": \"$file\"" "$work/metadata"
-    block=$(curl -sf ${proof[@]+"${proof[@]}"} "$public/transfers/id/$id/status" | sed -n 's/.*"info":"\([^"]*\)".*/\1/p')
+    block=$(curl -sf "${proof[@]}" "$public/transfers/id/$id/status" | sed -n 's/.*"info":"\([^"]*\)".*/\1/p')
     example info "$key" "$block" ${passphrase[@]+"${passphrase[@]}"} >"$work/info"
     grep -qF "\"filename\": \"$file\", \"size\": $(stat -c %s "$work/$file")," "$work/info"
     grep -qF "\"message\": \"for you: $file\"" "$work/info"
-    if [ ${#proof[@]} -gt 0 ] && curl -sf "$public/transfers/id/$id/status" | grep -q '"info"'; then
+    if curl -sf "$public/transfers/id/$id/status" | grep -q '"info"'; then
       fail "the info block of a protected transfer is given out without its proof"
     fi
     size=$(stat -c %s "$work/payload")
@@ -130,6 +127,12 @@ for options in "" "--no-padding" "--passphrase-file $work/passphrase --downloads
   done
 done
 
+# Without a message and limits, an id is enough for the ciphertext.
+link=$("$sgsend" upload "$work/small.txt")
+curl -sf -o "$work/payload" "$public/transfers/id/$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link")/payload/download-bytes"
+example open "${link#*#}" "$work/payload" "$work/content" >/dev/null
+cmp "$work/small.txt" "$work/content"
+
 say "== Further links of sgsend, and of the example"
 for options in "" "--passphrase-file $work/passphrase"; do
   # shellcheck disable=SC2086 # options are words
@@ -138,13 +141,13 @@ for options in "" "--passphrase-file $work/passphrase"; do
   id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
   passphrase=()
   case $options in *passphrase*) passphrase=("a pass phrase") ;; esac
-  proof=(-H "x-sgsend-access: $(example proof "$key" "${passphrase[@]}" | cut -d' ' -f1)")
+  proof=(-H "x-sgsend-access: $(example proof "$key" ${passphrase[@]+"${passphrase[@]}"} | cut -d' ' -f1)")
   if curl -sf "$public/transfers/id/$id/status" | grep -q 'wrapped_key\|size_bytes'; then
     fail "the id of a further link gives more than its state"
   fi
   status=$(curl -sf "${proof[@]}" "$public/transfers/id/$id/status")
   wrapped=$(sed -n 's/.*"wrapped_key":"\([^"]*\)".*/\1/p' <<<"$status")
-  own=$(example link "$id" "$key" "$wrapped" "${passphrase[@]}")
+  own=$(example link "$id" "$key" "$wrapped" ${passphrase[@]+"${passphrase[@]}"})
   curl -sf "${proof[@]}" -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
   example open "$own" "$work/payload" "$work/content" >/dev/null
   cmp "$work/small.txt" "$work/content"

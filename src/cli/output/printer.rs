@@ -106,10 +106,13 @@ impl Printer {
         self.text(&format!("{}\n", escape::lines(lines)))
     }
 
-    /// Prints a line with these fields to stdout, separated by tabs.
-    pub(crate) fn fields(&self, fields: &[&str]) -> io::Result<()> {
-        let escaped: Vec<_> = fields.iter().map(|field| escape::one_line(field)).collect();
-        self.text(&zeroize::Zeroizing::new(escaped.join("\t") + "\n"))
+    /// Prints lines of fields to stdout, separated by tabs: all at once, so that a reader of one line gets all.
+    pub(crate) fn fields(&self, lines: &[Vec<&str>]) -> io::Result<()> {
+        let line = |fields: &Vec<&str>| {
+            let escaped: Vec<_> = fields.iter().map(|field| escape::one_line(field)).collect();
+            escaped.join("\t") + "\n"
+        };
+        self.text(&zeroize::Zeroizing::new(lines.iter().map(line).collect::<String>()))
     }
 
     /// Prints a path to stdout: raw bytes in a pipe, escaped on a terminal.

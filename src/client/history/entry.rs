@@ -90,16 +90,16 @@ pub(super) struct TermsMark {
 }
 
 impl HistoryEntry {
-    /// Returns the entry's link with this id and URL without a key, or with any URL if `link` is `None`.
+    /// Returns whether the entry has the transfer or link `id` with another end than `ended`, or with none.
     ///
-    /// Returns its end: the outer `None` if the entry has no such link.
-    pub(super) fn end_of(&self, id: TransferId, link: Option<&str>) -> Option<Option<Status>> {
-        let is_link = |other: &str| link.is_none_or(|link| link == other);
+    /// With `link`, its URL without the key must be that of the entry.
+    pub(super) fn lacks_end(&self, id: TransferId, ended: Status, link: Option<&str>) -> bool {
+        let differs = |known: Option<Status>, url: &str| known != Some(ended) && link.is_none_or(|link| link == url);
         if self.transfer_id == id {
-            return is_link(&self.link).then_some(self.ended);
+            return differs(self.ended, &self.link);
         }
-        let further = self.links.iter().find(|further| further.link_id.as_transfer() == id && is_link(&further.link));
-        further.map(|further| further.ended)
+        let further = self.links.iter().find(|further| further.link_id.as_transfer() == id);
+        further.is_some_and(|further| differs(further.ended, &further.link))
     }
 
     /// Returns whether the transfer or one of its links has this id.

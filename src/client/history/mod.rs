@@ -53,7 +53,7 @@ impl History {
     /// # Errors
     /// Returns an I/O error if the file cannot be changed.
     pub fn mark_ended(&self, id: TransferId, ended: Status, link: Option<&str>) -> io::Result<()> {
-        let is_new = |entry: &HistoryEntry| entry.end_of(id, link).is_some_and(|known| known != Some(ended));
+        let is_new = |entry: &HistoryEntry| entry.lacks_end(id, ended, link);
         self.mark(is_new, &EndMark { v: V1, transfer_id: id, ended })
     }
 

@@ -221,7 +221,7 @@ impl LinkKey {
 impl FromStr for LinkKey {
     type Err = InvalidKey;
 
-    /// Parses a version prefix and 43 characters, or 43 characters without a prefix, which mean a `v1.` key.
+    /// Parses a version prefix and 43 characters; 43 characters without a prefix are a `v1.` key.
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
         let (version, secret) = match text.split_once('.') {
             None => (KeyVersion::Own, text),

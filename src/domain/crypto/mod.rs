@@ -1,4 +1,4 @@
-//! Cryptography: the sealed stream, the envelope, link keys, wrapped keys, access proofs and passphrases.
+//! Cryptography: sealed stream, envelope, link keys, wrapped keys, access proofs, passphrases.
 
 mod aead;
 pub mod certificate;

@@ -42,13 +42,17 @@ pub struct InvalidProof;
 pub struct InvalidGrant;
 
 impl AccessProof {
-    /// Derives the proof of a transfer's own link: HKDF-SHA256(payload key, salt empty, info `sgsend/v1/access`, 32 bytes).
+    /// Derives the proof of a transfer's own link.
+    ///
+    /// HKDF-SHA256(payload key, salt empty, info `sgsend/v1/access`, 32 bytes).
     #[must_use]
     pub fn of(key: &PayloadKey) -> Self {
         Self(hkdf::derive(key.as_bytes(), &[], LABEL))
     }
 
-    /// Derives the proof of a further link: HKDF-SHA256(link secret, salt empty, info `sgsend/v1/access`, 32 bytes).
+    /// Derives the proof of a further link.
+    ///
+    /// HKDF-SHA256(link secret, salt empty, info `sgsend/v1/access`, 32 bytes).
     #[must_use]
     pub fn of_link(key: &WrappingKey) -> Self {
         Self(hkdf::derive(key.as_bytes(), &[], LABEL))

@@ -14,7 +14,7 @@ use super::id::TransferId;
 use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::domain::crypto::key::LinkKey;
 
-/// A share link: the URL of one link of a transfer and, unless the key is shared separately, its decryption key.
+/// A share link: the URL of a link of a transfer and, unless shared separately, its key.
 ///
 /// The type implements no `Debug`, and no error contains the fragment, because the fragment can decrypt the payload.
 #[derive(Clone)]

@@ -142,7 +142,7 @@ fn info_blocks_open() {
 #[test]
 fn archives_are_read_by_their_index() {
     for vector in vectors().archives {
-        let key = vector.key.parse::<LinkKey>().unwrap().payload_key(None).unwrap();
+        let key = vector.key.parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap();
         let (plaintext, result) = open_all(&key, &file(&vector.sealed));
         assert_eq!(result, Ok(()));
         let envelope = envelope::decode(&plaintext).unwrap().unwrap();

@@ -42,7 +42,7 @@ pub(crate) fn history_link(named: &NamedLink, keep_key: bool) -> HistoryLink {
     }
 }
 
-/// Finds this user's upload by the id of its transfer or of one of its links, at the server with this base URL.
+/// Finds this user's upload to a server by the id of its transfer or of one of its links.
 pub(crate) fn find_upload(id: TransferId, server: &BaseUrl) -> Option<HistoryEntry> {
     let link = |id| Link { base_url: server.clone(), transfer_id: id, key: None }.without_key();
     let entries = History::of(&paths::state_directory()?).read().ok()?;

@@ -26,7 +26,6 @@ use crate::domain::id::TransferId;
 
 /// Arguments of `sgsend link add`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 pub(super) struct Arguments {
     /// A link of the transfer, the id of the transfer, or - for stdin [default: ask for it]
@@ -95,7 +94,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 
     let printer = &context.printer;
     let is_closed = close_own(&transfer, arguments.close_own, arguments.answer.yes, context).await;
-    let printed = if printer.is_json() {
+    let outcome = if printer.is_json() {
         printer.json(&Output {
             v: 1,
             ok: true,
@@ -110,7 +109,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             if arguments.separate_key { printer.result(&key) } else { Ok(()) }
         })
     };
-    if let Err(error) = printed {
+    if let Err(error) = outcome {
         let closed = transfer.api.revoke_link(transfer.id, added.item.link_id).await.is_ok();
         let state = if closed { "it was closed" } else { "nobody has its key" };
         let message = format!("cannot print the link: {error}; {state}");

@@ -81,7 +81,7 @@ impl SentTransfer {
         self.links.iter().any(|item| item.own && matches!(item.status, Status::Pending | Status::Completed))
     }
 
-    /// Returns the key that gives access to the payload key: that of the given link, or the own key from the history.
+    /// Returns the key of the given link, or the own key from the history.
     fn known_key(&self) -> Option<LinkKey> {
         let stored = || self.upload.as_ref()?.key.as_ref()?.parse().ok();
         self.key.clone().or_else(stored)

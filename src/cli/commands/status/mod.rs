@@ -31,6 +31,7 @@ use crate::domain::wire::{LinkStatus, TransferStatus};
 
 /// Arguments of `sgsend status`.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(crate) struct Arguments {
     /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
     #[arg(value_name = "LINK|ID|-")]
@@ -50,7 +51,7 @@ pub(crate) struct Arguments {
     /// Show all links of the transfer, for the sender; the default for this user's uploads
     #[arg(long)]
     links: bool,
-    /// File with the passphrase of the link, to show name and size of the content [env: SGSEND_PASSPHRASE_FILE]
+    /// File with the passphrase, to show name and size [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Initial interval between requests to the server
@@ -153,8 +154,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let links = if is_sender { links_of(&api, target, arguments.links, context).await? } else { None };
     let printer = &context.printer;
     if printer.is_json() {
-        let (content, events, links) = (described.as_ref(), events.as_deref(), links.as_deref());
-        printer.json_of(&Output { status: &status, content, events, links })?;
+        let (events, links) = (events.as_deref(), links.as_deref());
+        printer.json_of(&Output { status: &status, content: described.as_ref(), events, links })?;
         return Ok(());
     }
     printer.result(&describe(&status, described.as_ref()))?;
@@ -177,15 +178,16 @@ async fn links_of(
     are_wanted: bool,
     context: &Context,
 ) -> Result<Option<Vec<LinkRow>>> {
-    match SentTransfer::find(api.clone(), target, context).await {
-        Ok(transfer) if are_wanted || transfer.links.iter().any(|item| !item.own) => {
-            let key = transfer.payload_key_at_hand(context).await;
-            Ok(Some(link::named(&transfer, key.as_ref())))
-        }
-        Ok(_) => Ok(None),
-        Err(error) if are_wanted => Err(error),
-        Err(_) => Ok(None),
+    let transfer = match SentTransfer::find(api.clone(), target, context).await {
+        Ok(transfer) => transfer,
+        Err(error) if are_wanted => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    if !are_wanted && transfer.links.iter().all(|item| item.own) {
+        return Ok(None);
     }
+    let key = transfer.payload_key_at_hand(context).await;
+    Ok(Some(link::named(&transfer, key.as_ref())))
 }
 
 /// Decrypts what the sender says about the content, with the secret of the link if it is known. The encrypted forms are

@@ -107,14 +107,14 @@ pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -
             transparency: &uploaded.completed.transparency,
         });
     }
-    for named in &uploaded.links {
-        let link = link_to_print(&named.link, separate_key);
-        let key = if separate_key { key_of(&named.link) } else { Zeroizing::default() };
-        let parts = [named.name.as_str(), &link, &key];
-        printer.fields(&parts[..if separate_key { 3 } else { 2 }])?;
-    }
     if !is_usable {
-        return Ok(());
+        let texts = |named: &NamedLink| (link_to_print(&named.link, separate_key), key_of(&named.link));
+        let texts: Vec<_> = uploaded.links.iter().map(texts).collect();
+        let lines = uploaded.links.iter().zip(&texts).map(|(named, (link, key))| {
+            let fields = [named.name.as_str(), link, key];
+            fields[..if separate_key { 3 } else { 2 }].to_vec()
+        });
+        return printer.fields(&lines.collect::<Vec<_>>());
     }
     printer.result(&link)?;
     if separate_key {

@@ -60,7 +60,6 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
         Err(Refused(status, code, received_bytes)) => {
             let code = code.as_str().to_owned();
             let problem = Problem {
-                transfer_id: None,
                 kind: "about:blank".into(),
                 title: String::new(),
                 status,
@@ -71,7 +70,6 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
                 received_bytes,
                 transfer_id: None,
                 failed_checks: Vec::new(),
-                transfer_id: None,
             };
             json(status, &problem)
         }
@@ -255,7 +253,6 @@ impl Shared {
 
 fn status(state: &State, mode: Mode) -> TransferStatus {
     TransferStatus {
-        wrapped_key: None,
         transfer_id: state.id.unwrap(),
         status: state.status.unwrap(),
         size_bytes: state.size,
@@ -266,7 +263,6 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         max_downloads: state.max_downloads,
         downloads_remaining: None,
         access_proof: state.max_downloads.is_some(),
-        wrapped_key: None,
         mode,
         info: None,
         wrapped_key: None,

@@ -206,7 +206,7 @@ async fn with_index(entries: Value, arguments: &[&str]) -> (i32, String) {
     let link_key = LinkKey::random();
     let mut segment = Sealer::buffer(0);
     segment.extend_from_slice(&plaintext);
-    Sealer::new(&link_key.payload_key(None).unwrap()).seal(0, true, &mut segment);
+    Sealer::new(&link_key.unlock(None).unwrap().into_own().unwrap()).seal(0, true, &mut segment);
     let id = sender.create(segment.len(), "").await;
     let path = |rest: &str| format!("/transfers/id/{id}/{rest}");
     assert_eq!(sender.post(&path("payload/upload-bytes")).bytes(&segment).send().await.status, 200);
