@@ -10,7 +10,7 @@ use super::response;
 use crate::client::{AdminApi, Api, ClientError};
 use crate::domain::id::TokenId;
 use crate::domain::wire::{
-    DeleteTransfers, DeletedTransfers, OwnTransferQuery, TokenItem, TransferPage, TransferQuery, UpdateToken,
+    DeleteTransfers, DeletedTransfers, OwnTransferQuery, TransferPage, TransferQuery, UpdateToken, UpdatedToken,
 };
 
 impl Api {
@@ -34,8 +34,9 @@ impl AdminApi {
         self.call("transfers/delete-many", request).await
     }
 
-    /// Changes a sender token. Idempotent, except that an expiry counts from now.
-    pub async fn update_token(&self, id: TokenId, update: &UpdateToken) -> Result<TokenItem, ClientError> {
+    /// Changes a sender token. Idempotent, except that an expiry counts from now, and that a webhook gets
+    /// a new secret.
+    pub async fn update_token(&self, id: TokenId, update: &UpdateToken) -> Result<UpdatedToken, ClientError> {
         let url = self.url(&format!("/tokens/id/{id}/update"));
         self.call("tokens/update", self.request(Method::POST, url).json_body(update)).await
     }
