@@ -46,7 +46,10 @@ pub(super) struct NotificationOptions {
 impl NotificationOptions {
     /// Sets the part of the settings that these options determine. `ca_file`: that of `--ca-file`.
     pub(super) fn apply(&self, settings: &mut Settings, ca_file: Option<&Path>) -> Result<(), Failure> {
-        let unusable = |message: String| Failure::new(Exit::Usage, "notifications_unusable", message);
+        let unusable = |message: String| {
+            let failure = Failure::new(Exit::Usage, "notifications_unusable", message);
+            failure.hint("`sgsend serve public --help` describes the values")
+        };
         let set = &mut settings.notifications;
         if let Some(file) = &self.webhook_secret_file {
             let text = read(file, "webhook secret", "webhook_secret_unreadable")?;

@@ -46,7 +46,9 @@ impl NotificationOptions {
     pub(super) fn change(self, removal: Option<&RemovalOptions>) -> Result<Option<SetNotifications>, Failure> {
         let removes = |of: fn(&RemovalOptions) -> bool| removal.is_some_and(of);
         let webhook = self.webhook.as_ref().map(|url| url.as_str().parse::<WebhookUrl>()).transpose();
-        let webhook = webhook.map_err(|error| Failure::usage(format!("cannot use --webhook: {error}")))?;
+        let webhook = webhook.map_err(|error| {
+            Failure::usage(format!("cannot use --webhook: {error}")).hint("name the address of the receiver")
+        })?;
         let change = SetNotifications {
             choice: self.notify.map(Into::into),
             webhook: if removes(|one| one.no_webhook) { Some(None) } else { webhook.map(Some) },
