@@ -17,8 +17,7 @@ use crate::domain::crypto::{key_proof, random};
 use crate::domain::id::{TokenId, TransferId, hex};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
-    CreateToken, CreatedToken, Empty, KeyProof, Page, ProveKey, StatsOverview, TokenItem, TransferStatus, UpdateToken,
-    UpdatedToken,
+    CreateToken, CreatedToken, Empty, KeyProof, Page, ProveKey, StatsOverview, TokenItem, TransferStatus,
 };
 
 /// Page of all audit records of a transfer, as sent by the server.
@@ -86,12 +85,6 @@ impl AdminApi {
     pub async fn tokens(&self, after: Option<&str>) -> Result<Page<TokenItem>, ClientError> {
         let url = page_url(self.base_url.join("/tokens/list"), after);
         self.call("tokens/list", self.request(Method::GET, url)).await
-    }
-
-    /// Changes a sender token. Idempotent, except that an expiry counts from now, and each webhook has a new secret.
-    pub async fn update_token(&self, id: TokenId, change: &UpdateToken) -> Result<UpdatedToken, ClientError> {
-        let url = self.base_url.join(&format!("/tokens/id/{id}/update"));
-        self.call("tokens/update", self.request(Method::POST, url).json_body(change)).await
     }
 
     /// Revokes a sender token. Idempotent.

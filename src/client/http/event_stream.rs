@@ -33,6 +33,12 @@ impl EventStream {
         Self { destination, response, parser: EventParser::default() }
     }
 
+    /// Returns the id from which another stream continues; empty before the first bytes.
+    #[must_use]
+    pub fn last_id(&self) -> &str {
+        &self.parser.last_id
+    }
+
     /// Returns the next event; `None` at the end of the stream, or if nothing arrives any more.
     ///
     /// # Errors
@@ -58,6 +64,7 @@ impl EventStream {
 struct EventParser {
     buffer: Vec<u8>,
     event: StreamedEvent,
+    last_id: String,
 }
 
 impl EventParser {
@@ -68,6 +75,9 @@ impl EventParser {
             let line = line.strip_suffix('\r').unwrap_or(&line);
             if line.is_empty() {
                 let event = std::mem::take(&mut self.event);
+                if !event.id.is_empty() {
+                    self.last_id.clone_from(&event.id);
+                }
                 if !event.data.is_empty() {
                     return Some(event);
                 }
@@ -96,10 +106,12 @@ mod tests {
 
     #[test]
     fn events_are_split_wherever_the_bytes_are() {
-        let text = "retry: 5000\n: connected\n\nid: 1\nevent: a\ndata: {\"a\":1}\n\n: heartbeat\n\nid:2\r\ndata:x\r\ndata: y\r\n\r\n";
+        let text = "retry: 5000\nid: 0\n: connected\n\nid: 1\nevent: a\ndata: {\"a\":1}\n\n: heartbeat\n\nid:2\r\ndata:x\r\ndata: y\r\n\r\n";
         let event = |id: &str, data: &str| StreamedEvent { id: id.to_owned(), data: data.to_owned() };
         for size in [1, 7, text.len()] {
             let (mut parser, mut found) = (EventParser::default(), Vec::new());
+            parser.buffer.extend_from_slice(b"id: 0\n\n");
+            assert_eq!((parser.next(), parser.last_id.as_str()), (None, "0"));
             for chunk in text.as_bytes().chunks(size) {
                 parser.buffer.extend_from_slice(chunk);
                 found.extend(std::iter::from_fn(|| parser.next()));

@@ -8,7 +8,10 @@ use url::Url;
 use super::api::JsonBody;
 use super::response;
 use crate::client::{AdminApi, Api, ClientError};
-use crate::domain::wire::{DeleteTransfers, DeletedTransfers, OwnTransferQuery, TransferPage, TransferQuery};
+use crate::domain::id::TokenId;
+use crate::domain::wire::{
+    DeleteTransfers, DeletedTransfers, OwnTransferQuery, TransferPage, TransferQuery, UpdateToken, UpdatedToken,
+};
 
 impl Api {
     /// Returns a page of the transfers of the sender token, newest first.
@@ -29,6 +32,13 @@ impl AdminApi {
     pub async fn delete_many(&self, transfers: &DeleteTransfers) -> Result<DeletedTransfers, ClientError> {
         let request = self.request(Method::POST, self.url("/transfers/delete-many")).json_body(transfers);
         self.call("transfers/delete-many", request).await
+    }
+
+    /// Changes a sender token. Idempotent, except that an expiry counts from now, and that a webhook gets
+    /// a new secret.
+    pub async fn update_token(&self, id: TokenId, update: &UpdateToken) -> Result<UpdatedToken, ClientError> {
+        let url = self.url(&format!("/tokens/id/{id}/update"));
+        self.call("tokens/update", self.request(Method::POST, url).json_body(update)).await
     }
 }
 

@@ -191,7 +191,7 @@ mod tests {
             access_sha256: None,
             access_from_passphrase: false,
             own_link_closed: false,
-            notify: None,
+            notify: crate::domain::notification::NotificationChoice::First,
         };
         Transfer::new(TransferId::random(), TokenId::random(), &terms, Timestamp::from_millis(at))
     }

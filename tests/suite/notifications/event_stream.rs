@@ -27,7 +27,8 @@ impl Stream {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut stream = Self { response, text: String::new() };
-        assert_eq!(stream.block().await.unwrap(), "retry: 5000\n: connected");
+        let first = stream.block().await.unwrap();
+        assert!(first.starts_with("retry: 5000\nid: ") && first.ends_with("\n: connected"), "{first}");
         stream
     }
 

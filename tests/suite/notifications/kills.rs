@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::receiver::Receiver;
-use crate::support::Home;
+use crate::support::{Home, ReservedAddress};
 
 /// Number of kills by default.
 const KILLS: usize = 6;
@@ -17,9 +17,10 @@ fn every_notification_arrives_although_servers_are_killed_and_always_with_the_sa
     let store = format!("file:{}", home.path().join("store").display());
     let key = home.file("webhook-key", b"a key for the secrets of webhooks in tests");
     let receiver = Receiver::start();
+    let address = ReservedAddress::new();
     let start = || {
         let options = ["--webhook", &receiver.url, "--webhook-key-file", &key, "--webhook-allow-private"];
-        home.server().storage(&store).arguments(&options).start()
+        home.server().storage(&store).listen(&address.to_string()).arguments(&options).start()
     };
     let mut server = start();
     home.log_in(&server);

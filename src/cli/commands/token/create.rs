@@ -84,7 +84,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         expires_in_s: arguments.expires.map(|expires| expires.as_secs()),
         max_transfers: arguments.max_transfers,
         max_total_bytes: arguments.max_total_bytes.map(|ByteSize(bytes)| bytes),
-        notifications: arguments.notifications.change(None),
+        notifications: arguments.notifications.change(None)?,
     };
     let created = api.create_token(&request).await?;
     let printer = &context.printer;

@@ -2,7 +2,9 @@
 
 use clap::Args;
 
+use crate::cli::failure::Failure;
 use crate::cli::input::notify::NotifyName;
+use crate::cli::input::secret::SecretText;
 use crate::cli::output::printer::Printer;
 use crate::domain::notification::{EmailAddress, WebhookUrl};
 use crate::domain::wire::SetNotifications;
@@ -14,7 +16,7 @@ pub(super) struct NotificationOptions {
     ///
     /// The services need --webhook-key-file. The secret of the webhook is printed once.
     #[arg(long, value_name = "URL")]
-    webhook: Option<WebhookUrl>,
+    webhook: Option<SecretText>,
     /// E-mail address to which the server sends notifications about the token's transfers
     ///
     /// The services need --smtp-url. Senders see the address with `upload --transparency`.
@@ -38,14 +40,21 @@ pub(super) struct RemovalOptions {
 
 impl NotificationOptions {
     /// Returns the change for the server; `None` without one.
-    pub(super) fn change(self, removal: Option<&RemovalOptions>) -> Option<SetNotifications> {
+    ///
+    /// # Errors
+    /// Fails for an unusable URL, without quoting it: it may contain a secret of the receiver.
+    pub(super) fn change(self, removal: Option<&RemovalOptions>) -> Result<Option<SetNotifications>, Failure> {
         let removes = |of: fn(&RemovalOptions) -> bool| removal.is_some_and(of);
+        let webhook = self.webhook.as_ref().map(|url| url.as_str().parse::<WebhookUrl>()).transpose();
+        let webhook = webhook.map_err(|error| {
+            Failure::usage(format!("cannot use --webhook: {error}")).hint("name the address of the receiver")
+        })?;
         let change = SetNotifications {
             choice: self.notify.map(Into::into),
-            webhook: if removes(|one| one.no_webhook) { Some(None) } else { self.webhook.map(Some) },
+            webhook: if removes(|one| one.no_webhook) { Some(None) } else { webhook.map(Some) },
             email: if removes(|one| one.no_email) { Some(None) } else { self.email.map(Some) },
         };
-        (change != SetNotifications::default()).then_some(change)
+        Ok((change != SetNotifications::default()).then_some(change))
     }
 }
 

@@ -82,21 +82,21 @@ fn size(text: &str) -> Result<NewLimit<ByteSize>, String> {
 }
 
 impl TokenChanges {
-    fn into_request(self) -> UpdateToken {
-        UpdateToken {
+    fn into_request(self) -> Result<UpdateToken, Failure> {
+        Ok(UpdateToken {
             name: self.name,
             expires_in_s: self.expires.map(|expires| expires.map(|expires| expires.as_secs())),
             max_transfers: self.max_transfers.map(|limit| limit.map(|limit| limit)),
             max_total_bytes: self.max_total_bytes.map(|limit| limit.map(|ByteSize(bytes)| bytes)),
-            notifications: self.notifications.change(Some(&self.removal)),
-        }
+            notifications: self.notifications.change(Some(&self.removal))?,
+        })
     }
 }
 
 /// Runs `sgsend token update`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let id = arguments.token_id.id()?;
-    let request = arguments.changes.into_request();
+    let request = arguments.changes.into_request()?;
     if request == UpdateToken::default() {
         let failure = Failure::usage("nothing to change: no option names a new value");
         return Err(failure.hint("`sgsend token update --help` lists the options").into());

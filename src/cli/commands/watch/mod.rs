@@ -76,14 +76,13 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Ok(());
     }
     context.printer.note("waiting for events; Ctrl-C ends the command");
-    let (mut last, mut known) = (None, VecDeque::new());
+    let mut known = VecDeque::new();
     loop {
         while let Some(event) = next(&mut stream).await {
             if known.contains(&event.id) {
                 continue;
             }
             let notification = serde_json::from_str::<Notification>(&event.data);
-            last = Some(event.id.clone());
             known.push_back(event.id);
             known.drain(..known.len().saturating_sub(REMEMBERED));
             // A kind of a later version is left out.
@@ -98,7 +97,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
                 }
             }
         }
-        stream = reconnect(&api, last.as_deref(), context).await?;
+        // Before the first event, the id is that of the beginning.
+        let last = stream.last_id().to_owned();
+        stream = reconnect(&api, Some(&*last).filter(|last| !last.is_empty()), context).await?;
     }
 }
 

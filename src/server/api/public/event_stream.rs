@@ -40,7 +40,8 @@ struct NotificationStream {
     cursor: NotificationCursor,
     next_heartbeat: Instant,
     ending: CancellationToken,
-    is_first: bool,
+    /// Id from which a client resumes before it has received an event; taken by the first piece.
+    start: Option<RecordId>,
     _permit: Arc<Permit<TokenId>>,
 }
 
@@ -63,13 +64,13 @@ pub(super) async fn stream_events(
     let invalid = || Error::InvalidRequest("last-event-id must be the id of an event".to_owned());
     let last = headers.get(LAST_EVENT_ID).filter(|last| !last.is_empty());
     let last = last.map(|last| last.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(invalid));
-    let token_id = token.token_id;
+    let (token_id, last) = (token.token_id, last.transpose()?);
     let permit = app.event_streams.acquire(token_id)?;
     let stream = NotificationStream {
-        cursor: NotificationCursor::new(token_id, last.transpose()?, app.now()),
+        cursor: NotificationCursor::new(token_id, last, app.now()),
+        start: Some(last.unwrap_or_else(|| RecordId::before(app.now()))),
         next_heartbeat: Instant::now() + HEARTBEAT,
         ending: app.event_streams.ending(),
-        is_first: true,
         token_id,
         app,
         _permit: Arc::new(permit),
@@ -84,8 +85,8 @@ pub(super) async fn stream_events(
 impl NotificationStream {
     /// Returns the next piece of the stream; `None` at its end.
     async fn next(&mut self) -> Option<Bytes> {
-        if std::mem::take(&mut self.is_first) {
-            return Some(format!("retry: {}\n: connected\n\n", RETRY.as_millis()).into());
+        if let Some(id) = self.start.take() {
+            return Some(format!("retry: {}\nid: {id}\n: connected\n\n", RETRY.as_millis()).into());
         }
         loop {
             match self.cursor.next(&*self.app.store, self.app.now()).await {
