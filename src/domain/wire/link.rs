@@ -162,14 +162,14 @@ pub enum LinkStatus {
 /// Written by hand: the derive would describe a union that needs a discriminator, which the two variants do not have.
 impl PartialSchema for LinkStatus {
     fn schema() -> RefOr<Schema> {
-        AnyOfBuilder::new()
+        let union = AnyOfBuilder::new()
             .description(Some(
                 "Status of a transfer or link. Under the id of a further link, all members but four need the access proof.",
             ))
             .item(Ref::from_schema_name(TransferStatus::name()))
             .item(Ref::from_schema_name(RedactedStatus::name()))
-            .build()
-            .into()
+            .build();
+        RefOr::T(Schema::AnyOf(union))
     }
 }
 
