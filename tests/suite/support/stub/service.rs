@@ -69,7 +69,6 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
                 request_id: "0".into(),
                 limit_bytes: None,
                 received_bytes,
-                transfer_id: None,
                 failed_checks: Vec::new(),
             };
             json(status, &problem)
@@ -265,7 +264,6 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         max_downloads: state.max_downloads,
         downloads_remaining: None,
         access_proof: state.max_downloads.is_some(),
-        wrapped_key: None,
         mode,
         info: None,
     }
