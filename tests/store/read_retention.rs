@@ -17,7 +17,7 @@ use sgsend::domain::store::{StorageKey, open_header};
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::token::service::Tokens;
 use sgsend::domain::transfers::{TransferSettings, Transfers};
-use sgsend::domain::wire::{CreateToken, CreateTransfer};
+use sgsend::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
 
 use crate::backends::SharedStore;
 
