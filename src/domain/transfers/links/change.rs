@@ -42,6 +42,8 @@ impl Transfers {
         let (id, now) = (link.transfer.transfer_id, self.now());
         let expires_at = request.expires_in_s.map(lifetime).transpose()?.map(|lifetime| now.plus(lifetime));
         check_limit(request.max_downloads.flatten())?;
+        // Gathering the grants, which may fail, decides the response.
+        let result = ChangeResult::Undetermined;
         // The entry at the new time comes with the change: an earlier expiry must not wait for the entry of the old one.
         let schedule: Vec<_> = expires_at.into_iter().map(|at| StorageKey::schedule_entry(at, id)).collect();
         let commit = |ended: bool, end: EventKind| {
@@ -56,7 +58,7 @@ impl Transfers {
                 link.transfer.check_can_have_links(now)?;
                 let ended = further.update(now, expires_at, request.max_downloads)?;
                 let (events, with) = commit(ended, EventKind::LinkExhausted);
-                let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
+                let with = scope.transfer_commit(id, now, result, &events, with);
                 Ok(Swap::write(further.clone(), with, further))
             });
             ResolvedLink { further: Some(further.await?), transfer: link.transfer }
@@ -68,7 +70,7 @@ impl Transfers {
                 let end = if ends_transfer { EventKind::TransferExhausted } else { EventKind::LinkExhausted };
                 let (events, mut with) = commit(ended, end);
                 with.counter_delta = ends_transfer.then(|| status_change(now, before, transfer.state.status()));
-                let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
+                let with = scope.transfer_commit(id, now, result, &events, with);
                 Ok(Swap::write(transfer.clone(), with, transfer))
             });
             transfer.await?.into()
