@@ -203,13 +203,15 @@ impl WorldState {
             Error::NoLink => model.is_some_and(|model| model.close_started || model.last.expires_at <= latest_clock),
             Error::GrantInvalid => of_transfer(|model| !model.last.limit_history.is_empty()) && grant_is_over,
             Error::TransferExpired => {
-                model.is_some_and(|model| model.first_deadline <= latest_clock.plus(MAX_SKEW * 2))
+                let has_ended = of_transfer(|model| model.last.state.status() == Status::Expired);
+                has_ended || model.is_some_and(|model| model.first_deadline <= latest_clock.plus(MAX_SKEW * 2))
             }
             Error::TransferExhausted => model.is_some_and(|model| {
                 let is_full = model.last.downloads_remaining() == Some(0)
                     || model.last.own_link_at(self.now).ended_at().is_some()
                     || model.last.state.status() == Status::Exhausted;
-                is_full && (grant_is_over || model.last.payload != PayloadState::Stored)
+                let has_expired = model.last.expires_at <= latest_clock;
+                is_full && (grant_is_over || has_expired || model.last.payload != PayloadState::Stored)
             }),
             Error::GrantExpired => grant.is_some() && grant_is_over,
             Error::NotCompleted => model.is_some_and(|model| !before_start(model.completion_acknowledged)),

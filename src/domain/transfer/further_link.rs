@@ -156,7 +156,8 @@ impl FurtherLink {
     /// # Errors
     /// As [`Transfer::check_downloadable`].
     pub fn check_downloadable(&self, transfer: &Transfer, now: Timestamp, granted: bool) -> Result<(), Error> {
-        let usable = granted && transfer.payload == PayloadState::Stored;
+        // The sender may have set an expiry before that of the grant.
+        let usable = granted && transfer.payload == PayloadState::Stored && now < self.expires_at;
         match (transfer.state_at(now), self.state_at(now)) {
             (state, _) if state.is_deletion() => Err(Error::TransferDeleted),
             (_, LinkState::Exhausted { .. }) if usable => Ok(()),

@@ -56,7 +56,8 @@ impl Transfer {
     /// [`Error::NotCompleted`], [`Error::TransferExhausted`], [`Error::TransferExpired`], [`Error::TransferDeleted`],
     /// [`Error::LinkClosed`].
     pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
-        let usable = granted && self.payload == PayloadState::Stored;
+        // A sender may have set an expiry before that of the grant.
+        let usable = granted && self.payload == PayloadState::Stored && now < self.expires_at;
         match (self.state_at(now), self.own_link_at(now)) {
             (state, _) if state.is_deletion() => Err(Error::TransferDeleted),
             (State::Completed { .. }, LinkState::Exhausted { .. }) if usable => Ok(()),

@@ -38,7 +38,7 @@ impl Transfers {
             let counted = if link.max_downloads().is_some() {
                 self.count_limited(scope, &link, grant.digest(), result).await?
             } else {
-                self.count_unlimited(scope, &link, grant, result).await?
+                self.count_unlimited(scope, &link, grant).await?
             };
             if let Some(record) = counted {
                 return Ok(record);
@@ -146,7 +146,6 @@ impl Transfers {
         scope: &RequestScope,
         link: &ResolvedLink,
         grant: &Grant,
-        result: ChangeResult,
     ) -> Result<Option<GrantRecord>, Error> {
         let (id, now) = (link.transfer.transfer_id, self.now());
         self.0.download_rate_limit.try_count((link.id(), scope.request().network_key), now)?;
@@ -159,7 +158,8 @@ impl Transfers {
             Some(further) => transfer.notify_of_link(&mut with, &self.0.ids, now, &kinds, further),
             None => transfer.notify(&mut with, &self.0.ids, now, &kinds),
         }
-        let mut with = scope.read_commit(id, now, result, &[EventKind::DownloadGranted], with);
+        // Reading the link again, which may fail, decides the response.
+        let mut with = scope.read_commit(id, now, ChangeResult::Undetermined, &[EventKind::DownloadGranted], with);
         if !self.0.audit.admit(scope, id, &mut with, GRANT_BYTES) {
             return self.grant_unstored(scope, link, record).await;
         }

@@ -43,6 +43,8 @@ impl Transfers {
         let (id, now) = (link.transfer.transfer_id, self.now());
         let expires_at = request.expires_in_s.map(lifetime).transpose()?.map(|lifetime| now.plus(lifetime));
         check_limit(request.max_downloads.flatten())?;
+        // Gathering the grants, which may fail, decides the response.
+        let result = ChangeResult::Undetermined;
         // The entry at the new time comes with the change: an earlier expiry must not wait for the entry of the old one.
         let schedule: Vec<_> = expires_at.into_iter().map(|at| StorageKey::schedule_entry(at, id)).collect();
         let commit = |ended: bool, end: EventKind| {
@@ -57,7 +59,7 @@ impl Transfers {
                 link.transfer.check_can_have_links(now)?;
                 let ended = further.update(now, expires_at, request.max_downloads)?;
                 let (events, with) = commit(ended, EventKind::LinkExhausted);
-                let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
+                let with = scope.transfer_commit(id, now, result, &events, with);
                 Ok(Swap::write(further.clone(), with, further))
             });
             ResolvedLink { further: Some(further.await?), transfer: link.transfer }
@@ -76,7 +78,7 @@ impl Transfers {
                     transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferExhausted]);
                 }
                 with.counter_delta = ends_transfer.then(|| status_change(now, before, transfer.state.status()));
-                let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
+                let with = scope.transfer_commit(id, now, result, &events, with);
                 Ok(Swap::write(transfer.clone(), with, transfer))
             });
             transfer.await?.into()

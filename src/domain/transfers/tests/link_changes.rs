@@ -268,3 +268,18 @@ async fn each_change_of_a_link_is_an_action_with_its_event() {
     let expected = [ActionName::LinkCreate, ActionName::LinkUpdate, ActionName::LinkRevoke];
     assert_eq!(actions.collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test]
+async fn a_grant_of_a_used_up_link_ends_with_an_earlier_expiry() {
+    let fixture = Fixture::new();
+    let (further, (other, own_link)) = (fixture.linked_transfer(Some(2)).await, fixture.own_link().await);
+    for (transfer, link) in [further, (other, own_link)] {
+        let grant = Grant::random();
+        fixture.get(&link, &grant).await.unwrap();
+        let change = UpdateLink { expires_in_s: Some(60), max_downloads: Some(Some(1)) };
+        assert_eq!(fixture.update(&transfer, link.id, change).await.unwrap().downloads_remaining(), Some(0));
+        fixture.get(&link, &grant).await.unwrap();
+        fixture.clock.advance(Duration::from_mins(1));
+        assert!(matches!(fixture.get(&link, &grant).await, Err(Error::TransferExhausted)));
+    }
+}

@@ -68,6 +68,7 @@ pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> 
                 request_id: "0".into(),
                 limit_bytes: None,
                 received_bytes,
+                transfer_id: None,
                 failed_checks: Vec::new(),
             };
             json(status, &problem)
