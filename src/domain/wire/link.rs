@@ -1,7 +1,9 @@
 //! Bodies of `POST …/links/…` and `POST …/update`, and the status of a further link.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{Mode, TransferStatus};
 use crate::domain::crypto::digest::Sha256;
@@ -154,11 +156,34 @@ pub struct RedactedStatus {
 }
 
 /// Response of `GET …/status`. Under the id of a further link, all members but four need the access proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum LinkStatus {
     /// All members.
     Full(Box<TransferStatus>),
     /// The members for clients without the access proof of a further link.
     Redacted(RedactedStatus),
+}
+
+/// Written by hand: the derive would describe a union that needs a discriminator, which the two variants do not have.
+impl PartialSchema for LinkStatus {
+    fn schema() -> RefOr<Schema> {
+        let union = AnyOfBuilder::new()
+            .description(Some(
+                "Status of a transfer or link. Under the id of a further link, all members but four need the access proof.",
+            ))
+            .item(Ref::from_schema_name(TransferStatus::name()))
+            .item(Ref::from_schema_name(RedactedStatus::name()))
+            .build();
+        RefOr::T(Schema::AnyOf(union))
+    }
+}
+
+impl ToSchema for LinkStatus {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((TransferStatus::name().into(), TransferStatus::schema()));
+        schemas.push((RedactedStatus::name().into(), RedactedStatus::schema()));
+        TransferStatus::schemas(schemas);
+        RedactedStatus::schemas(schemas);
+    }
 }

@@ -6,7 +6,7 @@ mod errors;
 mod info;
 mod key_proofs;
 mod lifecycle;
-mod links;
+pub(crate) mod links;
 mod metrics;
 mod openapi;
 mod presigned;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::server::StorageLocation;
 
+use crate::api::links::TestLink;
 use crate::support::{Home, Service, Started};
 
 /// Content of every file in a fixture.
@@ -79,7 +80,7 @@ async fn upgrade_and_use(name: &str) {
     let made_at = Timestamp::from_millis(fixture.facts["made_at_ms"].as_u64().unwrap());
     let service = Service::at(fixture.location()).start_at(made_at.plus(Duration::from_mins(1))).await;
     let header = fixture.header();
-    assert_eq!(header["v"], 2, "{header}");
+    assert_eq!(header["v"], 3, "{header}");
     assert!(header["store_id"].is_string() && header["retain_reads_s"].is_number(), "{header}");
     let sender = service.public().with_header("authorization", &format!("Bearer {}", fixture.fact("token")));
 
@@ -101,6 +102,8 @@ async fn upgrade_and_use(name: &str) {
     let completed = sender.post(&format!("/transfers/id/{pending}/upload/complete")).json("{}").send().await;
     assert_eq!(completed.status, 200, "{completed:?}");
     sender.send_payload(b"of today", "").await;
+    // Transfers of then take further links.
+    TestLink::of(&sender, &fixture.id("secret"), "").await;
     let audit = service.admin().get(&format!("/audit/transfers/id/{}/all", fixture.id("deleted"))).send().await;
     assert!(audit.items().len() > 4, "{audit:?}");
     drop(service.stop().await);
@@ -118,7 +121,7 @@ async fn a_store_of_the_last_version_of_layout_1_is_upgraded_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_layout_2_is_used_as_it_is() {
+async fn a_store_of_layout_2_is_upgraded_in_place() {
     upgrade_and_use("layout-2").await;
     upgrade_and_use("layout-2-last").await;
 }

@@ -1,6 +1,7 @@
 //! Nothing public under a further link names its transfer or another link.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sgsend::domain::crypto::proof::Grant;
 use sgsend::server::StorageLocation;
@@ -73,10 +74,12 @@ async fn links_share_nothing(service: &Started) {
     let (sender, anyone) = (service.sender().await, service.public());
     let transfer = sender.create(9, r#""own_link":"closed""#).await;
     let one = TestLink::of(&sender, &transfer, r#""max_downloads":3"#).await;
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    service.advance_clock(Duration::from_secs(7));
     let two = TestLink::of(&sender, &transfer, r#""expires_in_s":7200"#).await;
     sender.upload(&transfer, b"a payload").await;
-    let (of_one, of_two) = (public_facts(&anyone, &one, &transfer).await, public_facts(&anyone, &two, &transfer).await);
+    let of_one = public_facts(&anyone, &one, &transfer).await;
+    service.advance_clock(Duration::from_secs(7));
+    let of_two = public_facts(&anyone, &two, &transfer).await;
     let completed_at = one.status(&anyone).await.number("completed_at").to_string();
     // Recipients who have both proofs see that both are of one payload, which was completed at one time.
     let common: Vec<_> = of_one.intersection(&of_two).filter(|fact| **fact != completed_at).collect();
