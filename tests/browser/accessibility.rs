@@ -163,6 +163,32 @@ async fn the_other_pages() {
 }
 
 #[tokio::test]
+async fn the_lists_of_the_admin_page() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    let id = service.upload("a.txt", b"hello", &[]).split_once("/d/").unwrap().1[..32].to_owned();
+    chromium(async |browser| {
+        crate::admin::open(browser, &service, "transfers").await;
+        browser.wait_until_visible(&format!("#transfer-{id}")).await;
+        check(browser, &axe, "with transfers").await;
+        // A row is selected and deleted without a mouse.
+        browser.script("document.querySelector(args).focus()", format!("#transfer-{id} input").into()).await;
+        browser.script("document.activeElement.click()", ().into()).await;
+        browser.wait_for_text("#selected-count", "1 transfer selected").await;
+        browser.enter("#delete-selected").await;
+        browser.wait_until_visible("#confirm").await;
+        check(browser, &axe, "asking before a deletion").await;
+        browser.click("#confirm-no").await;
+        browser.goto(&format!("{}/#tokens", service.serving.admin)).await;
+        browser.click("#token-list button:not(.danger)").await;
+        browser.wait_until_visible("#edit-token").await;
+        assert_eq!(browser.focused().await, "edit-name");
+        check(browser, &axe, "editing a token").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn all_controls_are_reachable_by_keyboard() {
     let service = Service::start();
     chromium(async |browser| {

@@ -76,7 +76,7 @@ impl Record {
         }
     }
 
-    /// Returns the id of the further link that the record concerns; `None` for the transfer and its own link.
+    /// Returns the id of the further link that the record concerns. `None` for the transfer and its own link.
     #[must_use]
     pub const fn link_id(&self) -> Option<LinkId> {
         match self {

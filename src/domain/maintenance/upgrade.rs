@@ -1,4 +1,4 @@
-//! Upgrade of the records of older layouts: the index of transfers, and the use of tokens without limits.
+//! Upgrade of the records of older layouts: index of transfers, use of tokens.
 //!
 //! Idempotent: an upgrade that is killed is repeated by the next. No server of the current layout serves the store before
 //! its end, and servers of older layouts no longer write.
@@ -28,14 +28,14 @@ struct TokenUse {
 }
 
 /// Use of all tokens that the upgrade counts.
-type Uses = Mutex<HashMap<TokenId, TokenUse>>;
+type TokenUses = Mutex<HashMap<TokenId, TokenUse>>;
 
 /// Writes the index entries of all transfers, and counts the use of tokens whose use was not counted.
 ///
 /// # Errors
 /// [`StoreError`] of the store. Unreadable objects are skipped: the integrity check reports them.
 pub(crate) async fn upgrade_records(store: &dyn Store) -> Result<(), StoreError> {
-    let uses = Uses::default();
+    let uses = TokenUses::default();
     for_each_token(store, async |token| {
         let counts_bytes = token.quota.max_total_bytes.is_none();
         uses.lock().expect("never poisoned").insert(token.token_id, TokenUse { counts_bytes, ..TokenUse::default() });
@@ -80,7 +80,7 @@ async fn for_each_token(
 }
 
 /// Writes the index entries of a transfer, and lets it hold its bytes in the use of its token.
-async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &Uses) -> Result<(), StoreError> {
+async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -> Result<(), StoreError> {
     let key = StorageKey::transfer(id);
     let Some(transfer) = readable(read::<Transfer>(store, &key).await)?.filter(|found| !found.forgotten) else {
         return Ok(());
@@ -113,15 +113,15 @@ async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &Uses) -> Res
 
 /// Stores the use of a token, with the reservations whose transfer does not exist.
 async fn count_use(store: &dyn Store, token: &Token, uses: &HashMap<TokenId, TokenUse>) -> Result<(), StoreError> {
-    let mut used = uses.get(&token.token_id).copied().unwrap_or_default();
+    let mut own = uses.get(&token.token_id).copied().unwrap_or_default();
     for (entry, bytes) in token.quota.pending_entries().filter(|(entry, _)| entry.step == QuotaStep::Reserved) {
         let key = StorageKey::transfer(entry.transfer_id);
         let transfer = readable(read::<Transfer>(store, &key).await)?;
         if !transfer.is_some_and(|transfer| transfer.reservation == entry.mark) {
-            (used.transfers, used.bytes) = (used.transfers + 1, used.bytes + bytes);
+            (own.transfers, own.bytes) = (own.transfers + 1, own.bytes + bytes);
         }
     }
-    let count = |quota: &mut Quota| quota.count_all(used.transfers, used.bytes);
+    let count = |quota: &mut Quota| quota.count_all(own.transfers, own.bytes);
     swap(
         store,
         &StorageKey::token(token.token_id),

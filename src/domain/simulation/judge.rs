@@ -140,7 +140,7 @@ impl WorldState {
         self.check(is_authorised, || format!("{subject:?} succeeds without an access proof"));
     }
 
-    /// Checks that the grant of an acknowledged download is stored, and that the downloads of a limited link are counted.
+    /// Checks that an acknowledged download is stored, and counted if the link has a limit.
     pub(super) fn check_granted(&mut self, memory: &MemoryStore, id: TransferId, digest: &Sha256) {
         let latest_clock = self.now.plus(MAX_SKEW * 2);
         let Some(model) = self.model.transfers.get_mut(&id) else { return };

@@ -209,14 +209,14 @@ impl WorldState {
         events
     }
 
-    /// Returns until when the links of a transfer keep it, by a clock that shows `now`; `None` if they don't.
+    /// Returns until when the links of a transfer keep it, by a clock that shows `now`. `None` if they don't.
     pub(super) fn links_needed_until(&self, transfer: &Transfer, now: Timestamp) -> Option<Timestamp> {
         let links = transfer.links.iter().filter_map(|id| self.model.links.get(id));
         let further = links.filter_map(|link| link.last.needed_until(now));
         further.chain(transfer.own_link_needed_until(now)).max()
     }
 
-    /// Returns whether a link justifies an error of a request under it; `None` if the error does not concern the link.
+    /// Returns whether a link justifies an error of a request under it. `None` if the error does not concern the link.
     pub(super) fn link_justifies(&self, id: LinkId, error: &Error) -> Option<bool> {
         let latest_clock = self.now.plus(MAX_SKEW * 3);
         let Some(link) = self.model.links.get(&id) else {

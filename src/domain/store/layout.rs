@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1 | the first one |
 //! | 2 | the header has a `store_id` and always names both retentions; a transfer can be deleted as `payload_lost` |
-//! | 3 | an index of transfers by token, time and size; the use of tokens without limits is counted; transfers have further links, under `links/`, and download limits that change; a transfer can be deleted as `links_closed`; notifications, under `notifications/`, `outbox/` and `targets/` |
+//! | 3 | an index of transfers; use of tokens without limits; further links, under `links/`; `links_closed` deletions; notifications, under `notifications/`, `outbox/` and `targets/` |
 //!
 //! Each record has a format version of its own, [`V1`](crate::domain::version::V1).
 

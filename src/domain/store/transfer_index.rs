@@ -90,7 +90,9 @@ impl IndexCursor {
         Self(format!("{}-{id}", inverted(created_at.as_millis())))
     }
 
-    /// Creates the position of a transfer in a list by `number`, largest first, and by time among equal numbers.
+    /// Creates the position of a transfer in a list by `number`, largest first.
+    ///
+    /// Among equal numbers, the order is by time.
     #[must_use]
     pub fn by_number(number: u64, created_at: Timestamp, id: TransferId) -> Self {
         Self(format!("{}-{}", inverted(number), Self::by_time(created_at, id).0))

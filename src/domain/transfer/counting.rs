@@ -76,7 +76,7 @@ impl LinkDownloads<'_> {
         *self.last_at = (*self.last_at).max(Some(grant.granted_at));
     }
 
-    /// Adds `downloads` of an unlimited link to the count, unless an earlier write with this `mark` added them.
+    /// Adds `downloads` of an unlimited link to the count, unless a write with this `mark` added them.
     ///
     /// Returns whether the record was changed. A link with a limit counts the grants of its objects when it gathers them.
     pub(super) fn add(&mut self, downloads: u64, mark: u32, now: Timestamp) -> bool {

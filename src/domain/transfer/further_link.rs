@@ -150,7 +150,7 @@ impl FurtherLink {
         self.state_at(now).error().map_or(Ok(()), Err)
     }
 
-    /// Checks that the payload of `transfer` can be downloaded under this link; `granted` says whether the client has a
+    /// Checks that the payload of `transfer` can be downloaded under this link. `granted` says whether the client has a
     /// valid grant.
     ///
     /// # Errors
@@ -220,6 +220,7 @@ impl FurtherLink {
     ///
     /// # Errors
     /// As [`FurtherLink::check_open`].
+    #[allow(clippy::option_option, reason = "unlimited is a value, apart from no change")]
     pub fn update(
         &mut self,
         now: Timestamp,
@@ -249,7 +250,7 @@ impl FurtherLink {
         is_open
     }
 
-    /// Returns until when the link keeps the payload: its expiry, or that of its last grant; `None` if it does not.
+    /// Returns until when the link keeps the payload: its expiry, or that of its last grant. `None` if it does not.
     #[must_use]
     pub fn needed_until(&self, now: Timestamp) -> Option<Timestamp> {
         needed_until(self.state_at(now), self.expires_at, &self.grants).filter(|until| *until > now)

@@ -159,7 +159,7 @@ impl Transfer {
         }
     }
 
-    /// Returns the time at which the transfer expires; `None` if the transfer has ended, or ends with its last link.
+    /// Returns the time at which the transfer expires. `None` if the transfer has ended, or ends with its last link.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         let own_link_alone = self.links.is_empty() && self.own_link.is_open();

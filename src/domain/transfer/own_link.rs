@@ -50,7 +50,7 @@ impl Transfer {
         self.max_downloads.map(|limit| limit.saturating_sub(used))
     }
 
-    /// Checks that the payload can be downloaded under the own link; `granted` says whether the client has a valid grant.
+    /// Checks that the payload can be downloaded under the own link. `granted` says whether the client has a valid grant.
     ///
     /// # Errors
     /// [`Error::NotCompleted`], [`Error::TransferExhausted`], [`Error::TransferExpired`], [`Error::TransferDeleted`],
@@ -99,7 +99,7 @@ impl Transfer {
         Ok(CountedDownload { grant, exhausted: self.end_if_full(now) })
     }
 
-    /// Adds `downloads` under an unlimited own link to the count, unless an earlier write with this `mark` added them.
+    /// Adds `downloads` of an unlimited own link to the count, unless a write with this `mark` did.
     ///
     /// Returns whether the record was changed.
     pub fn add_downloads(&mut self, downloads: u64, mark: u32, now: Timestamp) -> bool {
@@ -134,6 +134,7 @@ impl Transfer {
     ///
     /// # Errors
     /// As [`Transfer::check_open`].
+    #[allow(clippy::option_option, reason = "unlimited is a value, apart from no change")]
     pub fn update_own_link(
         &mut self,
         now: Timestamp,
@@ -164,13 +165,13 @@ impl Transfer {
         is_open
     }
 
-    /// Returns until when the own link keeps the payload: its expiry, or that of its last grant; `None` if it does not.
+    /// Returns until when the own link keeps the payload: its expiry, or that of its last grant. `None` if it does not.
     #[must_use]
     pub fn own_link_needed_until(&self, now: Timestamp) -> Option<Timestamp> {
         needed_until(self.own_link_at(now), self.expires_at, &self.grants).filter(|until| *until > now)
     }
 
-    /// Ends a completed transfer at `now` with its last link, which ended as `last`, and releases the payload.
+    /// Ends a completed transfer with its last link, which ended as `last`, and releases the payload.
     ///
     /// Returns the event; `None` if the transfer is not completed, or its own link is still in use.
     pub fn end_with_last_link(&mut self, last: LinkState, now: Timestamp) -> Option<EventKind> {

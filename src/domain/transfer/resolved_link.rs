@@ -1,4 +1,4 @@
-//! A link with its transfer, as recipients' requests name it: the transfer's own link, or a further link.
+//! Link with its transfer, as requests name it: the transfer's own link, or a further link.
 
 use super::{FurtherLink, GrantRecord, Status, Transfer};
 use crate::domain::crypto::digest::Sha256;

@@ -27,7 +27,7 @@ impl Status {
     /// All statuses of a transfer.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Completed, Self::Expired, Self::Exhausted, Self::Deleted];
 
-    /// Returns whether recipients can use a link with this status, at present or once the upload is complete.
+    /// Returns whether recipients can use a link with this status, now or once the upload is complete.
     #[must_use]
     pub const fn is_usable(self) -> bool {
         matches!(self, Self::Pending | Self::Completed)

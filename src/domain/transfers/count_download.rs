@@ -185,7 +185,7 @@ impl Transfers {
         Ok(self.find_link(scope, link.id()).await?.max_downloads().is_none())
     }
 
-    /// Grants a download of an unlimited link without storing the grant; `None` if the link got a limit meanwhile.
+    /// Grants a download of an unlimited link without storing the grant. `None` if the link got a limit meanwhile.
     ///
     /// The budget of records is used up, or the store is full.
     async fn grant_unstored(

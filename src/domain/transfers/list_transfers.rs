@@ -110,7 +110,7 @@ impl Transfers {
         }
     }
 
-    /// Returns a page of transfers by a number that has no index, highest first and newest first among equals.
+    /// Returns a page of transfers by a number that has no index, highest first.
     ///
     /// Keeps only the transfers of the page in memory.
     async fn ranked(

@@ -78,7 +78,9 @@ impl Transfers {
         self.0.seen_entries.abandoned(token, self.now(), self.0.clock.elapsed())
     }
 
-    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`, which also counts without limits.
+    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`.
+    ///
+    /// A token without limits counts them, too.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`].

@@ -27,7 +27,7 @@ impl Transfers {
         if link.is_ungathered() { self.gather(link).await } else { Ok(link) }
     }
 
-    /// Returns the transfer of a further link by its id, for the sender; `None` if `id` is not that of a further link.
+    /// Returns the transfer of a further link by its id, for the sender. `None` if `id` is not that of a further link.
     pub async fn transfer_of_link(&self, id: LinkId) -> Result<Option<Transfer>, Error> {
         match self.read_link(id).await? {
             Some(link) => self.find_of(&link).await,
@@ -125,7 +125,7 @@ impl Transfers {
         Ok(false)
     }
 
-    /// Reads a further link that the record of transfer `of` lists; `None` if it has no object, or belongs to another.
+    /// Reads a further link that the record of transfer `of` lists. `None` if it has no object, or belongs to another.
     pub(super) async fn read_own_link(&self, of: TransferId, id: LinkId) -> Result<Option<FurtherLink>, Error> {
         Ok(self.read_link(id).await?.filter(|link| link.transfer_id == of))
     }

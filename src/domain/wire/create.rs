@@ -36,7 +36,7 @@ pub struct CreateTransfer {
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     #[schema(default = true)]
     pub access_from_passphrase: bool,
-    /// Whether recipients can use the transfer's own link: `open`, or `closed` for a transfer with further links only.
+    /// Use of the transfer's own link. `closed` makes a transfer with further links only.
     #[serde(default, skip_serializing_if = "OwnLinkChoice::is_open")]
     #[schema(inline)]
     pub own_link: OwnLinkChoice,

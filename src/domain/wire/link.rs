@@ -80,10 +80,12 @@ pub struct UpdateLink {
     /// downloads ends the link at once.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000)]
+    #[allow(clippy::option_option, reason = "unlimited is a value, apart from no change")]
     pub max_downloads: Option<Option<u32>>,
 }
 
 /// Reads a member that is present: null is a value of its own.
+#[allow(clippy::option_option, reason = "unlimited is a value, apart from no change")]
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -101,7 +103,7 @@ pub struct LinkPageQuery {
     pub limit: Option<u32>,
 }
 
-/// One page of the links of a transfer: its own link, then the further links in the order of their creation.
+/// One page of the links of a transfer. The own link comes first, then further links in the order of creation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LinkPage {
     /// Links of the page.

@@ -63,7 +63,7 @@ pub struct TransferStatus {
     pub access_proof: bool,
     /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
-    /// Encrypted payload key, for clients with the key of a further link; absent under the transfer's own link. As the
+    /// Encrypted payload key, for clients with the key of a further link. Absent under the transfer's own link. As the
     /// info block, only for a ready transfer and with the access proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrapped_key: Option<WrappedKey>,

@@ -13,7 +13,9 @@ pub struct UpdateToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub name: Option<String>,
-    /// Time from now until the token expires, in seconds, at most 100 years; null means that it never expires.
+    /// Time from now until the token expires, in seconds; null means that it never expires.
+    ///
+    /// At most 100 years.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 3_153_600_000_u64)]
     pub expires_in_s: Option<Option<u64>>,

@@ -175,7 +175,7 @@ pub struct OwnTransferQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Only transfers with one of these statuses.
-    #[param(value_type = Option<StatusFilter>)]
+    #[param(inline, value_type = Option<StatusFilter>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<StatusFilter>,
 }
@@ -194,7 +194,7 @@ pub struct TransferQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// Only transfers with one of these statuses.
-    #[param(value_type = Option<StatusFilter>)]
+    #[param(inline, value_type = Option<StatusFilter>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<StatusFilter>,
     /// Only transfers of the token with this id.
@@ -205,6 +205,7 @@ pub struct TransferQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub older_than: Option<u64>,
     /// Order of the list.
+    #[param(inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<TransferOrder>,
 }

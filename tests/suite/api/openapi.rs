@@ -29,6 +29,7 @@ const PUBLIC: &[&str] = &[
     "GET /transfers/id/{transfer_id}/events/list",
     "GET /transfers/id/{transfer_id}/actions/list",
     "POST /transfers/id/{transfer_id}/delete",
+    "GET /transfers/list",
     "GET /d/{transfer_id}",
     "GET /",
 ];
@@ -38,7 +39,10 @@ const ADMIN: &[&str] = &[
     "GET /health/ready",
     "POST /tokens/create",
     "GET /tokens/list",
+    "POST /tokens/id/{token_id}/update",
     "POST /tokens/id/{token_id}/revoke",
+    "GET /transfers/list",
+    "POST /transfers/delete-many",
     "GET /metrics",
     "GET /stats/overview",
     "GET /audit/transfers/id/{transfer_id}/all",

@@ -71,7 +71,9 @@ pub(super) async fn ask(entries: &[HistoryEntry], context: &Context) -> ServerSt
     found
 }
 
-/// Asks one server: by one list with its token, and one by one for the latest transfers that the list does not have.
+/// Asks one server by one list with its token.
+///
+/// Then asks one by one for the latest transfers that the list does not have.
 async fn of_server(
     server: &BaseUrl,
     ids: &[TransferId],

@@ -48,8 +48,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         printer.note(&format!("token {} ({name}) is {}", item.token_id, status_text(item.status)));
     }
     let is_open = !arguments.keep_transfers && item.bytes_held > 0;
-    let deletes = arguments.delete_transfers || (is_open && asks(&item, context).await?);
-    let deleted = if deletes { Some(delete_of_token(&api, id, context).await?) } else { None };
+    let wants_deletion = arguments.delete_transfers || (is_open && asks(&item, context).await?);
+    let deleted = if wants_deletion { Some(delete_of_token(&api, id, context).await?) } else { None };
     let failed = deleted.iter().flatten().filter(|item| item.code.is_some()).count();
     let count = deleted.as_ref().map(|items| items.len() - failed);
     if failed > 0 {

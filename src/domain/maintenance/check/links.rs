@@ -7,7 +7,7 @@ use crate::domain::store::{StorageKey, StoreError, read};
 use crate::domain::transfer::{FurtherLink, GrantRecord, Transfer};
 
 impl Check<'_> {
-    /// Checks the objects of all further links: each link belongs to a transfer that lists it, each grant to a link.
+    /// Checks the objects of all further links. Each link belongs to a transfer that lists it, each grant to a link.
     pub(super) async fn links(&mut self) -> Result<(), StoreError> {
         let mut stray = None;
         let mut pages = self.pages(StorageKey::all_links());

@@ -10,8 +10,9 @@ use crate::domain::transfer::Transfer;
 /// Quota use of one token, as recorded in the token and as computed from the transfers.
 #[derive(Default)]
 pub(super) struct Account {
-    /// Transfers created and bytes in use according to the token; `None` if it was removed meanwhile, or older layouts
-    /// did not count them.
+    /// Transfers created and bytes in use according to the token.
+    ///
+    /// `None` if the token was removed meanwhile, or older layouts did not count them.
     recorded: Option<(u64, u64)>,
     /// Version of the token before the transfers were summed.
     version: Option<Version>,

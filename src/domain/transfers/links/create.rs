@@ -12,7 +12,7 @@ use crate::domain::version::V1;
 use crate::domain::wire::CreateLink;
 
 impl Transfers {
-    /// Creates a further link of a transfer, or returns the link that an earlier request with the same body created.
+    /// Creates a further link, or returns that of an earlier request with the same body.
     ///
     /// The transfer's record lists the link before the link's object is created: an id without an object is no link, and
     /// an object without an entry would never be removed.

@@ -13,7 +13,7 @@ use crate::domain::wire::{LinkItem, LinkPage, LinkPageQuery};
 const CONCURRENCY: usize = 16;
 
 impl Transfers {
-    /// Lists a page of the links of a transfer: its own link, then the further links in the order of their creation.
+    /// Lists a page of the links of a transfer. The own link comes first, then further links in the order of creation.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000; [`Error::LinkNotFound`] for an unknown `after`.

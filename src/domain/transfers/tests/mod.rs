@@ -6,6 +6,8 @@ mod failing_store;
 mod full_store;
 mod late_uploads;
 mod link_changes;
+mod link_lists;
+mod link_store;
 mod links;
 mod lists;
 mod notifications;

@@ -69,7 +69,7 @@ impl FromRequestParts<AppState> for KnownToken {
     }
 }
 
-/// The link in the path, without a check of the sender: a transfer's own link by the id of the transfer, or a further one.
+/// The link in the path, without a check of the sender. A transfer's own link by the id of the transfer, or a further one.
 pub(crate) struct AnyLink(pub(crate) ResolvedLink);
 
 impl FromRequestParts<AppState> for AnyLink {

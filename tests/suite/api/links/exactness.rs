@@ -12,7 +12,7 @@ fn link_count() -> usize {
     std::env::var("SGSEND_LINKS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
 }
 
-/// Downloads under many links at once, from as many clients each, and compares the counts with the limits.
+/// Downloads under many links at once, and compares the counts with the limits.
 async fn limits_are_exact(sender: &Api, servers: &[Api]) {
     let number = link_count();
     let transfer = sender.create(3, r#""own_link":"closed""#).await;

@@ -18,7 +18,9 @@ fn facts(response: &ApiResponse, facts: &mut BTreeSet<String>) {
             serde_json::Value::Number(number) if number.as_u64().is_some_and(|number| number > 1_000_000) => {
                 facts.insert(number.to_string());
             }
-            serde_json::Value::String(text) if text.len() >= 16 && !text.contains(' ') => {
+            serde_json::Value::String(text)
+                if text.len() >= 16 && text.bytes().any(|byte| byte.is_ascii_digit()) && !text.contains(' ') =>
+            {
                 facts.insert(text.clone());
             }
             _ => {}

@@ -60,7 +60,7 @@ fn a_token_is_changed_by_its_id() {
     assert_eq!((&item["transfers_created"], &item["max_total_bytes"]), (&1.into(), &1_048_576.into()), "{item}");
     assert!(item["expires_at"].is_number() && item["bytes_held"].as_u64().unwrap() > 0, "{item}");
     let file = home.file("b.txt", b"hello");
-    home.run_at(&serving, &["upload", &file]).expect_failure(7, "transfers");
+    home.run_at(&serving, &["upload", &file]).expect_failure(7, "limit of 1 transfer");
     let text = update(&["--expires", "never", "--max-transfers", "unlimited"]).stderr;
     assert!(text.contains("never expires") && text.contains("1 transfer created"), "{text}");
     home.run_at(&serving, &["upload", &file]).text();
