@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
 from standardwebhooks import Webhook
 
 ROOT, SGSEND = Path(sys.argv[1]), os.environ["SGSEND_BIN"]
@@ -51,10 +51,6 @@ class Mailbox:
     async def handle_DATA(self, server, session, envelope):
         self.messages.append((session.ssl is not None, envelope))
         return "250 OK"
-
-
-class Implicit(Controller):
-    """Mail server with TLS from the first byte; the connection counts as encrypted."""
 
 
 def wait(condition, what):
@@ -132,10 +128,11 @@ def check_mail(work, certificate, implicit):
     else:
         server = Controller(mailbox, hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True)
         scheme = "smtp"
-    # Port 0 selects a free port, which the controller does not report before it listens.
-    server._trigger_server = lambda: None
+    # Port 0 selects a free port. The controller would check port 0 itself, by TLS with the context of a server.
+    listening = lambda: server.server.sockets[0].getsockname()
+    server._trigger_server = lambda: socket.create_connection(listening(), 5).close()
     server.start()
-    port = server.server.sockets[0].getsockname()[1]
+    port = listening()[1]
     url = work / "smtp-url"
     url.write_text(f"{scheme}://localhost:{port}?from=sgsend@example.org\n")
     try:
@@ -211,7 +208,8 @@ def main():
         check_webhooks(work, url)
         certificate = (str(work / "cert.pem"), str(work / "key.pem"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                        "-addext", "basicConstraints=critical,CA:FALSE", "-days", "2",
                         "-out", certificate[0], "-keyout", certificate[1]], check=True, capture_output=True)
         for implicit in (True, False):
             print(f"== E-mail by {'TLS' if implicit else 'STARTTLS'}, and a rejected recipient", flush=True)

@@ -35,6 +35,12 @@ impl NotificationCursor {
         Self { token_id, after: RecordId::before(start), seen: last.into_iter().collect() }
     }
 
+    /// Returns an id for a client that has received nothing since `now`: a cursor after it returns what is later.
+    #[must_use]
+    pub fn start_id(now: Timestamp) -> RecordId {
+        RecordId::before(now.plus(LATE_PERIOD))
+    }
+
     /// Reads the notifications that have arrived since the last call, oldest first.
     ///
     /// # Errors
@@ -130,6 +136,9 @@ mod tests {
         assert_eq!(log.read(&mut cursor, midnight).await, [tomorrow]);
         let mut resumed = NotificationCursor::new(log.1, Some(second), midnight);
         assert_eq!(log.read(&mut resumed, midnight).await.last(), Some(&tomorrow));
+        let start = NotificationCursor::start_id(seconds(4));
+        let mut from_start = NotificationCursor::new(log.1, Some(start), midnight);
+        assert_eq!(log.read(&mut from_start, midnight).await, [second, tomorrow]);
         let mut other = NotificationCursor::new(TokenId::random(), None, START);
         assert_eq!(log.read(&mut other, midnight).await, []);
     }

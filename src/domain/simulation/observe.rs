@@ -11,8 +11,8 @@ use crate::domain::id::{TokenId, TransferId};
 use crate::domain::notification::Notification;
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{
-    Change, Commit, IndexEntry, MemoryStore, OutboxEntry, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey,
-    from_json,
+    Change, Commit, IndexEntry, MemoryStore, OutboxEntry, OutboxQueue, Payloads, Records, ScheduleEntry, ScheduledWork,
+    StorageKey, from_json,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
@@ -34,7 +34,7 @@ impl WorldState {
             if IndexEntry::from_key(key).is_some() {
                 index.push(key.clone());
             } else if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
-                self.observe_notification(commit, key, &parse(key, value));
+                self.observe_notification(memory, key, &parse(key, value));
             } else {
                 self.observe_record(&parse(key, value), &mut events);
             }
@@ -85,13 +85,13 @@ impl WorldState {
         }
     }
 
-    /// Checks that a notification comes with its entry of the outbox.
-    fn observe_notification(&mut self, commit: &Commit, key: &StorageKey, notification: &Notification) {
-        let entries = commit.schedule.iter().filter_map(OutboxEntry::from_key);
-        let mut of_notification = entries.filter(|entry| entry.id == notification.id);
-        let is_entered = of_notification.next().is_some_and(|entry| {
-            let is_logged = StorageKey::notification(entry.token_id, entry.id) == *key;
-            is_logged && entry.transfer_id == notification.transfer_id
+    /// Checks that a notification is written after its entry of the outbox, which no server removes here.
+    fn observe_notification(&mut self, memory: &MemoryStore, key: &StorageKey, notification: &Notification) {
+        let Notification { id, transfer_id, .. } = *notification;
+        let token_id = key.as_str().split('/').nth(2).and_then(|token| token.parse().ok());
+        let is_entered = token_id.is_some_and(|token_id| {
+            let entry = OutboxEntry { queue: OutboxQueue::New, id, token_id, transfer_id };
+            at_once(memory.get(&entry.key())).is_ok_and(|found| found.is_some())
         });
         self.check(is_entered, || format!("{notification:?} has no entry of the outbox"));
     }

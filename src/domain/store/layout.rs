@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1 | the first one |
 //! | 2 | the header has a `store_id` and always names both retentions; a transfer can be deleted as `payload_lost` |
-//! | 3 | an index of transfers; use of tokens without limits; further links, under `links/`; `links_closed` deletions |
+//! | 3 | an index of transfers; use of tokens without limits; further links, under `links/`; `links_closed` deletions; notifications, under `notifications/`, `outbox/` and `targets/` |
 //!
 //! Each record has a format version of its own, [`V1`](crate::domain::version::V1).
 

@@ -51,6 +51,12 @@ impl NotificationOptions {
             failure.hint("`sgsend serve public --help` describes the values")
         };
         let set = &mut settings.notifications;
+        // Parsed here, since an error of the command line would quote the secrets in the value.
+        let unusable_value = |flag: &str, error: String| unusable(format!("cannot use {flag}: {error}"));
+        if let Some(url) = &self.webhook {
+            let url = url.as_str().parse::<WebhookUrl>();
+            set.webhook = Some(url.map_err(|error| unusable_value("--webhook", error.to_string()))?);
+        }
         if let Some(file) = &self.webhook_secret_file {
             let text = read(file, "webhook secret", "webhook_secret_unreadable")?;
             let secret = text.parse::<WebhookSecret>();
@@ -68,12 +74,6 @@ impl NotificationOptions {
         if self.webhook.is_some() && set.webhook_secret.is_none() && set.webhook_key.is_none() {
             let failure = Failure::usage("--webhook needs a secret for its signatures");
             return Err(failure.hint("add --webhook-secret-file, or --webhook-key-file"));
-        }
-        // Parsed here, since an error of the command line would quote the secrets in the value.
-        let unusable_value = |flag: &str, error: String| unusable(format!("cannot use {flag}: {error}"));
-        if let Some(url) = &self.webhook {
-            let url = url.as_str().parse::<WebhookUrl>();
-            set.webhook = Some(url.map_err(|error| unusable_value("--webhook", error.to_string()))?);
         }
         set.allow_private = self.webhook_allow_private;
         if let Some(url) = &self.smtp_url {

@@ -325,5 +325,7 @@ async fn thousands_of_records_are_copied_and_compared() {
     assert!((1_000..7_000).contains(&half), "{half}");
     let copied = copied(&*fixture.store, &*to).await.unwrap();
     assert!(copied.records > 8_000, "{copied:?}");
-    assert_eq!(records(&*to).await, records(&*fixture.store).await);
+    let mut expected = records(&*fixture.store).await;
+    expected.retain(|(key, _)| !key.is_delivery_state());
+    assert_eq!(records(&*to).await, expected);
 }

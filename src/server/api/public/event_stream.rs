@@ -68,7 +68,7 @@ pub(super) async fn stream_events(
     let permit = app.event_streams.acquire(token_id)?;
     let stream = NotificationStream {
         cursor: NotificationCursor::new(token_id, last, app.now()),
-        start: Some(last.unwrap_or_else(|| RecordId::before(app.now()))),
+        start: Some(last.unwrap_or_else(|| NotificationCursor::start_id(app.now()))),
         next_heartbeat: Instant::now() + HEARTBEAT,
         ending: app.event_streams.ending(),
         token_id,
