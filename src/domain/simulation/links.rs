@@ -91,8 +91,8 @@ impl Clients {
                 return server.transfers.update_link(scope, link, &request).await.map(drop);
             }
             world.state().start_closing(id, link_id);
-            let closed = server.transfers.revoke_link(scope, link).await?;
-            let is_usable = closed.status_at(server.transfers.now()).is_usable();
+            let revoked = server.transfers.revoke_link(scope, link).await?;
+            let is_usable = revoked.status_at(server.transfers.now()).is_usable();
             world.state().check(!is_usable, || format!("the closed link {link_id} can be used"));
             Ok(())
         });

@@ -140,7 +140,7 @@ impl WorldState {
         let (from, to) = (before.state.status(), after.state.status());
         let is_allowed = from == to
             || match to {
-                Status::Pending => false,
+                Status::Pending | Status::Closed => false,
                 Status::Completed => from == Status::Pending,
                 Status::Exhausted => from == Status::Completed,
                 Status::Expired => {
@@ -148,7 +148,6 @@ impl WorldState {
                         && before.deadline().is_none_or(|deadline| deadline <= latest_clock)
                 }
                 Status::Deleted => true,
-                Status::Closed => false,
             };
         self.check(is_allowed, || format!("{id} has changed from {from:?} to {to:?}"));
         if (from, to) == (Status::Pending, Status::Completed) {

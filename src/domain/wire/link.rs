@@ -25,7 +25,6 @@ pub enum OwnLinkChoice {
 
 impl OwnLinkChoice {
     /// Returns whether recipients can use the own link.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::Open)
