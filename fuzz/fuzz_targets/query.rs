@@ -11,7 +11,9 @@ use sgsend::domain::wire::{OwnTransferQuery, StatusFilter, TransferQuery};
 use sgsend::server::fuzzing::{page_query, transfer_queries};
 use sgsend_fuzz::assert_canonical;
 
-/// Checks the queries of lists of transfers: the own list accepts no more than the list of all, with the same meaning.
+/// Checks the queries of lists of transfers.
+///
+/// The own list accepts no more than the list of all, with the same meaning.
 fn check_transfer_queries(uri: &Uri) {
     let (own, all) = transfer_queries(uri);
     if let Some(OwnTransferQuery { after, limit, state }) = own {

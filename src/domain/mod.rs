@@ -5,7 +5,6 @@
 pub mod address;
 pub mod archive;
 pub mod audit;
-mod base64url;
 pub mod base_url;
 pub mod clock;
 pub mod crypto;

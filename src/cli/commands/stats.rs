@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::output::{escape, table, time};
 use crate::domain::limits::free_space::FreeSpaceLevel;
-use crate::domain::notification::{FailureReason, TargetOverview, TargetScope};
+use crate::domain::notification::{FailureReason, TargetOverview};
 use crate::domain::wire::{StatsOverview, StorageSpace};
 
 /// Arguments of `sgsend stats`.
@@ -42,10 +42,7 @@ fn free_space(storage: &StorageSpace) -> String {
 
 /// Describes a target of notifications whose deliveries fail.
 fn failing_target(target: &TargetOverview) -> String {
-    let whose = match target.scope {
-        TargetScope::Service => "all transfers".to_owned(),
-        TargetScope::Token(id) => format!("token {id}"),
-    };
+    let whose = target.token_id.map_or_else(|| "all transfers".to_owned(), |id| format!("token {id}"));
     let since = target.failing_since.map(time::local).unwrap_or_default();
     let reason = target.reason.map(FailureReason::as_text).unwrap_or_default();
     let address = escape::one_line(&target.address);

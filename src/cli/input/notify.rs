@@ -7,7 +7,7 @@ use crate::domain::notification::NotificationChoice;
 /// Which notifications a transfer causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NotifyName {
-    /// About the upload, the first download, the download limit, the reminder before the expiry, and the end
+    /// About upload, first download, download limit, reminder before the expiry, and end
     First,
     /// Also about each download
     Every,

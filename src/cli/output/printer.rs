@@ -106,7 +106,9 @@ impl Printer {
         self.text(&format!("{}\n", escape::lines(lines)))
     }
 
-    /// Prints lines of fields to stdout, separated by tabs: all at once, so that a reader of one line gets all.
+    /// Prints lines of fields separated by tabs to stdout, all at once.
+    ///
+    /// So a reader that ends after one line causes no error.
     pub(crate) fn fields(&self, lines: &[Vec<&str>]) -> io::Result<()> {
         let line = |fields: &Vec<&str>| {
             let escaped: Vec<_> = fields.iter().map(|field| escape::one_line(field)).collect();

@@ -1,4 +1,4 @@
-//! Classes of IP addresses, by which clients judge the addresses that a service names, and services those of webhooks.
+//! Classes of IP addresses, by which clients judge those of stores, and services those of webhooks.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -9,7 +9,7 @@ use super::passphrase::Passphrase;
 use super::proof::AccessProof;
 use super::wrap::{DamagedKey, WrappingKey};
 use super::{hkdf, random};
-use crate::domain::base64url;
+use crate::domain::crypto::base64url;
 use crate::domain::id::LinkId;
 
 /// The 32-byte secret key of one sealed payload. Each payload has a key of its own.

@@ -1,6 +1,7 @@
 //! Cryptography: sealed stream, envelope, link keys, wrapped keys, access proofs, passphrases.
 
 mod aead;
+pub(in crate::domain) mod base64url;
 pub mod certificate;
 pub mod digest;
 pub mod envelope;

@@ -10,7 +10,7 @@ use super::digest::Sha256;
 use super::key::PayloadKey;
 use super::wrap::WrappingKey;
 use super::{hkdf, random};
-use crate::domain::base64url;
+use crate::domain::crypto::base64url;
 use crate::domain::id::decode_lower_hex;
 
 /// Proof of possession of a link's key, without revealing the key.

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::store::{Commit, IndexEntry, StorageKey, Store, StoreError, Swap, from_json, read, swap};
+use crate::domain::store::{Commit, StorageKey, Store, StoreError, Swap, TransferIndexEntry, from_json, read, swap};
 use crate::domain::token::{Quota, QuotaStep, Token};
 use crate::domain::transfer::{PayloadState, Transfer};
 
@@ -87,7 +87,7 @@ async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -
     };
     let token = transfer.token_id;
     let found = uses.lock().expect("never poisoned").get(&token).copied();
-    let records = IndexEntry::records_of(&transfer);
+    let records = TransferIndexEntry::records_of(&transfer);
     let with = || Commit { records: records.clone(), ..Commit::with_reserve() };
     let holds_quota = if found.is_some_and(|found| found.counts_bytes) {
         let missing = || StoreError::Conflict;

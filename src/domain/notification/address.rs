@@ -8,7 +8,9 @@ use url::Url;
 
 /// Maximum length of a webhook URL, in bytes.
 const MAX_URL: usize = 2_000;
-/// Maximum length of an e-mail address, in bytes: RFC 5321, section 4.5.3.1.3, without the angle brackets.
+/// Maximum length of an e-mail address, in bytes.
+///
+/// RFC 5321, section 4.5.3.1.3, without the angle brackets.
 const MAX_EMAIL: usize = 254;
 
 /// URL to which notifications are posted. Its path and query may contain a secret of the receiver.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-use super::outbox::{Attempt, PAGE_SIZE};
+use super::outbox::{DeliveryAttempt, PAGE_SIZE};
 use super::target_state::{LEASE_USE, QueueLease, TargetState, retry_delay};
 use super::{DELIVERY_PERIOD, FailureReason, Notification, NotificationTarget, Outbox};
 use crate::domain::error::{Error, chain};
@@ -64,7 +64,7 @@ pub struct DeliveryRound {
 }
 
 /// Round in progress.
-struct Progress {
+struct DeliveryProgress {
     started: Timestamp,
     delivered: AtomicU64,
     failed: AtomicU64,
@@ -74,7 +74,7 @@ struct Progress {
 }
 
 impl Outbox {
-    /// Delivers one round of a target's queue, unless another server does or the target is waiting after a failure.
+    /// Delivers one round of a target's queue, unless another server does, or the target has to wait.
     ///
     /// Notifications of one transfer are sent one after the other, those of others beside them. After failures only,
     /// the target waits, with growing delays; otherwise, the failed notifications alone wait.
@@ -89,7 +89,7 @@ impl Outbox {
         let Some(state) = self.begin(id, sender).await? else { return Ok(DeliveryRound::default()) };
         // Again, since another server may have delivered meanwhile. Without the queue, nothing is delivered.
         let queues = self.due_queues(id).await.unwrap_or_default();
-        let progress = Progress {
+        let progress = DeliveryProgress {
             started: self.now(),
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -145,7 +145,7 @@ impl Outbox {
         state: &TargetState,
         queue: Vec<OutboxEntry>,
         sender: &dyn NotificationSender,
-        progress: &Progress,
+        progress: &DeliveryProgress,
     ) {
         for entry in queue {
             let is_late = self.now().since(progress.started) >= LEASE_USE;
@@ -216,7 +216,7 @@ impl Outbox {
     }
 
     /// Records a round in the state of the target, and gives the lease back.
-    async fn finish(&self, id: TargetId, progress: Progress) -> Result<DeliveryRound, Error> {
+    async fn finish(&self, id: TargetId, progress: DeliveryProgress) -> Result<DeliveryRound, Error> {
         let (delivered, failed) = (progress.delivered.into_inner(), progress.failed.into_inner());
         let failures = progress.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (now, last) = (self.now(), failures.last().map(|(_, reason)| *reason));
@@ -225,7 +225,7 @@ impl Outbox {
                 let failures = attempts.get(&entry.id).map_or(0, |attempt| attempt.failures).saturating_add(1);
                 // Without any delivery, the target itself waits.
                 let retry_at = if delivered > 0 { now.plus(retry_delay(failures)) } else { now };
-                attempts.insert(entry.id, Attempt { failures, retry_at });
+                attempts.insert(entry.id, DeliveryAttempt { failures, retry_at });
             }
         });
         let mut was_failing = false;

@@ -169,7 +169,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Returns whether a notification is in the log, after the records of an interrupted commit were completed.
+    /// Returns whether a notification is in the log, after completing an interrupted commit.
     async fn is_logged_late(&self, entry: &OutboxEntry) -> Result<bool, Error> {
         // A bucket stores the records of an object's latest commit when the object is read.
         let transfer = read::<Transfer>(self.store(), &StorageKey::transfer(entry.transfer_id)).await?;

@@ -32,13 +32,18 @@ pub use recipients::{NotificationTarget, TokenTargets};
 pub use record::Notification;
 pub use secret::{InvalidWebhookKey, InvalidWebhookSecret, WebhookKey, WebhookSecret};
 pub use stream::NotificationCursor;
+pub use target_state::FailureReason;
+use target_state::TargetScope;
 pub(crate) use target_state::{DispatcherState, TargetState};
-pub use target_state::{FailureReason, TargetScope};
 pub use transfer::TransferNotifications;
 
-/// Period after which an undelivered notification is dropped: 24 hours, the last retry that Standard Webhooks recommends.
+/// Period after which an undelivered notification is dropped.
+///
+/// 24 hours, the last retry that Standard Webhooks recommends.
 pub const DELIVERY_PERIOD: Duration = Duration::from_hours(24);
-/// Period for which notifications stay in the log: longer than [`DELIVERY_PERIOD`], so that a queue finds them.
+/// Period for which notifications stay in the log.
+///
+/// Longer than [`DELIVERY_PERIOD`], so that a queue finds them.
 pub(crate) const LOG_PERIOD: Duration = Duration::from_hours(48);
 /// Maximum number of notifications in the queue of one target; the oldest are dropped.
 pub const MAX_QUEUED: usize = 10_000;

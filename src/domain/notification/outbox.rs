@@ -17,7 +17,7 @@ use crate::domain::token::Token;
 
 /// Number of entries that one listing reads.
 pub(super) const PAGE_SIZE: usize = 500;
-/// Period after which a webhook of all transfers is forgotten that no server has in its settings any more.
+/// Period after which a webhook of all transfers is forgotten, if no server has it in its settings.
 pub(super) const UNUSED_AFTER: Duration = Duration::from_hours(25);
 /// Interval at which a server confirms the webhooks in its settings.
 const CONFIRM_INTERVAL: Duration = Duration::from_hours(1);
@@ -40,11 +40,11 @@ pub(super) struct OutboxInner {
 }
 
 /// Failed attempts at notifications of one target.
-pub(super) type Attempts = HashMap<RecordId, Attempt>;
+pub(super) type Attempts = HashMap<RecordId, DeliveryAttempt>;
 
 /// Failed attempts at one notification.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
+pub(super) struct DeliveryAttempt {
     /// Number of failures.
     pub(super) failures: u32,
     /// Time before which the notification is not tried again.
@@ -97,7 +97,7 @@ impl Outbox {
         result
     }
 
-    /// Records the webhooks in the settings of this server in the store, so that every server distributes to them.
+    /// Records the webhooks of this server in the store, so that every server distributes to them.
     /// Returns those that the store did not have.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::target_state::TargetState;
 use super::{FailureReason, Outbox, TargetScope};
 use crate::domain::error::Error;
-use crate::domain::id::TargetId;
+use crate::domain::id::{TargetId, TokenId};
 use crate::domain::timestamp::Timestamp;
 
 /// Period of failures after which a target counts as dead: an hour.
@@ -32,8 +32,9 @@ pub enum TargetHealth {
 pub struct TargetOverview {
     /// Id of the target.
     pub target_id: TargetId,
-    /// Whose notifications the target receives.
-    pub scope: TargetScope,
+    /// Token about whose transfers the target is notified; absent for a target of all transfers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<TokenId>,
     /// Origin of a webhook's URL, or the e-mail address.
     pub address: String,
     /// Health of the target.
@@ -61,7 +62,10 @@ impl TargetOverview {
         };
         Self {
             target_id: state.target.target_id,
-            scope: state.scope,
+            token_id: match state.scope {
+                TargetScope::Service => None,
+                TargetScope::Token(id) => Some(id),
+            },
             address: state.target.address.to_string(),
             health,
             failing_since: state.failing.as_ref().map(|failing| failing.since),

@@ -9,7 +9,9 @@ use crate::domain::id::{RecordId, TokenId};
 use crate::domain::store::{StorageKey, Store, from_json};
 use crate::domain::timestamp::Timestamp;
 
-/// Period in which notifications can be logged after later ones, by servers that are slow or whose clocks differ.
+/// Period in which notifications can be logged after later ones.
+///
+/// Servers may be slow, and their clocks differ.
 const LATE_PERIOD: Duration = Duration::from_secs(10);
 /// Number of notifications that one read returns at most.
 const PAGE_SIZE: usize = 100;
@@ -35,7 +37,7 @@ impl NotificationCursor {
         Self { token_id, after: RecordId::before(start), seen: last.into_iter().collect() }
     }
 
-    /// Returns an id for a client that has received nothing since `now`: a cursor after it returns what is later.
+    /// Returns an id for a client that has received nothing since `now`.
     #[must_use]
     pub fn start_id(now: Timestamp) -> RecordId {
         RecordId::before(now.plus(LATE_PERIOD))

@@ -17,13 +17,15 @@ pub(super) const LEASE: Duration = Duration::from_secs(60);
 pub(super) const LEASE_USE: Duration = Duration::from_secs(35);
 /// Delay after the first failed attempts; doubled by each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
-/// Maximum delay between two attempts: half an hour, so that a receiver that returns gets its notifications soon.
+/// Maximum delay between two attempts.
+///
+/// Half an hour, so that a receiver that returns gets its notifications soon.
 const MAX_RETRY: Duration = Duration::from_mins(30);
 
 /// Whose notifications a target receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TargetScope {
+pub(super) enum TargetScope {
     /// Those of all transfers.
     Service,
     /// Those of the transfers of a token.
@@ -54,7 +56,7 @@ pub(crate) struct DispatcherState {
 pub enum FailureReason {
     /// The host name has no address.
     NameNotResolved,
-    /// The host has only addresses that this server refuses, such as private ones or those of metadata services.
+    /// The host has only addresses that this server refuses, such as those of metadata services.
     AddressRefused,
     /// The connection or its encryption failed.
     NotReachable,
@@ -109,7 +111,7 @@ pub(crate) struct TargetState {
     pub(super) target: NotificationTarget,
     /// Whose notifications the target receives.
     pub(super) scope: TargetScope,
-    /// Last time at which a server had the target in its settings, or a notification for it was distributed.
+    /// Last time at which a server had the target in its settings, or distributed to it.
     pub(super) seen_at: Timestamp,
     /// Lease of the server that delivers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -39,7 +39,7 @@ impl TransferNotifications {
 }
 
 impl Transfer {
-    /// Adds notifications of `kinds` to a commit that changes this transfer; omits those that the sender doesn't want.
+    /// Adds notifications of `kinds` to a commit that changes this transfer, if the sender wants them.
     pub(crate) fn notify(&mut self, with: &mut Commit, ids: &RecordIds, now: Timestamp, kinds: &[NotificationKind]) {
         let counts = (self.download_count(), self.max_downloads);
         self.add_notifications(with, ids, now, kinds, None, counts);
@@ -80,7 +80,7 @@ impl Transfer {
         }
     }
 
-    /// Returns the time of the reminder that nobody has downloaded the transfer; `None` if there is none to come.
+    /// Returns the time of the reminder that nobody has downloaded the transfer, if one is to come.
     ///
     /// A transfer that is completed later than this time has no reminder, and one with further links has none: other
     /// recipients may have downloaded it.

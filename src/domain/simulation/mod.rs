@@ -8,6 +8,7 @@
 //! `SGSEND_SEED` the first seed. A failure prints the seed, the steps of its schedule, and the command that repeats it.
 
 mod clients;
+mod effects;
 mod executor;
 mod judge;
 mod links;

@@ -3,22 +3,20 @@
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::effects::expected_effects;
 use super::model::{TokenModel, TransferModel};
 use super::store::at_once;
 use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{EventKind, Outcome, Record, Source};
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::notification::Notification;
-use crate::domain::stats::{CounterDelta, StatusMoves};
+use crate::domain::stats::CounterDelta;
 use crate::domain::store::{
-    Change, Commit, IndexEntry, MemoryStore, OutboxEntry, OutboxQueue, Payloads, Records, ScheduleEntry, ScheduledWork,
-    StorageKey, from_json,
+    Change, Commit, MemoryStore, OutboxEntry, OutboxQueue, Payloads, Records, ScheduleEntry, ScheduledWork, StorageKey,
+    TransferIndexEntry, from_json,
 };
-use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Quota, QuotaStep, Token};
-use crate::domain::transfer::{
-    FurtherLink, GrantRecord, LinkState, PayloadState, State as TransferState, Status, Transfer,
-};
+use crate::domain::transfer::{FurtherLink, GrantRecord, PayloadState, State as TransferState, Status, Transfer};
 
 fn parse<T: DeserializeOwned>(key: &StorageKey, value: &[u8]) -> T {
     from_json(key.as_str(), value).expect("the domain writes what it can read")
@@ -31,7 +29,7 @@ impl WorldState {
         let (mut events, mut index, mut expected_index) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
-            if IndexEntry::from_key(key).is_some() {
+            if TransferIndexEntry::from_key(key).is_some() {
                 index.push(key.clone());
             } else if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
                 self.observe_notification(memory, key, &parse(key, value));
@@ -47,7 +45,7 @@ impl WorldState {
                 let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
                 let after: Transfer = parse(&change.key, &change.value);
                 if before.is_none() {
-                    expected_index = IndexEntry::keys_of(&after).into();
+                    expected_index = TransferIndexEntry::keys_of(&after).into();
                 }
                 (delta, expected) = expected_effects(before.as_ref(), &after, &events, delta);
                 self.observe_transfer(memory, id, before, after);
@@ -310,55 +308,4 @@ impl WorldState {
         let is_scheduled = first.as_ref().is_some_and(|first| *first <= latest);
         self.check(is_scheduled, || format!("{id} is scheduled at {first:?}, expected at {latest} at the latest"));
     }
-}
-
-/// Returns the counter change and the events that belong to a change of a transfer.
-fn expected_effects(
-    before: Option<&Transfer>,
-    after: &Transfer,
-    observed: &[EventKind],
-    mut delta: CounterDelta,
-) -> (CounterDelta, Vec<EventKind>) {
-    let mut events = Vec::new();
-    let to = after.state.status();
-    let Some(before) = before else {
-        delta.created = 1;
-        delta.status_moves = StatusMoves::one(None, Some(to));
-        return (delta, vec![EventKind::TransferCreated]);
-    };
-    let from = before.state.status();
-    if observed.first() == Some(&EventKind::LinkUpdated) {
-        events.push(EventKind::LinkUpdated);
-    }
-    let gathers = before.limit_history.ungathered && !after.limit_history.ungathered && events.is_empty();
-    if after.grants.len() > before.grants.len() && !gathers {
-        delta.downloads = 1;
-        events.push(EventKind::DownloadGranted);
-    }
-    if from != to {
-        delta.status_moves = StatusMoves::one(Some(from), Some(to));
-        if to == Status::Completed {
-            (delta.completed, delta.bytes) = (1, after.size_bytes);
-        }
-        events.push(match to {
-            Status::Pending => EventKind::TransferCreated,
-            Status::Completed => EventKind::TransferCompleted,
-            Status::Expired => EventKind::TransferExpired,
-            Status::Exhausted => EventKind::TransferExhausted,
-            Status::Deleted | Status::Closed => EventKind::TransferDeleted,
-        });
-    }
-    match (before.own_link, after.own_link) {
-        (LinkState::Open, LinkState::Closed { .. }) if from == to => events.push(EventKind::LinkRevoked),
-        (LinkState::Open, LinkState::Exhausted { .. }) if from == to => events.push(EventKind::LinkExhausted),
-        _ => {}
-    }
-    if before.payload != PayloadState::Removed && after.payload == PayloadState::Removed {
-        delta.bytes_removed = after.state.completed_at().map_or(0, |_: Timestamp| after.size_bytes);
-        events.push(EventKind::PayloadRemoved);
-    }
-    if after.forgotten && !before.forgotten {
-        delta.status_moves = StatusMoves::one(Some(to), None);
-    }
-    (delta, events)
 }

@@ -46,7 +46,7 @@ pub use presigner::{Presigner, SignedRequest};
 pub use probe::{PayloadProbeError, probe_reading, probe_writing, remove_probe_leftovers};
 pub use records::{Listed, Records};
 pub use schedule_entry::{ScheduleEntry, ScheduledWork};
-pub use transfer_index::{IndexCursor, IndexEntry, IndexOrder, InvalidIndexCursor};
+pub use transfer_index::{IndexCursor, IndexOrder, InvalidIndexCursor, TransferIndexEntry};
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 

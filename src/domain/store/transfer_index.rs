@@ -34,7 +34,7 @@ pub enum IndexOrder {
 
 /// Entry of an index, parsed from its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexEntry {
+pub struct TransferIndexEntry {
     /// Index of the entry.
     pub order: IndexOrder,
     /// Id of the transfer.
@@ -129,7 +129,7 @@ impl fmt::Display for IndexCursor {
     }
 }
 
-impl IndexEntry {
+impl TransferIndexEntry {
     /// Returns the prefixes of all indexes.
     #[must_use]
     pub fn all() -> [Prefix; 3] {
@@ -200,17 +200,17 @@ mod tests {
     fn an_entry_parses_from_its_key() {
         let transfer = transfer(7, 1_767_268_800_123);
         let (id, token) = (transfer.transfer_id, transfer.token_id);
-        let keys = IndexEntry::keys_of(&transfer);
+        let keys = TransferIndexEntry::keys_of(&transfer);
         assert_eq!(keys[0].as_str(), format!("by-token/{token}/fffffe6486922984-{id}"));
         assert_eq!(keys[1].as_str(), format!("by-time/fffffe6486922984-{id}"));
         assert_eq!(keys[2].as_str(), format!("by-size/fffffffffffffff8-fffffe6486922984-{id}"));
         let orders = [IndexOrder::OfToken(token), IndexOrder::ByTime, IndexOrder::BySize];
         for (key, order) in keys.iter().zip(orders) {
-            let entry = IndexEntry::from_key(key).unwrap();
+            let entry = TransferIndexEntry::from_key(key).unwrap();
             assert_eq!((entry.order, entry.transfer_id), (order, id));
             assert_eq!(order.key(&entry.cursor), *key);
             assert!(!key.belongs_to_payload());
-            assert!(IndexEntry::all().iter().any(|prefix| key.as_str().starts_with(prefix.as_str())));
+            assert!(TransferIndexEntry::all().iter().any(|prefix| key.as_str().starts_with(prefix.as_str())));
         }
         for wrong in [
             StorageKey::transfer(id),
@@ -218,14 +218,14 @@ mod tests {
             StorageKey::from_backend(keys[1].as_str().replace("by-time", "by-size")),
             StorageKey::from_backend(keys[2].as_str().replace("by-size", "by-time")),
         ] {
-            assert_eq!(IndexEntry::from_key(&wrong), None, "{wrong}");
+            assert_eq!(TransferIndexEntry::from_key(&wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn key_order_is_newest_and_largest_first() {
         let [old, new] = [transfer(9, 1), transfer(8, 256)];
-        let [old_keys, new_keys] = [&old, &new].map(IndexEntry::keys_of);
+        let [old_keys, new_keys] = [&old, &new].map(TransferIndexEntry::keys_of);
         assert!(new_keys[1] < old_keys[1]);
         assert!(old_keys[2] < new_keys[2]);
         let start = IndexOrder::ByTime.before(Timestamp::from_millis(1));

@@ -10,7 +10,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits};
 use crate::domain::stats::{CounterDelta, StatusMoves};
-use crate::domain::store::{Commit, IndexEntry, StorageKey, StoreError, create, read};
+use crate::domain::store::{Commit, StorageKey, StoreError, TransferIndexEntry, create, read};
 use crate::domain::token::{QuotaEntry, Token};
 use crate::domain::transfer::{Status, Transfer, TransferTerms};
 use crate::domain::version::V1;
@@ -126,7 +126,7 @@ impl Transfers {
         };
         let with = Commit {
             schedule: vec![StorageKey::schedule_entry(deadline, id)],
-            records: IndexEntry::records_of(&transfer),
+            records: TransferIndexEntry::records_of(&transfer),
             counter_delta: Some(counter_delta),
             ..Commit::default()
         };

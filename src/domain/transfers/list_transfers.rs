@@ -10,7 +10,7 @@ use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::limits::page_size;
-use crate::domain::store::{IndexCursor, IndexEntry, IndexOrder, Listed, StorageKey, from_json};
+use crate::domain::store::{IndexCursor, IndexOrder, Listed, StorageKey, TransferIndexEntry, from_json};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Transfer;
 use crate::domain::wire::{OwnTransferQuery, StatusFilter, TransferItem, TransferOrder, TransferPage, TransferQuery};
@@ -164,7 +164,7 @@ impl Transfers {
     ) -> Result<Listed<(IndexCursor, Option<TransferItem>)>, Error> {
         let keys = self.store().keys(&index.prefix(), after, size + 1).await?;
         let Listed { items: keys, next } = Listed::of(keys, size, StorageKey::clone);
-        let entries: Vec<IndexEntry> = keys.iter().filter_map(IndexEntry::from_key).collect();
+        let entries: Vec<TransferIndexEntry> = keys.iter().filter_map(TransferIndexEntry::from_key).collect();
         let states: Vec<_> = entries.iter().map(|entry| StorageKey::transfer(entry.transfer_id)).collect();
         let now = self.now();
         let mut found = HashMap::new();

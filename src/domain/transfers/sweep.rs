@@ -13,7 +13,7 @@ use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::notification::{LOG_PERIOD, NotificationKind};
 use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
-use crate::domain::store::{Commit, IndexEntry, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, read};
+use crate::domain::store::{Commit, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, TransferIndexEntry, read};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
@@ -234,7 +234,7 @@ impl Transfers {
         self.store().remove(id).await?;
         // The index first: an entry never outlives its transfer.
         self.store()
-            .commit(Commit { removals: IndexEntry::keys_of(transfer).into(), ..Commit::with_reserve() })
+            .commit(Commit { removals: TransferIndexEntry::keys_of(transfer).into(), ..Commit::with_reserve() })
             .await?;
         self.remove_links(transfer).await?;
         let state = StorageKey::transfer(id);

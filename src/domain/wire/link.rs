@@ -158,7 +158,7 @@ pub enum LinkStatus {
     Redacted(RedactedStatus),
 }
 
-/// Written by hand: the derive would describe a union that needs a discriminator, which the two variants do not have.
+/// Schema of a union without a discriminator, which the derive would require.
 impl PartialSchema for LinkStatus {
     fn schema() -> RefOr<Schema> {
         let union = AnyOfBuilder::new()

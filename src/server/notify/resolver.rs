@@ -1,4 +1,6 @@
-//! Addresses to which webhooks may go: a connection is made to the address that was checked, and to no other.
+//! Addresses to which webhooks may go.
+//!
+//! A connection is made to the address that was checked, and to no other.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};

@@ -11,7 +11,7 @@ use super::acme::{ACME_LISTEN, AcmeOptions};
 use super::argument_values::{DurabilityName, IpModeName, bytes, limits, rate};
 use super::listen::{ListenAddress, SocketMode, listen_address};
 use super::monitoring::MonitoringOptions;
-use super::notifications::NotificationOptions;
+use super::notifications::NotificationArguments;
 use super::proxy_arguments::ProxyArguments;
 use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
 use crate::cli::commands::store::location::storage;
@@ -153,7 +153,7 @@ pub(super) struct CommonArguments {
     #[command(flatten)]
     pub(super) monitoring: MonitoringOptions,
     #[command(flatten)]
-    pub(super) notifications: NotificationOptions,
+    pub(super) notifications: NotificationArguments,
     /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
     #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
     durability: DurabilityName,

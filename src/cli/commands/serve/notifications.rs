@@ -15,7 +15,7 @@ use crate::server::{Settings, SmtpServer};
 #[derive(Args)]
 #[command(next_help_heading = "Notification options")]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
-pub(super) struct NotificationOptions {
+pub(super) struct NotificationArguments {
     /// URL to which notifications about all transfers are posted, signed by Standard Webhooks
     ///
     /// Needs --webhook-secret-file or --webhook-key-file. With the latter, the first service that starts with a URL prints
@@ -33,7 +33,7 @@ pub(super) struct NotificationOptions {
     /// Allow webhooks with private and loopback addresses, which then may be http://
     #[arg(long, env = "SGSEND_WEBHOOK_ALLOW_PRIVATE")]
     webhook_allow_private: bool,
-    /// Mail server for notifications: smtps://USER:PASSWORD@HOST, or smtp:// for STARTTLS, with ?from=ADDRESS
+    /// Mail server for notifications, such as smtps://USER:PASSWORD@HOST?from=ADDRESS; smtp:// uses STARTTLS
     ///
     /// With it, `token create` and `token update` take --email. Others can see arguments: prefer --smtp-url-file.
     #[arg(long, env = "SGSEND_SMTP_URL", value_name = "URL", hide_env_values = true, conflicts_with = "smtp_url_file")]
@@ -43,7 +43,7 @@ pub(super) struct NotificationOptions {
     smtp_url_file: Option<PathBuf>,
 }
 
-impl NotificationOptions {
+impl NotificationArguments {
     /// Sets the part of the settings that these options determine. `ca_file`: that of `--ca-file`.
     pub(super) fn apply(&self, settings: &mut Settings, ca_file: Option<&Path>) -> Result<(), Failure> {
         let unusable = |message: String| {

@@ -12,7 +12,7 @@ use crate::domain::wire::SetNotifications;
 /// Options for the notifications about a token's transfers.
 #[derive(Args)]
 pub(super) struct NotificationOptions {
-    /// URL to which the server posts notifications about the token's transfers, signed by Standard Webhooks
+    /// URL to which the server posts signed notifications about the token's transfers
     ///
     /// The services need --webhook-key-file. The secret of the webhook is printed once.
     #[arg(long, value_name = "URL")]

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Check, PAGE_SIZE};
 use crate::domain::maintenance::repair::Repair;
-use crate::domain::store::{IndexEntry, StorageKey, StoreError, StoreHeader};
+use crate::domain::store::{StorageKey, StoreError, StoreHeader, TransferIndexEntry};
 use crate::domain::transfer::Transfer;
 
 /// Sum of the hashes of the index entries of one transfer.
@@ -19,7 +19,7 @@ impl EntrySum {
     }
 
     fn of(transfer: &Transfer) -> Self {
-        IndexEntry::keys_of(transfer).iter().fold(Self::default(), |mut sum, key| {
+        TransferIndexEntry::keys_of(transfer).iter().fold(Self::default(), |mut sum, key| {
             sum.add(key);
             sum
         })
@@ -33,14 +33,14 @@ impl Check<'_> {
     pub(super) async fn index(&mut self) -> Result<(), StoreError> {
         let header = StoreHeader::of(self.store).await;
         self.is_indexed = matches!(header, Ok(Some(header)) if header.transfers_indexed);
-        for prefix in IndexEntry::all() {
+        for prefix in TransferIndexEntry::all() {
             let mut after = None;
             loop {
                 let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
                 let Some(last) = keys.last().cloned() else { break };
                 for key in &keys {
                     self.report.object_count += 1;
-                    if let Some(entry) = IndexEntry::from_key(key) {
+                    if let Some(entry) = TransferIndexEntry::from_key(key) {
                         self.indexed.entry(entry.transfer_id).or_default().add(key);
                     } else {
                         let remedy = Repair::RemoveEntry(key.clone());
@@ -62,7 +62,7 @@ impl Check<'_> {
             return Ok(());
         }
         // A transfer that was created during the check has entries that were not read.
-        let keys = IndexEntry::keys_of(transfer);
+        let keys = TransferIndexEntry::keys_of(transfer);
         if self.store.get_all(&keys).await?.len() < keys.len() {
             let advice = "no action needed: the transfer can be used by its link";
             let problem = "the transfer is missing from the lists of transfers";
@@ -76,15 +76,15 @@ impl Check<'_> {
         if std::mem::take(&mut self.indexed).is_empty() {
             return Ok(());
         }
-        for prefix in IndexEntry::all() {
+        for prefix in TransferIndexEntry::all() {
             let mut after = None;
             loop {
                 let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
                 let Some(last) = keys.last().cloned() else { break };
                 for key in keys {
-                    let Some(entry) = IndexEntry::from_key(&key) else { continue };
+                    let Some(entry) = TransferIndexEntry::from_key(&key) else { continue };
                     let transfer = self.read_transfer(entry.transfer_id).await?;
-                    if !transfer.is_some_and(|transfer| IndexEntry::keys_of(&transfer).contains(&key)) {
+                    if !transfer.is_some_and(|transfer| TransferIndexEntry::keys_of(&transfer).contains(&key)) {
                         let advice = "no action needed: lists leave it out";
                         let problem = "the index entry belongs to no transfer";
                         let remedy = Repair::RemoveEntry(key.clone());

@@ -24,7 +24,7 @@ pub use error::CopyError;
 use self::claim::Claim;
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;
-use crate::domain::store::{IndexEntry, Prefix, StorageKey, Store, StoreError, StoreHeader};
+use crate::domain::store::{Prefix, StorageKey, Store, StoreError, StoreHeader, TransferIndexEntry};
 use crate::domain::transfer::{State, Transfer};
 
 /// Number of transfers copied concurrently. Each buffers up to two payload parts in memory.
@@ -158,7 +158,7 @@ impl Copying<'_> {
             StorageKey::all_stats(),
         ]
         .into_iter()
-        .chain(IndexEntry::all())
+        .chain(TransferIndexEntry::all())
         {
             self.records(&prefix, pass).await?;
         }

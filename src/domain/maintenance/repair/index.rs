@@ -4,7 +4,7 @@ use super::{Repaired, Repairs};
 use crate::domain::audit::with_transfer_keys;
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::check::StoreFinding;
-use crate::domain::store::{Commit, IndexEntry, StorageKey, StoreError, read};
+use crate::domain::store::{Commit, StorageKey, StoreError, TransferIndexEntry, read};
 use crate::domain::transfer::Transfer;
 
 impl Repairs<'_> {
@@ -14,7 +14,7 @@ impl Repairs<'_> {
         let Some(transfer) = found.map(|found| found.value).filter(|transfer| !transfer.forgotten) else {
             return Ok(Repaired::Changed);
         };
-        let mut records = IndexEntry::records_of(&transfer);
+        let mut records = TransferIndexEntry::records_of(&transfer);
         let keys: Vec<_> = records.iter().map(|(key, _)| key.clone()).collect();
         if self.store.get_all(&keys).await?.len() == keys.len() {
             return Ok(Repaired::Changed);

@@ -6,7 +6,7 @@ use super::{Repaired, Repairs};
 use crate::domain::audit::{RecordClass, RecordKind, removal_entry, with_service_keys, with_transfer_keys};
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::check::StoreFinding;
-use crate::domain::store::{Commit, IndexEntry, ScheduleEntry, StorageKey, StoreError, read};
+use crate::domain::store::{Commit, ScheduleEntry, StorageKey, StoreError, TransferIndexEntry, read};
 use crate::domain::transfer::Transfer;
 
 /// Number of keys per list request, and of removals per commit.
@@ -23,9 +23,9 @@ impl Repairs<'_> {
         if ScheduleEntry::from_key(key).is_some() || self.store.get(key).await?.is_none() {
             return Ok(Repaired::Changed);
         }
-        if let Some(entry) = IndexEntry::from_key(key) {
+        if let Some(entry) = TransferIndexEntry::from_key(key) {
             let found = read::<Transfer>(self.store, &StorageKey::transfer(entry.transfer_id)).await?;
-            if found.is_some_and(|found| IndexEntry::keys_of(&found.value).contains(key)) {
+            if found.is_some_and(|found| TransferIndexEntry::keys_of(&found.value).contains(key)) {
                 return Ok(Repaired::Changed);
             }
         }

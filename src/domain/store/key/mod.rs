@@ -106,7 +106,7 @@ impl StorageKey {
         Prefix(format!("service/{READS}"))
     }
 
-    /// Returns the UTC day in the path of a service record, a notification or daily counters; `None` for other keys.
+    /// Returns the UTC day in the path of a service record, a notification or daily counters.
     #[must_use]
     pub fn day(&self) -> Option<Day> {
         let (folder, rest) = self.0.split_once('/')?;

@@ -308,33 +308,6 @@ async fn a_deletion_during_an_upload_leaves_no_payload() {
 }
 
 #[tokio::test]
-async fn records_and_counters_of_old_days_are_removed() {
-    let fixture = Fixture::new();
-    fixture.token().await;
-    fixture.create_transfer(None).await;
-    let counts = async || {
-        let service = fixture.keys(&StorageKey::all_service_records()).await.len();
-        (service, fixture.keys(&StorageKey::all_stats()).await.len())
-    };
-    fixture.clock.set(START.plus(RETAIN));
-    fixture.transfers.sweep().await.unwrap();
-    assert_eq!(
-        counts().await,
-        (4, 2),
-        "expected two records for each of two tokens, and counters of the days of creation and expiry"
-    );
-    fixture.clock.advance(Duration::from_hours(24));
-    fixture.transfers.sweep().await.unwrap();
-    assert_eq!(counts().await.0, 0);
-    fixture.clock.set(START.plus(Duration::from_hours(24 * 401)));
-    fixture.transfers.sweep().await.unwrap();
-    assert!(!fixture.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
-    fixture.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
-    fixture.transfers.sweep().await.unwrap();
-    assert_eq!(counts().await.1, 1, "removing the last day's counters also removed the totals");
-}
-
-#[tokio::test]
 async fn an_unreadable_transfer_does_not_block_others() {
     let fixture = Fixture::new();
     let broken = TransferId::random();

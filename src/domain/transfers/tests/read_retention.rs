@@ -223,3 +223,30 @@ async fn reads_of_a_removed_transfer_are_removed_when_due() {
     assert_eq!(fixture.stored_reads(gone).await, 0);
     assert_eq!(fixture.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
 }
+
+#[tokio::test]
+async fn records_and_counters_of_old_days_are_removed() {
+    let fixture = Fixture::new();
+    fixture.token().await;
+    fixture.create_transfer(None).await;
+    let counts = async || {
+        let service = fixture.keys(&StorageKey::all_service_records()).await.len();
+        (service, fixture.keys(&StorageKey::all_stats()).await.len())
+    };
+    fixture.clock.set(START.plus(RETAIN));
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(
+        counts().await,
+        (4, 2),
+        "expected two records for each of two tokens, and counters of the days of creation and expiry"
+    );
+    fixture.clock.advance(Duration::from_hours(24));
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(counts().await.0, 0);
+    fixture.clock.set(START.plus(Duration::from_hours(24 * 401)));
+    fixture.transfers.sweep().await.unwrap();
+    assert!(!fixture.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
+    fixture.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(counts().await.1, 1, "removing the last day's counters also removed the totals");
+}

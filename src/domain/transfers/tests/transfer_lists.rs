@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::error::ErrorCode;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::repair::repair;
-use crate::domain::store::{FaultInjector, FaultyStore, IndexEntry, open_header};
+use crate::domain::store::{FaultInjector, FaultyStore, TransferIndexEntry, open_header};
 use crate::domain::transfer::Status;
 use crate::domain::wire::{
     DeleteTransfers, OwnTransferQuery, StatusFilter, TransferOrder, TransferPage, TransferQuery,
@@ -181,12 +181,12 @@ async fn removed_transfers_leave_no_index_entry() {
     let fixture = Fixture::new();
     open_header(&*fixture.store, Retention::default()).await.unwrap();
     let transfer = fixture.completed_transfer(None).await;
-    for prefix in IndexEntry::all() {
+    for prefix in TransferIndexEntry::all() {
         assert_eq!(fixture.keys(&prefix).await.len(), 1);
     }
     fixture.clock.set(transfer.expires_at.plus(RETAIN));
     assert_eq!(fixture.transfers.sweep().await.unwrap().removed, 1);
-    for prefix in IndexEntry::all() {
+    for prefix in TransferIndexEntry::all() {
         assert_eq!(fixture.keys(&prefix).await, [""; 0]);
     }
     assert_eq!(check(&*fixture.store).await.unwrap().findings, []);
@@ -200,7 +200,7 @@ async fn a_lost_index_is_repaired() {
     let ids = fixture.create_many(&token, 3).await;
     assert_eq!(check(&*fixture.store).await.unwrap().findings, []);
     let mut removals = Vec::new();
-    for prefix in IndexEntry::all() {
+    for prefix in TransferIndexEntry::all() {
         removals.extend(fixture.store.keys(&prefix, None, 10).await.unwrap());
     }
     // One entry stays; one is of another transfer, one of another time, and one is no entry.

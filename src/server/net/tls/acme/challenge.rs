@@ -45,7 +45,7 @@ impl Challenges {
         Self { domains, cache, provider, pending: Mutex::default() }
     }
 
-    /// Returns the certificate for the validation of a domain; `None` if no process over the cache expects one.
+    /// Returns the certificate for the validation of a domain; `None` if no process expects one.
     ///
     /// Reads a file of at most 32 bytes if this process expects none.
     pub(crate) fn certificate_for(&self, domain: &str) -> Option<Arc<CertifiedKey>> {
@@ -140,7 +140,7 @@ mod tests {
         [(); 2].map(|()| Arc::new(Challenges::new(settings.domains.clone(), cache.clone(), provider.clone())))
     }
 
-    /// Returns the digest in the extension of a challenge's certificate, and whether the extension is critical.
+    /// Returns whether the extension of a challenge's certificate is critical, and its digest.
     fn digest(certificate: &CertifiedKey) -> (bool, Vec<u8>) {
         let (_, parsed) = x509_parser::parse_x509_certificate(&certificate.cert[0]).unwrap();
         let names = parsed.subject_alternative_name().unwrap().unwrap().value.general_names.len();

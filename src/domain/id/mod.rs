@@ -1,13 +1,13 @@
 //! Typed identifiers, parsed once at the API boundary.
 
+mod record_id;
+
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::timestamp::Timestamp;
+pub use self::record_id::{EventId, InvalidRecordId, RecordId, RecordIds};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 
@@ -171,104 +171,6 @@ fn stripe(first: u8, second: u8, stripes: usize) -> usize {
     usize::from(u16::from_be_bytes([first, second])) % stripes
 }
 
-/// Identifies one audit record: a `UUIDv7` (RFC 9562), so that ids sort by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct RecordId(Uuid);
-
-impl RecordId {
-    /// Returns the time in the id: that of the record, or later if the clock of its server was set back.
-    #[must_use]
-    pub fn at(self) -> Timestamp {
-        let millis = self.0.as_bytes().iter().take(6).fold(0, |millis, byte| millis << 8 | u64::from(*byte));
-        Timestamp::from_millis(millis)
-    }
-
-    /// Returns an id that sorts before all ids of records made at `at` or later.
-    #[must_use]
-    pub(crate) fn before(at: Timestamp) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(at.as_millis(), &[0; 10]).into_uuid())
-    }
-}
-
-/// The text is not the id of an audit record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a record id must be a lower-case UUID with hyphens")]
-pub struct InvalidRecordId;
-
-/// Generator of strictly increasing [`RecordId`]s.
-///
-/// Ids increase even within one millisecond and after the clock is set back (RFC 9562, section 6.2, method 1: a counter
-/// in the 12 bits of `rand_a`).
-#[derive(Debug, Default)]
-pub struct RecordIds(Mutex<LastRecordId>);
-
-/// Time and counter of the last record id, and random bytes for the next ones.
-#[derive(Debug, Default)]
-struct LastRecordId {
-    millis: u64,
-    counter: u16,
-    /// Unused random bytes, drawn for many ids at once. A system call for each id would slow small requests.
-    random: Vec<[u8; 8]>,
-}
-
-impl RecordIds {
-    /// Generates the next id, for a record made at `now`.
-    #[must_use]
-    pub fn next(&self, now: Timestamp) -> RecordId {
-        const COUNTER_END: u16 = 1 << 12;
-        let mut last = self.0.lock().expect("no code panics while holding this lock");
-        (last.millis, last.counter) = match (last.millis, last.counter) {
-            (millis, _) if now.as_millis() > millis => (now.as_millis(), 0),
-            (millis, counter) if counter + 1 < COUNTER_END => (millis, counter + 1),
-            (millis, _) => (millis + 1, 0),
-        };
-        let random = last.random.pop().unwrap_or_else(|| {
-            last.random.extend_from_slice(random::bytes::<1024>().as_chunks().0);
-            last.random.pop().expect("1 024 bytes have just been added")
-        });
-        let mut tail = [0; 10];
-        tail[..2].copy_from_slice(&last.counter.to_be_bytes());
-        tail[2..].copy_from_slice(&random);
-        RecordId(uuid::Builder::from_unix_timestamp_millis(last.millis, &tail).into_uuid())
-    }
-}
-
-impl fmt::Display for RecordId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
-    }
-}
-
-impl FromStr for RecordId {
-    type Err = InvalidRecordId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRecordId> {
-        // Each record has exactly one text form of its id, so reject the other forms of a UUID.
-        let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidRecordId)?;
-        if id.to_string() == text { Ok(id) } else { Err(InvalidRecordId) }
-    }
-}
-
-impl TryFrom<String> for RecordId {
-    type Error = InvalidRecordId;
-
-    fn try_from(text: String) -> Result<Self, InvalidRecordId> {
-        text.parse()
-    }
-}
-
-impl utoipa::PartialSchema for RecordId {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        super::schema::pattern("A UUIDv7: ids sort by time", "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-    }
-}
-
-impl utoipa::ToSchema for RecordId {}
-
-/// Id of an event, which is an audit record.
-pub type EventId = RecordId;
-
 /// Encodes `bytes` as lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -314,37 +216,6 @@ mod tests {
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_ne!(id, TransferId::random());
-    }
-
-    #[test]
-    fn record_ids_increase_regardless_of_the_clock() {
-        let ids = RecordIds::default();
-        let times = std::iter::repeat_n(5_000, 5_000).chain([4_000, 1, 6_000]);
-        let generated: Vec<String> = times.map(|at| ids.next(Timestamp::from_millis(at)).to_string()).collect();
-        assert!(generated.is_sorted_by(|a, b| a < b));
-        assert_eq!(generated[0].as_bytes()[14], b'7', "not a version 7 UUID: {}", generated[0]);
-    }
-
-    #[test]
-    fn a_record_id_contains_its_time() {
-        let at = Timestamp::from_millis(1_767_268_800_123);
-        let id = RecordIds::default().next(at);
-        assert_eq!(id.at(), at);
-        assert!(RecordId::before(at).to_string() < id.to_string());
-        assert!(RecordId::before(at.plus(std::time::Duration::from_millis(1))) > id);
-    }
-
-    #[test]
-    fn a_record_id_has_one_text_form() {
-        let id = RecordIds::default().next(Timestamp::from_millis(1));
-        let text = id.to_string();
-        assert_eq!(text.parse(), Ok(id));
-        assert_eq!(serde_json::from_value::<RecordId>(text.clone().into()).unwrap(), id);
-        let simple = text.replace('-', "");
-        for other in [&simple, &text.to_uppercase(), &format!("{{{text}}}"), &format!("urn:uuid:{text}")] {
-            assert!(other.parse::<RecordId>().is_err(), "{other:?} was accepted");
-            assert!(serde_json::from_value::<RecordId>(other.clone().into()).is_err(), "{other:?} was accepted");
-        }
     }
 
     #[test]
