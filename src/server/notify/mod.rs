@@ -39,7 +39,9 @@ impl NotificationClient {
     pub(super) fn new(settings: &NotificationSettings) -> Result<Self, StartError> {
         let unusable = |error: Box<dyn std::error::Error + Send + Sync>| StartError::Notifications(error);
         let sends_webhooks = settings.webhook.is_some() || settings.webhook_key.is_some();
-        let roots = settings.extra_roots().map_err(|error| unusable(error.into()))?;
+        // Not read without need: a file that is only there for ACME orders may be gone.
+        let roots = if sends_webhooks || settings.smtp.is_some() { settings.extra_roots() } else { Ok(Vec::new()) };
+        let roots = roots.map_err(|error| unusable(error.into()))?;
         let webhooks = sends_webhooks.then(|| WebhookClient::new(settings.allow_private, roots.clone()));
         let mailer = settings.smtp.as_ref().map(|server| Mailer::new(server, &roots));
         let target = |url| (NotificationTarget::of_service(url), settings.webhook_secret.clone());

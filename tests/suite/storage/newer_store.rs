@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::{ADMIN_KEY, HeldBucket, Home};
 
-const SENTENCE: &str = "error: the storage has format version 3, and this version of sgsend supports versions up to 2";
+const SENTENCE: &str = "error: the storage has format version 4, and this version of sgsend supports versions up to 3";
 const NEWER_HEADER: &str = r#"{"v":4,"retain_audit_s":60,"of_a_newer_version":true}"#;
 
 /// Commands that open the storage at `storage`, with `other` as a second one.

@@ -99,7 +99,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let request = arguments.changes.into_request()?;
     if request == UpdateToken::default() {
         let failure = Failure::usage("nothing to change: no option names a new value");
-        return Err(failure.hint("`sgsend token update --help` lists the options").into());
+        let hint = "options are --name, --expires, --max-transfers, --max-total-bytes, --webhook, --email and --notify";
+        return Err(failure.hint(hint).into());
     }
     let api = context.admin_api().await?;
     // A change of a webhook is not repeated: each makes a new secret, and only its response has it.

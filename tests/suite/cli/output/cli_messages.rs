@@ -180,5 +180,5 @@ fn long_names_are_shortened_on_terminals_only() {
     assert!(shown.contains("NAME"), "{shown}");
     let environment = [("SGSEND_ADMIN_SERVER", serving.admin.as_str())];
     let (_, shown) = Terminal::start(&home, &["token", "list"], &environment).end();
-    assert!(shown.contains("QUOTA"), "{shown}");
+    assert!(shown.contains("USAGE"), "{shown}");
 }

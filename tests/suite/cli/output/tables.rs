@@ -18,7 +18,7 @@ fn rows_are_single_lines_with_separated_columns() {
     let tokens = cells(&home.run_at(&serving, &["token", "list"]).text());
     assert!(tokens.len() == 2 && tokens.iter().all(|row| row.len() == 6), "{tokens:?}");
     let history = cells(&home.run(&["history"]).text());
-    assert!(history.len() == 1 && history[0].len() == 5 && history[0][3] == "a.txt", "{history:?}");
+    assert!(history.len() == 1 && history[0].len() == 6 && history[0][4] == "a.txt", "{history:?}");
     let timeline = cells(&home.run_at(&serving, &["audit", "show", &link]).text());
     assert!(timeline.iter().all(|row| row.len() == 5), "{timeline:?}");
     let create = timeline.iter().position(|row| row[2] == "transfer.create").expect("a transfer.create row");

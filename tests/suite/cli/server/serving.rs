@@ -119,7 +119,7 @@ fn a_store_of_a_newer_version_is_rejected_unchanged() {
     drop(records);
     let finished =
         home.run(&["serve", "all", "--storage", &store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    finished.expect_failure(1, "version 3");
+    finished.expect_failure(1, "version 4");
 }
 
 #[test]
