@@ -41,7 +41,6 @@ impl NotificationChoice {
 
     /// Returns whether this is the default.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

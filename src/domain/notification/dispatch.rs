@@ -3,6 +3,7 @@
 //! One server at a time does this, under a lease. A crash between the entries of the targets and the removal of the new
 //! entry repeats the distribution, and with it perhaps a delivery, under the same id.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -180,14 +181,14 @@ impl Outbox {
     }
 
     async fn targets_of(&self, token_id: TokenId, round: &mut Round) -> Result<Vec<TargetId>, Error> {
-        if !round.tokens.contains_key(&token_id) {
+        if let Entry::Vacant(unknown) = round.tokens.entry(token_id) {
             let token = read::<Token>(self.store(), &StorageKey::token(token_id)).await?;
             let targets: Vec<_> =
                 token.map(|token| token.value.notifications.all().cloned().collect()).unwrap_or_default();
             for target in &targets {
                 self.confirm(target, TargetScope::Token(token_id), CONFIRM_INTERVAL).await?;
             }
-            round.tokens.insert(token_id, targets);
+            unknown.insert(targets);
         }
         let of_token = round.tokens[&token_id].iter().map(|target| target.target_id);
         Ok(of_token.chain(round.service_targets.iter().copied()).collect())

@@ -54,7 +54,7 @@ pub struct TargetOverview {
 }
 
 impl TargetOverview {
-    fn of(state: TargetState, now: Timestamp) -> Self {
+    fn of(state: &TargetState, now: Timestamp) -> Self {
         let health = match &state.failing {
             None => TargetHealth::Ok,
             Some(failing) if now.since(failing.since) < DEAD_AFTER => TargetHealth::Retrying,
@@ -85,12 +85,12 @@ impl Outbox {
     pub async fn overview(&self) -> Result<Vec<TargetOverview>, Error> {
         let now = self.now();
         let mut targets: Vec<_> =
-            self.states().await?.into_iter().map(|state| TargetOverview::of(state, now)).collect();
+            self.states().await?.into_iter().map(|state| TargetOverview::of(&state, now)).collect();
         targets.sort_by_key(|target| (target.failing_since.is_none(), target.failing_since, target.target_id));
         Ok(targets)
     }
 
-    /// Returns the targets whose deliveries fail, at most [`MAX_FAILING`], those that fail longest first.
+    /// Returns the targets whose deliveries fail, at most 100, those that fail longest first.
     ///
     /// # Errors
     /// Errors of the store.

@@ -12,7 +12,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
 /// Period for which one server delivers to a target without renewing its lease.
-pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_mins(1);
 /// Period within a lease in which deliveries may begin: one and its removal end before the lease does.
 pub(super) const LEASE_USE: Duration = Duration::from_secs(35);
 /// Delay after the first failed attempts; doubled by each further failure.

@@ -49,7 +49,7 @@ impl NotificationClient {
             service_target: settings.webhook.clone().map(target),
             key: settings.webhook_key.clone(),
             webhooks: webhooks.transpose().map_err(|error| unusable(error.into()))?,
-            mailer: mailer.transpose().map_err(|error| unusable(error.into()))?,
+            mailer: mailer.transpose().map_err(unusable)?,
         })
     }
 

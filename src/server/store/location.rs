@@ -17,6 +17,7 @@ use crate::domain::clock::SystemClock;
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::notification::{FailureReason, Outbox};
 use crate::domain::store::Store;
+use crate::domain::timestamp::Timestamp;
 
 /// The kind and location of a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl StorageLocation {
         let Ok(store) = self.backend().open_offline().await else { return Vec::new() };
         let targets = Outbox::new(store, Arc::new(SystemClock), Vec::new()).failing().await.unwrap_or_default();
         let failing = targets.into_iter().map(|target| {
-            let since = target.failing_since.map(|at| at.utc()).unwrap_or_default();
+            let since = target.failing_since.map(Timestamp::utc).unwrap_or_default();
             let reason = target.reason.map(FailureReason::as_text).unwrap_or_default();
             let detail = format!("{} fails since {since}: {reason}; {} dropped", target.address, target.dropped);
             let hint = "check the receiver; `sgsend token update` changes or removes the target of a token";

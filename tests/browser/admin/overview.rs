@@ -77,7 +77,7 @@ async fn the_admin_page_is_accessible() {
         browser.click("#token-form button").await;
         browser.wait_until_visible("#created").await;
         check(browser, "a new token").await;
-        browser.click("#token-list tr:first-child button").await;
+        browser.click("#token-list tr:first-child button.danger").await;
         browser.wait_until_visible("#confirm").await;
         check(browser, "the question").await;
         browser.click("#confirm-yes").await;

@@ -50,6 +50,7 @@ struct ShownUpload {
     entry: HistoryEntry,
     /// Status as the server says; null if the server has removed its records. Absent if it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "null is an answer of the server, absence is none")]
     status: Option<Option<Status>>,
     /// Number of counted downloads, as the server says.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -33,7 +33,7 @@ pub(super) struct NotificationArguments {
     /// Allow webhooks with private and loopback addresses, which then may be http://
     #[arg(long, env = "SGSEND_WEBHOOK_ALLOW_PRIVATE")]
     webhook_allow_private: bool,
-    /// Mail server for notifications, such as smtps://USER:PASSWORD@HOST?from=ADDRESS; smtp:// uses STARTTLS
+    /// Mail server for notifications: smtps://USER:PASSWORD@HOST?from=ADDRESS; smtp:// uses STARTTLS
     ///
     /// With it, `token create` and `token update` take --email. Others can see arguments: prefer --smtp-url-file.
     #[arg(long, env = "SGSEND_SMTP_URL", value_name = "URL", hide_env_values = true, conflicts_with = "smtp_url_file")]

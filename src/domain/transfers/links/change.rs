@@ -29,7 +29,7 @@ impl Transfers {
     /// Changes expiry time and download limit of a link.
     ///
     /// A limit at or below the number of counted downloads ends the link at once. Nothing revives an ended link. A link
-    /// that gets a limit counts the grants that it gave out without one: see [`gather`](Self::gather).
+    /// that gets a limit counts the grants that it gave out without one: see `gather`.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`]; [`Error::TransferExpired`], [`Error::TransferExhausted`], [`Error::TransferDeleted`],

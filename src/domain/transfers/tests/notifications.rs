@@ -64,7 +64,7 @@ async fn the_sweeper_reminds_of_an_unclaimed_transfer_once_and_notifies_of_its_e
     fixture.download_once(claimed.transfer_id).await;
     let before = fixture.notified().await.len();
     // A tenth of a day before the end.
-    let reminder = unclaimed.expires_at.minus(Duration::from_secs(8_640));
+    let reminder = unclaimed.expires_at.minus(Duration::from_mins(144));
     for (at, kinds) in [
         (reminder.minus(Duration::from_mins(2)), &[] as &[_]),
         (reminder.plus(Duration::from_mins(1)), &[NotificationKind::TransferExpiringUnclaimed]),

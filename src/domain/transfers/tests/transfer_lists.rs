@@ -209,7 +209,7 @@ async fn a_lost_index_is_repaired() {
     let wrong = StorageKey::from_backend(format!("by-time/ffffffffffffffff-{}", ids[0]));
     let invalid = StorageKey::from_backend("by-size/x".to_owned());
     let schedule = vec![stray, wrong, invalid];
-    fixture.store.commit(Commit { removals, schedule, ..Commit::default() }).await.unwrap();
+    fixture.store.commit(Commit { schedule, removals, ..Commit::default() }).await.unwrap();
     let found = check(&*fixture.store).await.unwrap();
     let mut codes: Vec<_> = found.findings.iter().map(|finding| finding.code).collect();
     codes.sort_unstable();
