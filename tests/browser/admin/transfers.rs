@@ -97,7 +97,7 @@ async fn a_transfer_is_deleted_after_confirmation() {
 async fn listed_transfers_are_filtered_and_deleted_together() {
     let service = Service::start();
     let kept = service.upload("kept.txt", b"hello", &["-d", "3"]);
-    let large = service.upload("large.bin", &[7; 100_000], &[]);
+    let large = service.upload("large.bin", &vec![7; 100_000], &[]);
     let links = [(); 2].map(|()| service.upload("a.txt", b"hello", &[]));
     let row = |link: &str| format!("#transfer-{}", id(link));
     chromium(async |browser| {

@@ -28,7 +28,7 @@ fn upload(service: &Service, arguments: &[&str]) -> String {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_772_366_400);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_hours(492_324);
     fs::File::options().write(true).open(folder.join("readme.txt")).unwrap().set_modified(time).unwrap();
     service.run(&[&["upload", folder.to_str().unwrap()], arguments].concat()).text()
 }

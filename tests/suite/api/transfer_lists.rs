@@ -47,9 +47,9 @@ async fn senders_and_admins_list_transfers() {
         own.reverse();
         for limit in [1, 2, 3, 100] {
             assert_eq!(ids(&one, "", limit).await, own);
-            assert_eq!(ids(&other, "", limit).await, [foreign.clone()]);
+            assert_eq!(ids(&other, "", limit).await, std::slice::from_ref(&foreign));
             let admin = service.admin();
-            assert_eq!(ids(&admin, "", limit).await, [&[foreign.clone()], &own[..]].concat());
+            assert_eq!(ids(&admin, "", limit).await, [std::slice::from_ref(&foreign), &own[..]].concat());
             assert_eq!(ids(&admin, &format!("&token_id={token}"), limit).await, own);
             let by_size = [&own[1], &foreign, &own[0], &own[2]].map(Clone::clone);
             assert_eq!(ids(&admin, "&order=size", limit).await, by_size);

@@ -31,7 +31,7 @@ async fn records_after_requests(mode: IpMode) -> (Vec<Value>, String) {
 
 #[tokio::test]
 async fn pseudonyms_hide_the_address() {
-    let (clients, everything) = records_after_requests(IpMode::Hashed).await;
+    let (clients, everything) = Box::pin(records_after_requests(IpMode::Hashed)).await;
     assert!(clients.len() >= 5);
     for client in &clients {
         assert_eq!(client["ip_mode"], "hashed");
@@ -46,13 +46,13 @@ async fn pseudonyms_hide_the_address() {
 
 #[tokio::test]
 async fn the_other_modes_store_what_they_promise() {
-    let (clients, everything) = records_after_requests(IpMode::Truncated).await;
+    let (clients, everything) = Box::pin(records_after_requests(IpMode::Truncated)).await;
     assert!(clients.iter().all(|client| client["address"] == "127.0.0.0/24" && client["epoch"].is_null()));
     assert!(!everything.contains("127.0.0.1"));
-    let (clients, everything) = records_after_requests(IpMode::None).await;
+    let (clients, everything) = Box::pin(records_after_requests(IpMode::None)).await;
     assert!(clients.iter().all(|client| client["address"].is_null() && client["ip_mode"] == "none"));
     assert!(!everything.contains("127.0.0."));
-    let (clients, _) = records_after_requests(IpMode::Full).await;
+    let (clients, _) = Box::pin(records_after_requests(IpMode::Full)).await;
     assert!(clients.iter().all(|client| client["address"] == "127.0.0.1"));
 }
 

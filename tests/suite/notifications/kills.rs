@@ -37,12 +37,12 @@ fn every_notification_arrives_although_servers_are_killed_and_always_with_the_sa
         server = start();
     }
     let expected = 2 * ids.len();
-    let received = receiver.wait_until(|received| {
-        let distinct: std::collections::HashSet<_> = received.iter().map(|one| one.header("webhook-id")).collect();
+    let posts = receiver.wait_until(|posts| {
+        let distinct: std::collections::HashSet<_> = posts.iter().map(|one| one.header("webhook-id")).collect();
         distinct.len() >= expected
     });
     let mut by_transfer: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for request in &received {
+    for request in &posts {
         let id = request.json()["transfer_id"].as_str().unwrap().to_owned();
         let seen = by_transfer.entry(id).or_default();
         let one = (request.header("webhook-id").to_owned(), request.kind());
@@ -54,7 +54,7 @@ fn every_notification_arrives_although_servers_are_killed_and_always_with_the_sa
         let kinds: Vec<_> = by_transfer[id].iter().map(|(_, kind)| kind.as_str()).collect();
         assert_eq!(kinds, ["transfer.completed", "transfer.deleted"], "{id}");
     }
-    let repeated = received.len() - expected;
+    let repeated = posts.len() - expected;
     println!("{kills} kills: {expected} notifications, {repeated} of them were posted again");
     assert!(repeated <= expected, "{repeated} of {expected} notifications were posted again");
 }

@@ -16,18 +16,18 @@ impl Watching {
         let mut command = home.sgsend(&[&["--server", &server.public, "watch"], arguments].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        assert!(line.contains("waiting for events"), "{line}");
+        let mut printed = String::new();
+        stderr.read_line(&mut printed).unwrap();
+        assert!(printed.contains("waiting for events"), "{printed}");
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self(child, stdout)
     }
 
     fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.1.read_line(&mut line).unwrap();
-        line
+        let mut printed = String::new();
+        self.1.read_line(&mut printed).unwrap();
+        printed
     }
 }
 
@@ -55,9 +55,9 @@ fn watch_prints_the_events_of_all_transfers_and_runs_a_command_for_each() {
     let mut expected = String::new();
     let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
     for (kind, count) in [("transfer.completed", 0), ("transfer.first_download", 1), ("transfer.exhausted", 1)] {
-        let line: Value = serde_json::from_str(&watching.line()).unwrap();
+        let printed: Value = serde_json::from_str(&watching.line()).unwrap();
         assert_eq!(
-            (line["v"].as_u64(), line["kind"].as_str(), line["transfer_id"].as_str()),
+            (printed["v"].as_u64(), printed["kind"].as_str(), printed["transfer_id"].as_str()),
             (Some(1), Some(kind), Some(id))
         );
         expected += &format!("{kind} {id} [] {count}/1\n");
@@ -82,8 +82,8 @@ fn watch_of_one_transfer_ends_with_it_and_survives_a_restart_of_the_server() {
     server.terminate();
     let server = start();
     home.run_at(&server, &["delete", &link]);
-    let line = watching.line();
-    assert!(line.contains("transfer.deleted"), "{line}");
+    let printed = watching.line();
+    assert!(printed.contains("transfer.deleted"), "{printed}");
     assert_eq!(watching.line(), "");
     assert!(watching.0.wait().unwrap().success());
     let again = home.run_at(&server, &["watch", &link]);

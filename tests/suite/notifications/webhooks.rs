@@ -69,9 +69,9 @@ async fn each_event_of_a_transfer_is_posted_once_signed_and_in_order() {
             "transfer.exhausted",
             "transfer.deleted",
         ];
-        let received = receiver.wait_for(kinds.len());
-        assert_eq!(received.iter().map(super::receiver::Received::kind).collect::<Vec<_>>(), kinds);
-        for request in &received {
+        let posts = receiver.wait_for(kinds.len());
+        assert_eq!(posts.iter().map(super::receiver::Received::kind).collect::<Vec<_>>(), kinds);
+        for request in &posts {
             request.check_signature(&secret);
             let body = request.json();
             assert_eq!(body["id"], request.header("webhook-id"));
@@ -81,7 +81,7 @@ async fn each_event_of_a_transfer_is_posted_once_signed_and_in_order() {
             assert_eq!(members, ["at", "download_count", "id", "kind", "max_downloads", "transfer_id", "v"]);
             assert_eq!(request.header("content-type"), "application/json");
         }
-        assert_eq!(received[3].json()["download_count"], 2);
+        assert_eq!(posts[3].json()["download_count"], 2);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(receiver.received().len(), kinds.len(), "a notification was posted again");
     }
@@ -100,15 +100,15 @@ async fn the_sender_chooses_which_notifications_are_sent() {
             assert_eq!(service.public().post(&path).json("{}").send().await.status, 200);
         }
     }
-    let of = |received: &[super::receiver::Received], id: &str| -> Vec<String> {
-        let mine = received.iter().filter(|one| one.json()["transfer_id"] == json!(id));
+    let of = |posts: &[super::receiver::Received], id: &str| -> Vec<String> {
+        let mine = posts.iter().filter(|one| one.json()["transfer_id"] == json!(id));
         mine.map(super::receiver::Received::kind).collect()
     };
-    let received = receiver.wait_for(6);
+    let posts = receiver.wait_for(6);
     let downloaded = ["transfer.completed", "transfer.first_download", "transfer.downloaded", "transfer.downloaded"];
-    assert_eq!(of(&received, &every), downloaded);
-    assert_eq!(of(&received, &first), ["transfer.completed", "transfer.first_download"]);
-    assert_eq!(of(&received, &silent), [] as [String; 0]);
+    assert_eq!(of(&posts, &every), downloaded);
+    assert_eq!(of(&posts, &first), ["transfer.completed", "transfer.first_download"]);
+    assert_eq!(of(&posts, &silent), [] as [String; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,9 +143,9 @@ async fn errors_redirects_and_silence_are_failures_and_the_same_id_is_posted_aga
         failing_target(&service, reason).await;
         receiver.respond_with(|_, _| Some(status("200 OK")));
         service.advance_clock(Duration::from_secs(10));
-        let received = receiver.wait_for(2);
-        assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"), "{reason}");
-        assert_eq!(received[0].body, received[1].body);
+        let posts = receiver.wait_for(2);
+        assert_eq!(posts[0].header("webhook-id"), posts[1].header("webhook-id"), "{reason}");
+        assert_eq!(posts[0].body, posts[1].body);
         eventually(|| async {
             let overview = service.admin().get("/stats/overview").send().await.json();
             overview.get("failing_targets").is_none().then_some(())
@@ -165,8 +165,8 @@ async fn a_slow_receiver_has_at_most_four_requests_and_is_given_up_after_ten_sec
     for _ in 0..12 {
         sender.send_payload(b"abc", "").await;
     }
-    let received = receiver.wait_for(12);
-    let most = received.iter().map(|request| request.at_once).max().unwrap();
+    let posts = receiver.wait_for(12);
+    let most = posts.iter().map(|request| request.at_once).max().unwrap();
     assert!((2..=4).contains(&most), "{most} requests at once");
 
     receiver.respond_with(|_, _| None);
@@ -208,12 +208,12 @@ async fn a_webhook_of_all_transfers_gets_those_of_every_token() {
     let service = service.start().await;
     let (one, two) = (service.sender().await, service.sender().await);
     let ids = [one.send_payload(b"abc", "").await, two.send_payload(b"abc", "").await];
-    let received = receiver.wait_for(2);
-    for request in &received {
+    let posts = receiver.wait_for(2);
+    for request in &posts {
         request.check_signature(&secret);
         assert_eq!(request.path, "/hook");
     }
-    let mut got: Vec<_> = received.iter().map(|one| one.json()["transfer_id"].as_str().unwrap().to_owned()).collect();
+    let mut got: Vec<_> = posts.iter().map(|one| one.json()["transfer_id"].as_str().unwrap().to_owned()).collect();
     got.sort_unstable();
     let mut ids = ids.to_vec();
     ids.sort_unstable();

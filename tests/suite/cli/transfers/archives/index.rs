@@ -83,7 +83,7 @@ fn globs_choose_the_entries_to_save() {
         assert_eq!(paths(&home.path().join(&saved)), expected, "{globs:?}");
         fs::remove_dir_all(home.path().join(saved)).unwrap();
     }
-    let (sent, _) = (tree(&home.path().join("sent")), ());
+    let sent = tree(&home.path().join("sent"));
     let saved = home.run(&["download", &link, "-o", "inbox", "--only", "photos"]).text();
     let came = tree(&home.path().join(saved));
     assert!(came.iter().all(|(path, found)| sent[path] == *found), "times, permissions or content differ");
@@ -234,7 +234,7 @@ fn entry(path: &str, offset: u64, size: u64) -> Value {
 #[tokio::test]
 async fn an_index_that_agrees_with_the_tar_is_used() {
     let index = json!([entry("a.txt", 0, 5), entry("b.txt", 1_024, 5)]);
-    let (exit, output) = with_index(index, &["--only", "b.txt", "-o", "-"]).await;
+    let (exit, output) = Box::pin(with_index(index, &["--only", "b.txt", "-o", "-"])).await;
     assert_eq!((exit, output.as_str()), (0, "other"));
 }
 
@@ -249,11 +249,11 @@ async fn an_index_that_lies_is_caught_by_the_tar_headers() {
         json!([{ "path": "a.txt", "kind": "directory", "offset": 0, "data": 512, "size": 0, "mode": 420, "modified_ms": 0 }]),
         json!([{ "path": "a.txt", "kind": "file", "offset": 0, "data": 1_024, "size": 5, "mode": 420, "modified_ms": 0 }]),
     ] {
-        let (exit, output) = with_index(lie.clone(), &["--only", "*", "-o", "-"]).await;
+        let (exit, output) = Box::pin(with_index(lie.clone(), &["--only", "*", "-o", "-"])).await;
         assert_eq!(exit, 6, "{lie}: {output}");
         assert!(output.contains("the archive's index is wrong about"), "{lie}: {output}");
         assert!(!output.contains("first") && !output.contains("other"), "{lie}: content was written");
-        let (exit, output) = with_index(lie, &["--only", "*"]).await;
+        let (exit, output) = Box::pin(with_index(lie, &["--only", "*"])).await;
         assert_eq!(exit, 6, "{output}");
     }
 }
@@ -270,7 +270,7 @@ async fn an_unsafe_index_is_rejected_as_a_whole() {
         (json!("[{}]"), "not valid JSON"),
     ] {
         for option in [&["--list"][..], &["--only", "*"]] {
-            let (exit, output) = with_index(index.clone(), option).await;
+            let (exit, output) = Box::pin(with_index(index.clone(), option)).await;
             assert_eq!(exit, 6, "{index}: {output}");
             assert!(output.contains(message) && !output.contains('\u{1b}'), "{index}: {output}");
         }
