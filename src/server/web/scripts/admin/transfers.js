@@ -10,6 +10,8 @@ import { secondsIn } from "./parse.js";
 /** @import { DeletedTransfers, TransferItem, TransferPage } from "../wire.d.ts" */
 
 const PAGE = 50;
+/** Fields of the filter whose text may be wrong. */
+const FILTERS = ["filter-token", "filter-age"];
 /** Transfers per request to delete them. */
 const BATCH = 100;
 
@@ -21,6 +23,7 @@ let next = null;
 /** Activates the forms and buttons of the view. */
 export function watchTransfers() {
   onEvent("transfer-filter", "submit", () => attempt(apply));
+  for (const id of FILTERS) for (const kind of ["input", "change"]) byId(id).addEventListener(kind, () => corrected(id));
   onEvent("delete-selected", "click", () => attempt(deleteSelected));
   onEvent("delete-of-token", "click", () => attempt(deleteOfToken));
   byId("transfer-list").addEventListener("change", countSelected);
@@ -54,7 +57,7 @@ async function apply() {
   const order = typedById("filter-order", HTMLSelectElement).value;
   const token = field("filter-token").value.trim();
   const age = field("filter-age").value.trim();
-  for (const id of ["filter-token", "filter-age"]) byId(id).removeAttribute("aria-invalid");
+  for (const id of FILTERS) byId(id).removeAttribute("aria-invalid");
   if (state !== "") wanted.set("state", state);
   if (token !== "") {
     if (!/^[0-9a-f]{16}$/.test(token)) return wrong("filter-token", "A token id has 16 digits and letters from a to f.");
@@ -80,6 +83,17 @@ function wrong(id, reason) {
   showError(reason);
   byId(id).setAttribute("aria-invalid", "true");
   byId(id).focus();
+}
+
+/**
+ * Removes the message about a wrong field that is being corrected.
+ *
+ * @param {string} id
+ */
+function corrected(id) {
+  if (byId(id).getAttribute("aria-invalid") !== "true") return;
+  byId(id).removeAttribute("aria-invalid");
+  showMessage("");
 }
 
 /** @param {() => void} [before] */
