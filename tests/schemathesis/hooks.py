@@ -4,6 +4,7 @@ All choices are derived from FUZZ_SEED. Only valid test cases are changed, and t
 """
 
 import atexit
+import base64
 import collections
 import hashlib
 import json
@@ -95,8 +96,30 @@ def whole(value):
     return value
 
 
+def linked(there):
+    """Creates a further link of a transfer; returns its ID, or that of the transfer if it takes none."""
+    link = chance.randbytes(16).hex()
+    wrapped = base64.urlsafe_b64encode(chance.randbytes(60)).decode()
+    body = {"link_id": link, "wrapped_key": wrapped, "access_sha256": DIGEST}
+    answer = requests.post(f"{PUBLIC}/transfers/id/{there}/links/create", headers=SENDER, json=body)
+    return link if answer.ok else there
+
+
+def fit_lists(case):
+    """Removes positions of other lists, and chooses the transfers to delete."""
+    if case.operation.path == "/transfers/list":
+        (case.query or {}).pop("after", None)
+    if case.operation.path.endswith("/delete-many"):
+        body = case.body if isinstance(case.body, dict) else {}
+        named = [name for name in ("transfer_ids", "token_id") if body.get(name) is not None]
+        if len(named) != 1 or "after" in body:
+            case.body, case.media_type = {"transfer_ids": [made(upload=0)]}, "application/json"
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    if case.meta is not None and case.meta.generation.mode.is_positive:
+        fit_lists(case)
     if not is_valid(case):
         return
     parameters = case.path_parameters or {}
@@ -142,7 +165,9 @@ def before_call(context, case, kwargs):
     elif route == "delete-many":
         one = {"transfer_ids": [made(upload=0), chance.choice(KEPT)]}
         case.body = one if first else chance.choice([one, {"token_id": revoked["token_id"]}])
-    elif route in ("revoke", "update") and case.meta.phase.name != "stateful":
+    elif "link_id" in parameters and alone:
+        parameters["link_id"] = linked(there)
+    elif "token_id" in parameters and case.meta.phase.name != "stateful":
         parameters["token_id"] = revoked["token_id"]
     elif route == "list" or route == "all":
         (case.query or {}).pop("after", None)

@@ -42,9 +42,17 @@ pub use transfer_list::{
 pub use transparency::Transparency;
 pub use upload::{Received, UploadStatus};
 
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// Reads a member that is present, so that `null` differs from an absent one, which has the default.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads an object or `null`. Without it, serde would accept the members of a struct as an array, too.
+fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let members = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    members.map(|members| serde_json::from_value(Value::Object(members))).transpose().map_err(Error::custom)
 }

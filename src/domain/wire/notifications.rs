@@ -18,11 +18,11 @@ pub struct SetNotifications {
     pub choice: Option<NotificationChoice>,
     /// URL to which notifications are posted; `null` removes it. Each change makes a new secret.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 2_000)]
+    #[schema(value_type = Option<String>, max_length = 2_000, pattern = r"^https://[a-z][a-z0-9]*(\.[a-z][a-z0-9]*)*(/[a-z0-9_-]*)*$")]
     pub webhook: Option<Option<WebhookUrl>>,
     /// E-mail address to which notifications are sent; `null` removes it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 254)]
+    #[schema(value_type = Option<String>, max_length = 254, pattern = r"^[!#$%&'*+./0-9=?A-Z^_`a-z{|}~-]+@[0-9A-Za-z-][0-9A-Za-z.-]*$")]
     pub email: Option<Option<EmailAddress>>,
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::id::TokenId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Token, TokenStatus};
-use crate::domain::wire::{SetNotifications, TokenNotifications};
+use crate::domain::wire::{SetNotifications, TokenNotifications, object};
 
 /// A token to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct CreateToken {
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_total_bytes: Option<u64>,
     /// Targets and default choice of notifications.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub notifications: Option<SetNotifications>,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{SetNotifications, present};
+use super::{SetNotifications, object, present};
 
 /// Changes of a token. A member that is absent stays as it is; `null` removes the expiry or the limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct UpdateToken {
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_total_bytes: Option<Option<u64>>,
     /// Targets and default choice of notifications.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub notifications: Option<SetNotifications>,
 }
 

@@ -66,7 +66,7 @@ fn every_command_refuses_a_newer_folder() {
     // The version is in the header, and noted in the database for transactions.
     for statement in [
         format!("UPDATE object SET value = CAST('{NEWER_HEADER}' AS BLOB) WHERE key = 'store.json'"),
-        "PRAGMA user_version = 3".to_owned(),
+        "PRAGMA user_version = 4".to_owned(),
     ] {
         let home = Home::new();
         let folder = home.path().join("store");

@@ -3,10 +3,14 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 
+use crate::domain::error::Error;
 use crate::domain::wire::{TransferPage, TransferQuery};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Params};
 use crate::server::state::AppState;
+
+/// Maximum of `older_than`, in seconds: the largest integer that each JSON parser reads exactly (RFC 8259, section 6).
+const MAX_AGE_S: u64 = (1 << 53) - 1;
 
 /// Lists the transfers of all senders, in the requested order.
 ///
@@ -23,5 +27,8 @@ pub(super) async fn list(
     _: Admin,
     Params(query): Params<TransferQuery>,
 ) -> Result<JsonResponse<TransferPage>, ApiError> {
+    if query.older_than.is_some_and(|seconds| seconds > MAX_AGE_S) {
+        return Err(Error::InvalidRequest(format!("older_than: at most {MAX_AGE_S}")).into());
+    }
     Ok(JsonResponse(app.transfers.list_all(query).await?))
 }

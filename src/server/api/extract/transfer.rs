@@ -143,6 +143,8 @@ impl FromRequestParts<AppState> for VisibleLink {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         Id::<LinkId>::from_request_parts(parts, app).await?;
+        // A proof without its form is an error, also where none is needed.
+        let Proofs { access, .. } = Proofs::from_request_parts(parts, app).await?;
         let token = match Sender::from_request_parts(parts, app).await {
             Ok(Sender(token)) => Some(token),
             Err(error) if error.code() == Error::TokenMissing.code() => None,
@@ -152,7 +154,6 @@ impl FromRequestParts<AppState> for VisibleLink {
         match &token {
             Some(token) => check_owner(&link.transfer, token)?,
             None if link.further.is_some() => {
-                let Proofs { access, .. } = Proofs::from_request_parts(parts, app).await?;
                 app.transfers.check_proof(&*Scope::of(parts)?, &link, access.as_ref())?;
             }
             None => {}
