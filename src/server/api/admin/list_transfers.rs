@@ -9,7 +9,9 @@ use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Params};
 use crate::server::state::AppState;
 
-/// Maximum of `older_than`, in seconds: the largest integer that each JSON parser reads exactly (RFC 8259, section 6).
+/// Maximum of `older_than`, in seconds.
+///
+/// The largest integer that each JSON parser reads exactly (RFC 8259, section 6).
 const MAX_AGE_S: u64 = (1 << 53) - 1;
 
 /// Lists the transfers of all senders, in the requested order.
