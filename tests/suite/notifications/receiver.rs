@@ -87,7 +87,7 @@ impl Receiver {
             if condition(&received) {
                 return received;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "received only {}: {received:?}", received.len());
+            assert!(started.elapsed() < Duration::from_mins(1), "received only {}: {received:?}", received.len());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -96,7 +96,7 @@ impl Receiver {
 impl Received {
     pub(super) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("{name} is missing: {:?}", self.headers))
+        found.map_or_else(|| panic!("{name} is missing: {:?}", self.headers), |(_, value)| value.as_str())
     }
 
     pub(super) fn json(&self) -> Value {

@@ -1,5 +1,6 @@
 //! `sgsend watch`: lines, JSON, commands, and connections that are lost.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 
@@ -60,7 +61,7 @@ fn watch_prints_the_events_of_all_transfers_and_runs_a_command_for_each() {
             (printed["v"].as_u64(), printed["kind"].as_str(), printed["transfer_id"].as_str()),
             (Some(1), Some(kind), Some(id))
         );
-        expected += &format!("{kind} {id} [] {count}/1\n");
+        writeln!(expected, "{kind} {id} [] {count}/1").unwrap();
     }
     drop(watching);
     let found = std::fs::read_to_string(&log).unwrap();

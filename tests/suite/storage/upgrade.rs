@@ -126,16 +126,16 @@ async fn upgrade_and_use(name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_the_first_version_is_upgraded_in_place() {
-    upgrade_and_use("layout-1-first").await;
+    Box::pin(upgrade_and_use("layout-1-first")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_the_last_version_of_layout_1_is_upgraded_in_place() {
-    upgrade_and_use("layout-1-last").await;
+    Box::pin(upgrade_and_use("layout-1-last")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_layout_2_is_upgraded_in_place() {
-    upgrade_and_use("layout-2").await;
-    upgrade_and_use("layout-2-last").await;
+    Box::pin(upgrade_and_use("layout-2")).await;
+    Box::pin(upgrade_and_use("layout-2-last")).await;
 }
