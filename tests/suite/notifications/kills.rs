@@ -1,6 +1,6 @@
 //! Servers that are killed between a commit and the delivery of its notification.
 //!
-//! `SGSEND_KILLS` sets the number of kills; 500 take about ten minutes.
+//! `SGSEND_NOTIFICATION_KILLS` sets the number of kills; 500 take about ten minutes.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const KILLS: usize = 6;
 
 #[test]
 fn every_notification_arrives_although_servers_are_killed_and_always_with_the_same_id() {
-    let kills = std::env::var("SGSEND_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let kills = std::env::var("SGSEND_NOTIFICATION_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let key = home.file("webhook-key", b"a key for the secrets of webhooks in tests");
