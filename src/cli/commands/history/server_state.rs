@@ -1,4 +1,4 @@
-//! What became of uploads, as their servers say: few requests, in bounded time.
+//! States of uploads from their servers, with few requests and in bounded time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::domain::notification::Notification;
 pub(super) async fn run(line: &OsStr, notification: &Notification, printer: &Printer) {
     let mut command = shell(line);
     command.stdin(Stdio::null()).envs(variables(notification));
-    // What it prints must not mix with the events on stdout, which scripts read.
+    // Scripts read the events on stdout, so the output of the command goes to stderr.
     command.stdout(std::io::stderr());
     let status = tokio::task::spawn_blocking(move || command.status()).await.expect("running a command does not panic");
     match status {

@@ -27,7 +27,7 @@ async fn a_store_with_links_has_no_findings_and_is_copied_whole() {
     copy(&*fixture.store, &copied, "file:/srv/original", &Quiet).await.unwrap();
     let all = StorageKey::all_objects();
     let mut originals = fixture.store.list(&all, None, 10_000).await.unwrap().items;
-    // What waits for delivery stays behind: two stores would deliver it twice.
+    // Notifications that wait for delivery are not copied: two stores would deliver them twice.
     originals.retain(|(key, _)| !key.as_str().starts_with(StorageKey::whole_outbox().as_str()));
     assert_eq!(copied.list(&all, None, 10_000).await.unwrap().items, originals);
     assert_eq!(check(&copied).await.unwrap().findings, []);

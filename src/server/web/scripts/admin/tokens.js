@@ -1,6 +1,6 @@
 // Lists, changes and revokes sender tokens.
 
-import { byId, element, onEvent, showError, showMessage } from "../ui/dom.js";
+import { byId, cell, element, onEvent, showError, showMessage } from "../ui/dom.js";
 import { count, size, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
@@ -85,14 +85,6 @@ function row(item) {
       element("a", { href: `#transfers/${item.token_id}`, "aria-label": `Transfers of ${item.name}` }, "Transfers"),
     ),
   );
-}
-
-/**
- * @param {string} column
- * @param {(Node | string)[]} children
- */
-function cell(column, ...children) {
-  return element("td", { role: "cell", "data-column": column }, element("div", {}, ...children));
 }
 
 /** @param {TokenItem} item */

@@ -1,6 +1,6 @@
 // Lists the transfers of all senders, and deletes several of them.
 
-import { byId, element, field, onEvent, showError, showMessage, typedById } from "../ui/dom.js";
+import { byId, cell, element, field, onEvent, showError, showMessage, typedById } from "../ui/dom.js";
 import { count, size, time } from "../ui/format.js";
 import { STATES } from "../ui/labels.js";
 import { attempt, callAsAdmin } from "./api.js";
@@ -136,14 +136,6 @@ function row(item) {
     cell("Downloads", `${item.download_count}${limit}`),
     cell("Token", element("code", {}, item.token_id)),
   );
-}
-
-/**
- * @param {string} column
- * @param {(Node | string)[]} children
- */
-function cell(column, ...children) {
-  return element("td", { role: "cell", "data-column": column }, element("div", {}, ...children));
 }
 
 /** @returns {HTMLInputElement[]} */

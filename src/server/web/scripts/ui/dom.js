@@ -59,6 +59,16 @@ export function element(name, attributes = {}, ...children) {
 }
 
 /**
+ * Creates a cell of a table whose rows are cards in narrow windows, where the cell shows the name of its column.
+ *
+ * @param {string} column
+ * @param {(Node | string)[]} children
+ */
+export function cell(column, ...children) {
+  return element("td", { role: "cell", "data-column": column }, element("div", {}, ...children));
+}
+
+/**
  * Creates an SVG element.
  *
  * @template {keyof SVGElementTagNameMap} Name
