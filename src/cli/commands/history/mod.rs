@@ -188,11 +188,10 @@ fn rows(shown: &ShownUpload) -> Vec<Vec<String>> {
         let link = whole(&upload.link, upload.key.as_ref());
         return vec![row(upload.ended, upload.expires_at, [downloads, name, link])];
     }
-    // The downloads are those of all links, so only the first row has them.
-    let downloads = std::iter::once(downloads).chain(std::iter::repeat_with(String::new));
-    let further = upload.links.iter().zip(downloads).map(|(link, downloads)| {
+    // The server's count is that of the own link; `sgsend status` shows those of further links.
+    let further = upload.links.iter().map(|link| {
         let (ended, name) = (link.ended.or(upload.ended), format!("{name} ({})", link.name));
-        row(ended, link.expires_at, [downloads, name, whole(&link.link, link.key.as_ref())])
+        row(ended, link.expires_at, [String::new(), name, whole(&link.link, link.key.as_ref())])
     });
     further.collect()
 }
