@@ -138,7 +138,9 @@ impl RequestScope {
 
     /// Sets the transfer named by the request, which may not exist.
     pub fn set_transfer(&self, id: TransferId) {
-        self.progress().transfer_id = Some(id);
+        let mut progress = self.progress();
+        progress.exists &= progress.transfer_id == Some(id);
+        progress.transfer_id = Some(id);
     }
 
     /// Sets the transfer named by the request, and marks it as existing.

@@ -201,7 +201,7 @@ impl WorldState {
             }
             Error::LinkClosed => of_transfer(|model| model.close_started),
             Error::NoLink => model.is_some_and(|model| model.close_started || model.last.expires_at <= latest_clock),
-            Error::GrantInvalid => of_transfer(|model| !model.last.limit_history.is_empty()) && grant_is_over,
+            Error::GrantInvalid => of_transfer(|model| model.was_unlimited) && grant_is_over,
             Error::TransferExpired => {
                 let has_ended = of_transfer(|model| model.last.state.status() == Status::Expired);
                 has_ended || model.is_some_and(|model| model.first_deadline <= latest_clock.plus(MAX_SKEW * 2))

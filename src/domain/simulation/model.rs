@@ -31,6 +31,8 @@ pub(super) struct TransferModel {
     pub(super) upload_interrupted: bool,
     /// Number of grants of an unlimited transfer.
     pub(super) grants: u64,
+    /// Whether the own link was ever unlimited.
+    pub(super) was_unlimited: bool,
     /// Whether a request to close the own link has started.
     pub(super) close_started: bool,
     /// Grants of acknowledged downloads under the own link.
@@ -106,6 +108,7 @@ impl TransferModel {
     pub(super) fn new(last: Transfer) -> Self {
         Self {
             first_deadline: last.deadline().unwrap_or(last.expires_at),
+            was_unlimited: last.max_downloads.is_none(),
             close_started: !last.own_link.is_open(),
             last,
             deletion_started: false,

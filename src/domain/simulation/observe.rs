@@ -175,6 +175,7 @@ impl WorldState {
         if let Some(model) = self.model.transfers.get_mut(&id) {
             let acknowledged = model.deletion_acknowledged;
             model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.expires_at));
+            model.was_unlimited |= after.max_downloads.is_none();
             model.last = after;
             self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
         }
@@ -197,7 +198,8 @@ impl WorldState {
         let latest_clock = self.now.plus(MAX_SKEW);
         let Some(model) = self.model.transfers.get_mut(&id) else { return };
         model.grants += 1;
-        let limited = model.last.max_downloads.is_some() && model.last.limit_history.is_empty();
+        // A download that began before the link got its limit may write its grant afterwards, which is then worthless.
+        let limited = !model.was_unlimited;
         let expires_at = model.last.expires_at.max(grant.granted_at.plus(std::time::Duration::from_hours(1)));
         self.check(!limited, || format!("{id} has a limit and a grant beside its record"));
         self.check(grant.expires_at <= expires_at.min(latest_clock.plus(std::time::Duration::from_hours(1))), || {

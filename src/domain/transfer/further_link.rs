@@ -242,9 +242,11 @@ impl FurtherLink {
         self.end_if_full(now)
     }
 
-    /// Closes the link. Returns `false` if it has ended before.
+    /// Closes the link. Returns `false` if the record has its end already.
+    ///
+    /// A link that has expired by the clock alone is closed too: the clock of another server may be behind.
     pub fn close(&mut self, now: Timestamp) -> bool {
-        let is_open = self.state_at(now).is_open();
+        let is_open = self.state.is_open();
         if is_open {
             self.state = LinkState::Closed { at: now };
         }

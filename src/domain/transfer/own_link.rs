@@ -157,9 +157,11 @@ impl Transfer {
         self.end_if_full(now)
     }
 
-    /// Closes the own link. Returns `false` if it has ended before.
+    /// Closes the own link. Returns `false` if the record has its end already.
+    ///
+    /// A link that has expired by the clock alone is closed too: the clock of another server may be behind.
     pub fn close_own_link(&mut self, now: Timestamp) -> bool {
-        let is_open = self.check_open(now).is_ok();
+        let is_open = self.own_link.is_open() && self.state.ended_at().is_none();
         if is_open {
             self.own_link = LinkState::Closed { at: now };
         }

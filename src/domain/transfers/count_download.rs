@@ -48,7 +48,7 @@ impl Transfers {
                 return Err(StoreError::Conflict.into());
             }
             backoff.pause().await;
-            link = self.find_link(scope, link.id()).await?;
+            link = self.reread_link(&link).await?;
         }
     }
 
@@ -165,7 +165,7 @@ impl Transfers {
         }
         let key = link.grant_key(&record.sha256);
         match create(self.store(), key.clone(), &record, with).await {
-            Ok(()) if self.is_still_unlimited(scope, link).await? => {
+            Ok(()) if self.is_unlimited(link).await? => {
                 self.0.counts.add((id, link.further_id()), NewDownloads { stored: 1, unstored: 0 });
                 Ok(Some(record))
             }
@@ -173,16 +173,11 @@ impl Transfers {
             // A concurrent request with the same grant was first.
             Err(StoreError::Conflict) => {
                 let known = read::<GrantRecord>(self.store(), &key).await?.ok_or(Error::GrantInvalid)?;
-                Ok(self.is_still_unlimited(scope, link).await?.then_some(known.value))
+                Ok(self.is_unlimited(link).await?.then_some(known.value))
             }
             Err(StoreError::Full) => self.grant_unstored(scope, link, record).await,
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Returns whether a link without a limit still has none, after a grant of it was written.
-    async fn is_still_unlimited(&self, scope: &RequestScope, link: &ResolvedLink) -> Result<bool, Error> {
-        Ok(self.find_link(scope, link.id()).await?.max_downloads().is_none())
     }
 
     /// Grants a download of an unlimited link without storing the grant. `None` if the link got a limit meanwhile.
@@ -195,7 +190,7 @@ impl Transfers {
         record: GrantRecord,
     ) -> Result<Option<GrantRecord>, Error> {
         let is_new = self.0.unstored_grants.add(link.id(), record, scope.request().network_key);
-        if !self.is_still_unlimited(scope, link).await? {
+        if !self.is_unlimited(link).await? {
             self.0.unstored_grants.remove(record.sha256);
             return Ok(None);
         }

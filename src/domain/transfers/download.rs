@@ -95,7 +95,7 @@ impl Transfers {
         // Only a response with payload bytes counts as a download.
         let Some(range) = range else { return Ok(None) };
         // Opens the payload before the download is counted: a failed read must not use up the download limit.
-        let payload = self.open(scope, link, range.clone()).await?;
+        let payload = self.open(link, range.clone()).await?;
         let new_grant = match permission {
             DownloadPermission::ByGrant(_) => None,
             DownloadPermission::Uncounted => {
@@ -109,16 +109,11 @@ impl Transfers {
     }
 
     /// Opens a range of a payload for an authorised client.
-    pub(super) async fn open(
-        &self,
-        scope: &RequestScope,
-        link: &ResolvedLink,
-        range: Range<u64>,
-    ) -> Result<PayloadStream, Error> {
+    pub(super) async fn open(&self, link: &ResolvedLink, range: Range<u64>) -> Result<PayloadStream, Error> {
         match self.store().read(link.transfer.transfer_id, range).await {
             // The payload was removed after the authorisation: report the cause.
             Err(error @ StoreError::NoPayload) => {
-                self.find_link(scope, link.id()).await?.check_downloadable(self.now(), true)?;
+                self.reread_link(link).await?.check_downloadable(self.now(), true)?;
                 Err(error.into())
             }
             other => Ok(other?),

@@ -171,8 +171,14 @@ impl Transfers {
     /// [`Error::TransferNotFound`].
     pub async fn find(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
         scope.set_transfer(id);
-        let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
+        let transfer = self.read_transfer(id).await?;
         scope.set_existing_transfer(id);
+        Ok(transfer)
+    }
+
+    /// Reads a transfer whose name the records of the request have already.
+    async fn read_transfer(&self, id: TransferId) -> Result<Transfer, Error> {
+        let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
         Ok(self.with_deletion(found.value))
     }
 

@@ -27,6 +27,31 @@ impl Transfers {
         if link.is_ungathered() { self.gather(link).await } else { Ok(link) }
     }
 
+    /// Reads a link again whose names the records of the request have already.
+    ///
+    /// # Errors
+    /// [`Error::TransferNotFound`] if the link or its transfer no longer exists.
+    pub(super) async fn reread_link(&self, link: &ResolvedLink) -> Result<ResolvedLink, Error> {
+        let again = match &link.further {
+            Some(further) => {
+                let further = self.read_link(further.link_id).await?.ok_or(Error::TransferNotFound)?;
+                let transfer = self.find_of(&further).await?.ok_or(Error::TransferNotFound)?;
+                ResolvedLink { transfer, further: Some(further) }
+            }
+            None => self.read_transfer(link.transfer.transfer_id).await?.into(),
+        };
+        if again.is_ungathered() { self.gather(again).await } else { Ok(again) }
+    }
+
+    /// Returns whether a link has no download limit at present. Reads only the record with the limit.
+    pub(super) async fn is_unlimited(&self, link: &ResolvedLink) -> Result<bool, Error> {
+        let limit = match &link.further {
+            Some(further) => self.read_link(further.link_id).await?.ok_or(Error::TransferNotFound)?.max_downloads,
+            None => self.read_transfer(link.transfer.transfer_id).await?.max_downloads,
+        };
+        Ok(limit.is_none())
+    }
+
     /// Returns the transfer of a further link by its id, for the sender. `None` if `id` is not that of a further link.
     pub async fn transfer_of_link(&self, id: LinkId) -> Result<Option<Transfer>, Error> {
         match self.read_link(id).await? {

@@ -3,6 +3,7 @@
 use super::links::Linked;
 use super::*;
 use crate::domain::audit::RecordClass;
+use crate::domain::store::{FaultInjector, FaultyStore};
 use crate::domain::transfer::{LinkState, PayloadState};
 use crate::domain::wire::UpdateLink;
 
@@ -76,6 +77,44 @@ async fn an_expiry_counts_from_the_change_and_can_be_earlier_or_later() {
     for wrong in [59, 7_776_001] {
         assert!(matches!(fixture.update(&transfer, link.id, change(wrong)).await, Err(Error::InvalidRequest(_))));
     }
+}
+
+#[tokio::test]
+async fn a_link_that_has_expired_by_one_clock_alone_is_closed_for_all_servers() {
+    let fixture = Fixture::new();
+    let further = fixture.linked_transfer(None).await;
+    let own_link = fixture.own_link().await;
+    let pending = fixture.create_transfer(None).await;
+    let pending_link = Linked { id: pending.transfer_id.into(), proof: Fixture::proof() };
+    for (transfer, link) in [further, own_link, (pending, pending_link)] {
+        let late = fixture.stored(transfer.transfer_id).await.expires_at;
+        fixture.clock.set(late);
+        assert_eq!(fixture.revoke(&transfer, link.id).await.status_at(late), Status::Closed);
+        // Another server's clock shows an earlier time.
+        fixture.clock.set(START.plus(Duration::from_mins(1)));
+        assert!(matches!(fixture.get(&link, &Grant::random()).await, Err(Error::LinkClosed)));
+    }
+}
+
+#[tokio::test]
+async fn records_of_a_request_stay_with_the_transfer_when_a_second_read_of_its_link_fails() {
+    let memory = MemoryStore::default();
+    let sound = Fixture::with_store(Arc::new(memory.clone()));
+    let (transfer, link) = sound.linked_transfer(None).await;
+    let mut known = 0;
+    for failing in 0..12 {
+        let faulty = FaultyStore::over(memory.clone()).with(FaultInjector::failing_within(failing..failing + 1));
+        let server = Fixture::with_store(Arc::new(faulty));
+        let scope = server.scope(ActionName::DownloadGrant);
+        if let Ok(found) = server.transfers.find_link(&scope, link.id).await {
+            let created = server.transfers.create_download(&scope, &found, Some(&link.proof), Some(Grant::random()));
+            known += usize::from(created.await.is_err());
+            assert_eq!((scope.transfer_id(), scope.exists()), (Some(transfer.transfer_id), true));
+        } else {
+            assert!(!scope.exists());
+        }
+    }
+    assert!(known > 1, "no read after the first has failed");
 }
 
 #[tokio::test]
