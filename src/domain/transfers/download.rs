@@ -115,7 +115,7 @@ impl Transfers {
         link: &ResolvedLink,
         range: Range<u64>,
     ) -> Result<PayloadStream, Error> {
-        match self.store().read(link.transfer.transfer_id, range).await {
+        match self.store().read(link.transfer.payload_id(), range).await {
             // The payload was removed after the authorisation: report the cause.
             Err(error @ StoreError::NoPayload) => {
                 self.find_link(scope, link.id()).await?.check_downloadable(self.now(), true)?;
