@@ -202,7 +202,7 @@ mod tests {
         assert!(sweep_unless_jumped(&server.app).await);
         let (store, key) = (&server.app.store, StorageKey::header());
         let condition = Condition::Is(store.get(&key).await.unwrap().unwrap().version);
-        let value = r#"{"v":4,"retain_audit_s":60}"#.into();
+        let value = r#"{"v":5,"retain_audit_s":60}"#.into();
         store.commit(Commit::of(Change { key, condition, value })).await.unwrap();
         assert!(!sweep_unless_jumped(&server.app).await, "swept a newer store");
     }

@@ -77,8 +77,9 @@ impl Client {
         self.send(self.http.get(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY)).await
     }
 
-    pub(crate) async fn admin_post(&self, path: &str, body: &'static str) -> Result<HttpResponse, Lost> {
-        self.send(self.http.post(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY).body(body)).await
+    pub(crate) async fn admin_post(&self, path: &str, body: impl Into<Bytes>) -> Result<HttpResponse, Lost> {
+        let request = self.http.post(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY);
+        self.send(request.body(body.into())).await
     }
 }
 

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "runs print their seed and a summary")]
 
 mod clients;
+mod delete_many;
 mod disk;
 mod disk_rescan;
 mod failing_disk;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{
     Change, Commit, Condition, MemoryStore, PayloadWriter, StorageKey, Store, StoreError, Version,
 };
@@ -75,28 +75,28 @@ pub(crate) fn pattern(range: Range<u64>) -> Bytes {
 }
 
 /// Writes a range of the pattern, and closes the writer.
-pub(crate) async fn upload(store: &dyn Store, id: TransferId, range: Range<u64>) -> Result<u64, StoreError> {
+pub(crate) async fn upload(store: &dyn Store, id: PayloadId, range: Range<u64>) -> Result<u64, StoreError> {
     let mut writer = store.writer(id, range.start).await?;
     writer.write(pattern(range)).await?;
     writer.close().await
 }
 
 /// Stores a finished payload of this size.
-pub(crate) async fn finished(store: &dyn Store, size: u64) -> TransferId {
-    let id = TransferId::random();
+pub(crate) async fn finished(store: &dyn Store, size: u64) -> PayloadId {
+    let id = PayloadId::random();
     assert_eq!(upload(store, id, 0..size).await.unwrap(), size);
     assert_eq!(store.finish(id, size).await.unwrap(), size);
     id
 }
 
 /// Reads a range of a payload.
-pub(crate) async fn content(store: &dyn Store, id: TransferId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+pub(crate) async fn content(store: &dyn Store, id: PayloadId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
     let pieces: Vec<Bytes> = store.read(id, range).await?.try_collect().await?;
     Ok(pieces.concat())
 }
 
 /// Waits for the previous writer's last write; returns the end of the payload, and a writer at the end.
-pub(crate) async fn next_writer(store: &dyn Store, id: TransferId) -> (u64, Box<dyn PayloadWriter>) {
+pub(crate) async fn next_writer(store: &dyn Store, id: PayloadId) -> (u64, Box<dyn PayloadWriter>) {
     loop {
         let end = store.received(id).await.unwrap();
         match store.writer(id, end).await {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use futures_util::TryStreamExt;
 use sgsend::domain::audit::Retention;
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{Commit, Condition, PayloadStream, Payloads, Records, StorageKey, StoreError, open_header};
 use sgsend::server::store::{S3Location, S3Store};
 
@@ -192,7 +192,7 @@ async fn s3_a_slow_server_is_probed_as_any_other() {
 async fn s3_an_unreachable_server_is_an_error() {
     let location = S3Location { endpoint: Some("http://127.0.0.1:1".parse().unwrap()), ..bucket::fresh().await };
     let store = S3Store::open(&location).await;
-    let id = TransferId::random();
+    let id = PayloadId::random();
     assert!(matches!(store.get(&key("a.json")).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.received(id).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.commit(creating("a.json", "x")).await, Err(StoreError::Unavailable(_))));
@@ -213,7 +213,7 @@ async fn s3_a_failed_part_keeps_earlier_parts() {
         if second { Fault::Refused(400) } else { Fault::None }
     };
     let (store, direct, _faulty) = behind_faults(choose).await;
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     let mut failed = false;
     for start in (0..40 * MIB).step_by(usize::try_from(MIB).unwrap()) {
@@ -245,7 +245,7 @@ async fn s3_a_completed_payload_with_a_lost_response_is_found() {
         if notes && joined.load(Ordering::Relaxed) > 0 { Fault::Refused(503) } else { Fault::None }
     };
     let (store, direct, _faulty) = behind_faults(choose).await;
-    let id = TransferId::random();
+    let id = PayloadId::random();
     assert_eq!(crate::backends::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
     assert!(matches!(store.finish(id, SIZE).await, Err(StoreError::Unavailable(_))));
     // No writer may continue, and a second `finish` finds the complete payload.
@@ -276,7 +276,7 @@ async fn s3_discarded_uploads_leave_no_parts() {
     const PART: u64 = 8 << 20;
     let location = bucket::fresh().await;
     let store = S3Store::open(&location).await;
-    let id = TransferId::random();
+    let id = PayloadId::random();
     for _ in 0..3 {
         let mut writer = store.writer(id, 0).await.unwrap();
         writer.write(pattern(0..3 * PART)).await.unwrap();
@@ -313,7 +313,7 @@ async fn s3_a_cut_read_continues_where_it_ended() {
             _ => Fault::None,
         })
         .await;
-    let (id, size) = (TransferId::random(), 3 << 20);
+    let (id, size) = (PayloadId::random(), 3 << 20);
     upload(&direct, id, 0..size).await.unwrap();
     assert_eq!(direct.finish(id, size).await.unwrap(), size);
     for range in [0..size, 17..size - 5, 0..150_000] {

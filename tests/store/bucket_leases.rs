@@ -1,6 +1,6 @@
 //! Writers in a bucket whose lease another server takes early, because its clock is ahead.
 
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{Condition, Payloads, Records};
 use sgsend::server::store::S3Store;
 
@@ -9,7 +9,7 @@ use crate::backends::{bucket, changing, content, key, pattern};
 const MIB: u64 = 1 << 20;
 
 /// Lets the lease of a payload's writer expire, as for a server whose clock is far ahead.
-async fn expire_lease(store: &S3Store, id: TransferId) {
+async fn expire_lease(store: &S3Store, id: PayloadId) {
     let path = format!("transfers/{id}/upload.json");
     let found = store.get(&key(&path)).await.unwrap().expect("an upload in progress");
     let mut manifest: serde_json::Value = serde_json::from_slice(&found.value).unwrap();
@@ -24,7 +24,7 @@ async fn expire_lease(store: &S3Store, id: TransferId) {
 async fn s3_a_writer_whose_lease_ends_early_destroys_no_acknowledged_byte() {
     let location = bucket::fresh().await;
     let (slow, ahead) = (S3Store::open(&location).await, S3Store::open(&location).await);
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let mut first = slow.writer(id, 0).await.unwrap();
     first.write(pattern(0..9 * MIB)).await.unwrap();
 

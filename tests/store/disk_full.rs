@@ -1,7 +1,7 @@
 //! `file:` store on a full disk. Needs the right to mount a small tmpfs: root on Linux.
 
 use futures_util::future::join_all;
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::stats::CounterDelta;
 use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError};
 use sgsend::domain::timestamp::Day;
@@ -92,7 +92,7 @@ async fn payloads_resume_once_space_is_freed() {
     let Some(disk) = small_disk() else { return };
     let store = open(&disk);
     let finished_payload = finished(&store, MIB / 2).await;
-    let id = TransferId::random();
+    let id = PayloadId::random();
 
     // The bytes that fitted stay, so that the upload can resume.
     let mut writer = store.writer(id, 0).await.unwrap();
@@ -112,7 +112,7 @@ async fn payloads_resume_once_space_is_freed() {
 
     // A writer that is closed immediately reports the full disk on close, and a discarded writer frees its space.
     assert!(matches!(upload(&store, id, end..end + MIB / 2).await, Err(StoreError::Full)));
-    let other = TransferId::random();
+    let other = PayloadId::random();
     store.remove(id).await.unwrap();
     let mut writer = store.writer(other, 0).await.unwrap();
     let _ = writer.write(pattern(0..3 * MIB)).await;

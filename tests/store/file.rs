@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{Condition, Payloads, Records, StorageKey, StoreError};
 use sgsend::server::store::{Durability, FileStore, FolderError};
 
@@ -14,7 +14,7 @@ use crate::backends::{changing, content, creating, finished, key, next_writer, o
 #[tokio::test(flavor = "multi_thread")]
 async fn reopening_keeps_all_state() {
     let directory = tempfile::tempdir().unwrap();
-    let partial = TransferId::random();
+    let partial = PayloadId::random();
     let (whole, before) = {
         let store = open(&directory);
         store.commit(creating("a.json", "object")).await.unwrap();
@@ -42,7 +42,7 @@ async fn two_handles_are_one_store() {
     let late = one.commit(changing("a.json", Condition::Is(first), "third")).await;
     assert!(matches!(late, Err(StoreError::Conflict)));
 
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let writer = one.writer(id, 0).await.unwrap();
     assert!(matches!(other.writer(id, 0).await.err(), Some(StoreError::WriterBusy)));
     assert!(matches!(other.finish(id, 0).await, Err(StoreError::WriterBusy)));
@@ -129,7 +129,7 @@ async fn durability_none_stores_the_same_data() {
 async fn a_payload_is_one_file_with_only_its_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory);
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let shard = directory.path().join("payloads").join(&id.to_string()[..2]);
     let names = || {
         let entries = std::fs::read_dir(&shard).unwrap();

@@ -1,6 +1,6 @@
 //! Payload listings: ordered by ID, with the state of each payload.
 
-use sgsend::domain::id::{TokenId, TransferId};
+use sgsend::domain::id::{PayloadId, TokenId, TransferId};
 use sgsend::domain::store::{PayloadObjects, Store};
 
 use crate::backends::{SharedStore, content, finished, recording, upload};
@@ -18,11 +18,11 @@ async fn list_payloads(store: &dyn Store, page_size: usize) -> Vec<PayloadObject
     }
 }
 
-const fn whole(id: TransferId) -> PayloadObjects {
+const fn whole(id: PayloadId) -> PayloadObjects {
     PayloadObjects { id, finished: true, unfinished: false }
 }
 
-const fn arriving(id: TransferId) -> PayloadObjects {
+const fn arriving(id: PayloadId) -> PayloadObjects {
     PayloadObjects { id, finished: false, unfinished: true }
 }
 
@@ -33,9 +33,17 @@ pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: SharedStore
         expected.push(whole(finished(&*store, 10 + n).await));
     }
     for length in [5, 9 << 20] {
-        let id = TransferId::random();
+        let id = PayloadId::random();
         upload(&*store, id, 0..length).await.unwrap();
         expected.push(arriving(id));
+        // From before layout 4.
+        let id = PayloadId::from(TransferId::random());
+        upload(&*store, id, 0..length).await.unwrap();
+        expected.push(arriving(id));
+        let id = PayloadId::from(TransferId::random());
+        upload(&*store, id, 0..length).await.unwrap();
+        store.finish(id, length).await.unwrap();
+        expected.push(whole(id));
     }
     expected.sort_by_key(|payload| payload.id);
     for page_size in [1, 2, 3, 100] {
@@ -46,7 +54,7 @@ pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: SharedStore
 
 pub(crate) async fn removed_payloads_are_not_listed(store: SharedStore) {
     let (remaining, removed) = (finished(&*store, 10).await, finished(&*store, 9 << 20).await);
-    let half = TransferId::random();
+    let half = PayloadId::random();
     upload(&*store, half, 0..9 << 20).await.unwrap();
     for id in [removed, half] {
         store.remove(id).await.unwrap();
@@ -58,7 +66,7 @@ pub(crate) async fn removed_payloads_are_not_listed(store: SharedStore) {
 
 pub(crate) async fn records_are_no_payloads(store: SharedStore) {
     let id = finished(&*store, 10).await;
-    for other in [id, TransferId::random()] {
+    for other in [TransferId::random(), TransferId::random()] {
         for name in ["meta.json", "events/upload.json", "grants/payload.enc"] {
             store.commit(recording(&format!("transfers/{other}/{name}"), "x")).await.unwrap();
         }

@@ -1,7 +1,7 @@
 //! Payload writes: append-only, with one writer at a time.
 
 use bytes::Bytes;
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::StoreError;
 
 use crate::backends::{SharedStore, content, finished, next_writer, pattern, upload};
@@ -9,7 +9,7 @@ use crate::backends::{SharedStore, content, finished, next_writer, pattern, uplo
 const MIB: u64 = 1 << 20;
 
 pub(crate) async fn an_upload_resumes_at_its_end(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     assert_eq!(store.received(id).await.unwrap(), 0);
     // Less than, exactly, and more than the buffer size; the rest in many small pieces.
     let ends = [0, 1, 1000, MIB, 2 * MIB, 2 * MIB + 1, 6 * MIB];
@@ -27,7 +27,7 @@ pub(crate) async fn an_upload_resumes_at_its_end(store: SharedStore) {
 }
 
 pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     for start in (0..5 * MIB).step_by(100_000) {
         writer.write(pattern(start..start + 100_000)).await.unwrap();
@@ -42,7 +42,7 @@ pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: SharedStore) {
 }
 
 pub(crate) async fn a_discarded_write_leaves_nothing(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     upload(&*store, id, 0..1000).await.unwrap();
     let mut writer = store.writer(id, 1000).await.unwrap();
     for _ in 0..3 {
@@ -56,7 +56,7 @@ pub(crate) async fn a_discarded_write_leaves_nothing(store: SharedStore) {
 }
 
 pub(crate) async fn a_write_at_another_offset_is_rejected(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let nothing = store.writer(id, 5).await.err();
     assert!(matches!(nothing, Some(StoreError::OffsetMismatch { received_bytes: 0 })), "{nothing:?}");
     upload(&*store, id, 0..10).await.unwrap();
@@ -68,11 +68,11 @@ pub(crate) async fn a_write_at_another_offset_is_rejected(store: SharedStore) {
 }
 
 pub(crate) async fn a_payload_has_one_writer(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let writer = store.writer(id, 0).await.unwrap();
     assert!(matches!(store.writer(id, 0).await.err(), Some(StoreError::WriterBusy)));
     assert!(matches!(store.finish(id, 0).await, Err(StoreError::WriterBusy)));
-    store.writer(TransferId::random(), 0).await.unwrap().close().await.unwrap();
+    store.writer(PayloadId::random(), 0).await.unwrap().close().await.unwrap();
     writer.close().await.unwrap();
     store.writer(id, 0).await.unwrap().discard().await.unwrap();
     drop(store.writer(id, 0).await.unwrap());
@@ -93,7 +93,7 @@ pub(crate) async fn a_finished_payload_has_no_writer(store: SharedStore) {
 
 pub(crate) async fn a_writer_racing_with_finish_is_rejected_or_counted(store: SharedStore) {
     for _ in 0..100 {
-        let id = TransferId::random();
+        let id = PayloadId::random();
         upload(&*store, id, 0..10).await.unwrap();
         let [one, other] = [store.clone(), store.clone()];
         let finishing = tokio::spawn(async move { one.finish(id, 10).await });
@@ -109,7 +109,7 @@ pub(crate) async fn a_writer_racing_with_finish_is_rejected_or_counted(store: Sh
 }
 
 pub(crate) async fn a_size_mismatch_leaves_a_payload_unfinished(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     assert_eq!(store.finish(id, 10).await.unwrap(), 0);
     upload(&*store, id, 0..10).await.unwrap();
     for size in [0, 9, 11] {
@@ -121,7 +121,7 @@ pub(crate) async fn a_size_mismatch_leaves_a_payload_unfinished(store: SharedSto
 }
 
 pub(crate) async fn empty_writes_succeed(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     assert_eq!(store.writer(id, 0).await.unwrap().close().await.unwrap(), 0);
     let mut writer = store.writer(id, 0).await.unwrap();
     for piece in [Bytes::new(), pattern(0..3), Bytes::new(), Bytes::new(), pattern(3..5), Bytes::new()] {
@@ -133,7 +133,7 @@ pub(crate) async fn empty_writes_succeed(store: SharedStore) {
 }
 
 pub(crate) async fn writes_to_a_removed_payload_are_discarded(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let mut closed = store.writer(id, 0).await.unwrap();
     closed.write(pattern(0..2 * MIB)).await.unwrap();
     store.remove(id).await.unwrap();

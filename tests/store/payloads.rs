@@ -1,7 +1,7 @@
 //! Finished payloads: range reads and removal.
 
 use futures_util::TryStreamExt;
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::StoreError;
 
 use crate::backends::{SharedStore, content, finished, pattern, upload};
@@ -26,7 +26,7 @@ pub(crate) async fn ranges_are_exact(store: SharedStore) {
 }
 
 pub(crate) async fn unfinished_payloads_are_not_readable(store: SharedStore) {
-    let id = TransferId::random();
+    let id = PayloadId::random();
     assert!(matches!(content(&*store, id, 0..0).await, Err(StoreError::NoPayload)));
     upload(&*store, id, 0..10).await.unwrap();
     assert!(matches!(content(&*store, id, 0..10).await, Err(StoreError::NoPayload)));
@@ -52,7 +52,7 @@ pub(crate) async fn a_reader_of_a_removed_payload_reads_no_other_data(store: Sha
 
 pub(crate) async fn removal_ends_readers_and_writers(store: SharedStore) {
     let (size, piece) = (5 << 20, 256 << 10);
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     for start in (0..size).step_by(piece) {
         writer.write(pattern(start..start + piece as u64)).await.unwrap();
@@ -74,7 +74,7 @@ pub(crate) async fn removal_ends_readers_and_writers(store: SharedStore) {
     // Data in flight: one block handed out, and one block read ahead.
     assert!(received.len() <= 2 << 20 && received == pattern(0..received.len() as u64), "{} bytes", received.len());
 
-    let id = TransferId::random();
+    let id = PayloadId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(pattern(0..size)).await.unwrap();
     store.remove(id).await.unwrap();
@@ -86,8 +86,8 @@ pub(crate) async fn removal_ends_readers_and_writers(store: SharedStore) {
 }
 
 pub(crate) async fn removing_is_repeatable(store: SharedStore) {
-    store.remove(TransferId::random()).await.unwrap();
-    let partial = TransferId::random();
+    store.remove(PayloadId::random()).await.unwrap();
+    let partial = PayloadId::random();
     upload(&*store, partial, 0..10).await.unwrap();
     let (whole, other) = (finished(&*store, 10).await, finished(&*store, 10).await);
     for id in [partial, whole] {
@@ -110,7 +110,7 @@ pub(crate) async fn finishing_is_repeatable(store: SharedStore) {
 
 pub(crate) async fn finishing_loses_against_removing(store: SharedStore) {
     for _ in 0..50 {
-        let id = TransferId::random();
+        let id = PayloadId::random();
         upload(&*store, id, 0..10).await.unwrap();
         let [one, other] = [store.clone(), store.clone()];
         let finishing = tokio::spawn(async move { one.finish(id, 10).await });

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{Commit, Payloads, StorageKey, Store, StoreError, Swap, create, read, swap};
 use sgsend::server::store::{Durability, FileStore};
 
@@ -20,7 +20,7 @@ const PAYLOAD: &str = "0123456789abcdef0123456789abcdef";
 
 const ROUNDS: u64 = 100;
 
-fn payload() -> TransferId {
+fn payload() -> PayloadId {
     PAYLOAD.parse().unwrap()
 }
 

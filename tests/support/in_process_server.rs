@@ -141,6 +141,16 @@ impl Started {
         self.folder.as_ref().expect("a store on disk").path()
     }
 
+    /// Returns the file of the finished payload of a transfer.
+    #[allow(dead_code, reason = "not used by all test binaries that have this module")]
+    pub(crate) fn payload_file(&self, transfer: &str) -> std::path::PathBuf {
+        let records = rusqlite::Connection::open(self.folder().join("records.sqlite")).unwrap();
+        let entry = "SELECT key FROM object WHERE key LIKE 'by-payload/%-' || ?1";
+        let key: String = records.query_row(entry, [transfer], |row| row.get(0)).unwrap();
+        let payload = key.split(['/', '-']).nth(2).unwrap();
+        self.folder().join(format!("payloads/{}/{payload}.enc", &payload[1..3]))
+    }
+
     /// Returns the settings, for a second process over the same store.
     #[allow(dead_code, reason = "not used by all test binaries that have this module")]
     pub(crate) fn settings(&self) -> Settings {

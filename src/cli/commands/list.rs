@@ -128,7 +128,8 @@ pub(super) fn columns(item: &TransferItem) -> [String; 4] {
         (status, Some(ended)) => format!("{} {}", state_text(status), time::relative(ended)),
         (status, None) => state_text(status).to_owned(),
     };
-    let downloads = match item.max_downloads {
+    // The limit is that of the own link, the count that of all links.
+    let downloads = match item.max_downloads.filter(|_| item.further_links == 0) {
         Some(limit) => format!("{} of {limit}", item.download_count),
         None => item.download_count.to_string(),
     };

@@ -82,8 +82,9 @@ impl UploadSession {
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads, padding) = (upload.expires, upload.max_downloads, upload.padding);
         let notify = upload.notify;
-        // The receiver of a notification learns the id, which must not be enough for a download.
-        let is_notified = notify.is_some_and(|choice| choice != NotificationChoice::Never);
+        // The receiver of a notification learns the id, which must not be enough for a download. Without a choice, that of
+        // the token holds, which may ask for notifications, and so may the operator's webhook.
+        let is_notified = notify != Some(NotificationChoice::Never);
         let access_from_passphrase = upload.passphrase.is_some();
         let has_links = !upload.links.is_empty();
         // An id alone gives nobody what the sender restricts.

@@ -1,5 +1,6 @@
 //! Typed identifiers, parsed once at the API boundary.
 
+mod payload_id;
 mod record_id;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::payload_id::PayloadId;
 pub use self::record_id::{EventId, InvalidRecordId, RecordId, RecordIds};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;

@@ -1,4 +1,4 @@
-//! Upgrade of the records of older layouts: index of transfers, use of tokens.
+//! Upgrade of the records of older layouts: index of transfers, use of tokens, downloads under further links.
 //!
 //! Idempotent: an upgrade that is killed is repeated by the next. No server of the current layout serves the store before
 //! its end, and servers of older layouts no longer write.
@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::store::{Commit, StorageKey, Store, StoreError, Swap, TransferIndexEntry, from_json, read, swap};
 use crate::domain::token::{Quota, QuotaStep, Token};
-use crate::domain::transfer::{PayloadState, Transfer};
+use crate::domain::transfer::{FurtherLink, PayloadState, Transfer};
 
 /// Number of objects per list request.
 const PAGE_SIZE: usize = 500;
@@ -89,15 +89,20 @@ async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -
     let found = uses.lock().expect("never poisoned").get(&token).copied();
     let records = TransferIndexEntry::records_of(&transfer);
     let with = || Commit { records: records.clone(), ..Commit::with_reserve() };
-    let holds_quota = if found.is_some_and(|found| found.counts_bytes) {
+    let counts_bytes = found.is_some_and(|found| found.counts_bytes);
+    let link_downloads = link_downloads(store, &transfer).await?;
+    let holds_quota = if counts_bytes || link_downloads != transfer.link_downloads {
         let missing = || StoreError::Conflict;
         swap(store, &key, missing, |mut transfer: Transfer| {
             let is_removed = transfer.payload == PayloadState::Removed && transfer.upload_urls_until.is_none();
-            if transfer.holds_quota || is_removed {
-                return Ok::<_, StoreError>(Swap::Keep(transfer.holds_quota));
+            let before = (transfer.holds_quota, transfer.link_downloads);
+            transfer.holds_quota |= counts_bytes && !is_removed;
+            transfer.link_downloads = link_downloads;
+            let holds_quota = transfer.holds_quota;
+            if (holds_quota, link_downloads) == before {
+                return Ok::<_, StoreError>(Swap::Keep(holds_quota));
             }
-            transfer.holds_quota = true;
-            Ok(Swap::write(transfer, with(), true))
+            Ok(Swap::write(transfer, with(), holds_quota))
         })
         .await?
     } else {
@@ -109,6 +114,20 @@ async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -
         found.bytes += if holds_quota { transfer.size_bytes } else { 0 };
     }
     Ok(())
+}
+
+/// Returns the number of downloads under the further links of a transfer, which records before layout 4 do not have.
+async fn link_downloads(store: &dyn Store, transfer: &Transfer) -> Result<u64, StoreError> {
+    if transfer.payload_id.is_some() {
+        return Ok(transfer.link_downloads);
+    }
+    let mut downloads = 0;
+    for id in &transfer.links {
+        let link = readable(read::<FurtherLink>(store, &StorageKey::link(*id)).await)?;
+        let of_transfer = link.filter(|link| link.transfer_id == transfer.transfer_id);
+        downloads += of_transfer.map_or(0, |link| link.download_count());
+    }
+    Ok(downloads)
 }
 
 /// Stores the use of a token, with the reservations whose transfer does not exist.

@@ -82,18 +82,44 @@ impl Transfer {
 
     /// Returns the time of the reminder that nobody has downloaded the transfer, if one is to come.
     ///
-    /// A transfer that is completed later than this time has no reminder, and one with further links has none: other
-    /// recipients may have downloaded it.
+    /// A transfer that is completed later than this time has no reminder. That of a transfer with further links depends
+    /// on them: see [`Transfer::reminder_before`].
     #[must_use]
     pub fn reminder_at(&self) -> Option<Timestamp> {
-        let State::Completed { at: completed_at } = self.state else { return None };
-        let is_wanted = self.notifications.choice.includes(NotificationKind::TransferExpiringUnclaimed);
         let own_link_alone = self.links.is_empty() && self.own_link.is_open();
-        if !is_wanted || !own_link_alone || self.notifications.is_reminded || self.download_count() > 0 {
+        if own_link_alone { self.reminder_before(self.expires_at) } else { None }
+    }
+
+    /// Returns the time of the reminder of a transfer whose last link expires at `end`, if one is to come.
+    #[must_use]
+    pub fn reminder_before(&self, end: Timestamp) -> Option<Timestamp> {
+        let State::Completed { at: completed_at } = self.state else { return None };
+        if !self.is_unclaimed() {
             return None;
         }
-        let lead = (self.expires_at.since(self.created_at) / REMINDER_SHARE).max(MIN_REMINDER_LEAD);
-        Some(self.expires_at.minus(lead)).filter(|at| *at > completed_at)
+        Some(end.minus(self.reminder_lead(end))).filter(|at| *at > completed_at)
+    }
+
+    /// Returns the schedule entry for the reminder of a link that expires at `end`, if the transfer awaits one.
+    ///
+    /// Another link may expire later: the sweeper reads them all.
+    pub(crate) fn reminder_entry(&self, end: Timestamp) -> Option<StorageKey> {
+        let at = end.minus(self.reminder_lead(end));
+        self.awaits_reminder().then(|| StorageKey::schedule_entry(at, self.transfer_id))
+    }
+
+    /// Returns whether the transfer is completed, awaits a reminder, and has no download so far.
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        matches!(self.state, State::Completed { .. }) && self.awaits_reminder() && self.total_downloads() == 0
+    }
+
+    fn awaits_reminder(&self) -> bool {
+        let is_wanted = self.notifications.choice.includes(NotificationKind::TransferExpiringUnclaimed);
+        is_wanted && !self.notifications.is_reminded
+    }
+
+    fn reminder_lead(&self, end: Timestamp) -> Duration {
+        (end.since(self.created_at) / REMINDER_SHARE).max(MIN_REMINDER_LEAD)
     }
 
     /// Marks the reminder as sent if it is due at `now`; returns whether it was.

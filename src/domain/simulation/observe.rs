@@ -8,7 +8,7 @@ use super::model::{TokenModel, TransferModel};
 use super::store::at_once;
 use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{EventKind, Outcome, Record, Source};
-use crate::domain::id::{TokenId, TransferId};
+use crate::domain::id::{PayloadId, TokenId, TransferId};
 use crate::domain::notification::Notification;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{
@@ -29,7 +29,7 @@ impl WorldState {
         let (mut events, mut index, mut expected_index) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in &commit.records {
             self.mix(&key.as_str());
-            if TransferIndexEntry::from_key(key).is_some() {
+            if TransferIndexEntry::transfer_of(key).is_some() {
                 index.push(key.clone());
             } else if key.as_str().starts_with(StorageKey::all_notifications().as_str()) {
                 self.observe_notification(memory, key, &parse(key, value));
@@ -45,7 +45,7 @@ impl WorldState {
                 let before: Option<Transfer> = before.map(|value| parse(&change.key, value));
                 let after: Transfer = parse(&change.key, &change.value);
                 if before.is_none() {
-                    expected_index = TransferIndexEntry::keys_of(&after).into();
+                    expected_index = TransferIndexEntry::keys_of(&after);
                 }
                 (delta, expected) = expected_effects(before.as_ref(), &after, &events, delta);
                 self.observe_transfer(memory, id, before, after);
@@ -149,7 +149,7 @@ impl WorldState {
             };
         self.check(is_allowed, || format!("{id} has changed from {from:?} to {to:?}"));
         if (from, to) == (Status::Pending, Status::Completed) {
-            let is_whole = at_once(memory.read(id, 0..after.size_bytes)).is_ok();
+            let is_whole = at_once(memory.read(after.payload_id(), 0..after.size_bytes)).is_ok();
             self.check(is_whole, || format!("{id} is completed without its payload"));
         }
         let released = before.payload == PayloadState::Stored && after.payload != PayloadState::Stored;
@@ -259,8 +259,8 @@ impl WorldState {
     }
 
     /// Checks the removal of a payload, before it takes effect.
-    pub(super) fn observe_removal(&mut self, memory: &MemoryStore, id: TransferId) {
-        let Some(model) = self.model.transfers.get(&id) else { return };
+    pub(super) fn observe_removal(&mut self, memory: &MemoryStore, id: PayloadId) {
+        let Some(model) = self.model.transfers.values().find(|model| model.last.payload_id() == id) else { return };
         let is_stored = model.last.payload == PayloadState::Stored && !model.removed;
         let exists = at_once(memory.received(id)).is_ok_and(|received| received > 0);
         self.check(!(is_stored && exists), || format!("the payload of {id} is removed before its release"));

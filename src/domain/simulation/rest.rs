@@ -13,8 +13,8 @@ use crate::domain::transfer::{PayloadState, State as TransferState, Status};
 impl WorldState {
     /// Acknowledges a deletion, whose payload must be gone.
     pub(super) fn acknowledge_deletion(&mut self, memory: &MemoryStore, id: TransferId) {
-        let received = at_once(memory.received(id)).unwrap_or(0);
         let Some(model) = self.model.transfers.get_mut(&id) else { return };
+        let received = at_once(memory.received(model.last.payload_id())).unwrap_or(0);
         model.deletion_acknowledged = true;
         let is_deleted = model.last.state.status() == Status::Deleted && model.last.payload == PayloadState::Removed;
         let may_return = model.payload_may_return();
@@ -63,9 +63,9 @@ impl World {
         }
         let ids: Vec<_> = self.state().model.transfers.keys().copied().collect();
         for id in ids {
-            let received = at_once(self.memory.received(id)).unwrap_or(0);
             let mut state = self.state();
             let Some(model) = state.model.transfers.get(&id) else { continue };
+            let received = at_once(self.memory.received(model.last.payload_id())).unwrap_or(0);
             let is_due = match model.last.deadline() {
                 Some(deadline) => deadline <= now,
                 None => state.links_needed_until(&model.last, now).is_none(),

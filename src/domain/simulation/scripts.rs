@@ -202,11 +202,12 @@ impl Clients {
         let (now, step) = (state.now, state.counts.steps);
         let Some(model) = state.model.transfers.get_mut(&id) else { return };
         let memory = &self.world.memory;
-        let is_free = at_once(memory.received(id)).is_ok_and(|received| received == 0);
+        let payload = model.last.payload_id();
+        let is_free = at_once(memory.received(payload)).is_ok_and(|received| received == 0);
         if is_free && model.url_expires_at.is_some_and(|until| now < until) {
             let bytes = content(id, model.last.size_bytes).into();
             let written = at_once(async {
-                let mut writer = memory.writer(id, 0).await?;
+                let mut writer = memory.writer(payload, 0).await?;
                 writer.write(bytes).await?;
                 writer.close().await
             });

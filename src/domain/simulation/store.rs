@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::world::{Access, InjectedFault, World};
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{
     Change, Commit, Condition, MemoryStore, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner,
     Records, SignedRequest, StorageKey, Store, StoreError, Version, Versioned,
@@ -182,25 +182,25 @@ impl Records for SharedStore {
 
 #[async_trait]
 impl Payloads for SharedStore {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         self.run(Access::Read, || format!("received {id}"), || at_once(self.memory().received(id))).await
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         let name = || format!("writer {id} at {offset}");
         let writer = self.run(Access::Read, name, || at_once(self.memory().writer(id, offset))).await?;
         Ok(Box::new(SharedWriter { writer, store: self.clone(), id }))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         self.run(Access::Write, || format!("finish {id}"), || at_once(self.memory().finish(id, size))).await
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         self.run(Access::Read, || format!("read {id}"), || at_once(self.memory().read(id, range))).await
     }
 
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         let remove = || {
             self.world.state().observe_removal(self.memory(), id);
             at_once(self.memory().remove(id))
@@ -208,7 +208,7 @@ impl Payloads for SharedStore {
         self.run(Access::Write, || format!("remove the payload of {id}"), remove).await
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.run(Access::Read, || "list payloads".to_owned(), || at_once(self.memory().list_stored(after, limit))).await
     }
 }
@@ -220,7 +220,7 @@ impl Store for SharedStore {
 }
 
 impl SharedStore {
-    fn sign(&self, method: &str, id: TransferId, lifetime: Duration) -> SignedRequest {
+    fn sign(&self, method: &str, id: PayloadId, lifetime: Duration) -> SignedRequest {
         let expires_at = self.world.state().clock_of(self.server).plus(lifetime);
         SignedRequest { method: method.to_owned(), url: id.to_string(), headers: [].into(), expires_at }
     }
@@ -228,25 +228,19 @@ impl SharedStore {
 
 #[async_trait]
 impl Presigner for SharedStore {
-    async fn put(&self, id: TransferId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+    async fn put(&self, id: PayloadId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         self.run(Access::Read, || format!("sign an upload of {id}"), || Ok(self.sign("PUT", id, lifetime))).await
     }
 
-    async fn parts(
-        &self,
-        _: TransferId,
-        _: PartPlan,
-        _: &[u32],
-        _: Duration,
-    ) -> Result<Vec<SignedRequest>, StoreError> {
+    async fn parts(&self, _: PayloadId, _: PartPlan, _: &[u32], _: Duration) -> Result<Vec<SignedRequest>, StoreError> {
         Err(StoreError::unavailable("the payloads of a simulation are too small for parts"))
     }
 
-    async fn received_parts(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
+    async fn received_parts(&self, _: PayloadId) -> Result<Vec<u32>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+    async fn get(&self, id: PayloadId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         self.run(Access::Read, || format!("sign a download of {id}"), || Ok(self.sign("GET", id, lifetime))).await
     }
 }
@@ -254,7 +248,7 @@ impl Presigner for SharedStore {
 struct SharedWriter {
     writer: Box<dyn PayloadWriter>,
     store: SharedStore,
-    id: TransferId,
+    id: PayloadId,
 }
 
 #[async_trait]

@@ -13,7 +13,7 @@ use super::{
     Commit, MemoryStore, PayloadObjects, PayloadProbeError, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner,
     Records, StorageKey, Store, StoreError, Version, Versioned,
 };
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::limits::free_space::SpaceReading;
 
 /// An in-memory store that passes each operation through a [`FaultInjector`].
@@ -143,28 +143,28 @@ impl Records for FaultyStore {
 
 #[async_trait]
 impl Payloads for FaultyStore {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         self.injector.run(self.memory.received(id)).await
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         let writer = self.injector.run(self.memory.writer(id, offset)).await?;
         Ok(Box::new(FaultyWriter { writer, injector: self.injector.clone() }))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         self.injector.run(self.memory.finish(id, size)).await
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         self.injector.run(self.memory.read(id, range)).await
     }
 
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         self.injector.run(self.memory.remove(id)).await
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.injector.run(self.memory.list_stored(after, limit)).await
     }
 }

@@ -14,7 +14,7 @@ use super::{
     Commit, LayoutVersion, PayloadObjects, PayloadProbeError, PayloadStream, PayloadWriter, Payloads, Prefix,
     Presigner, Records, StorageKey, Store, StoreError, Version, Versioned,
 };
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
 
 /// Longest time for which a write relies on an earlier look at the layout version.
@@ -141,31 +141,31 @@ impl Records for LayoutGuard {
 
 #[async_trait]
 impl Payloads for LayoutGuard {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         self.store.received(id).await
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         self.check().await?;
         let writer = self.store.writer(id, offset).await?;
         Ok(Box::new(GuardedWriter { writer, store: Arc::clone(&self.store), state: Arc::clone(&self.state) }))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         self.check().await?;
         self.store.finish(id, size).await
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         self.store.read(id, range).await
     }
 
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         self.check().await?;
         self.store.remove(id).await
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.store.list_stored(after, limit).await
     }
 }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn is_refused<T>(result: &Result<T, StoreError>) -> bool {
-        matches!(result, Err(StoreError::NewerLayout { found }) if found.number() == 4)
+        matches!(result, Err(StoreError::NewerLayout { found }) if found.number() == 5)
     }
 
     #[tokio::test]
@@ -257,16 +257,16 @@ mod tests {
         let memory = MemoryStore::default();
         set_header(&memory, r#"{"v":2,"retain_audit_s":1}"#).await;
         let guard = LayoutGuard::over(Arc::new(memory.clone()));
-        let id = TransferId::random();
+        let id = PayloadId::random();
         let mut writer = guard.writer(id, 0).await.unwrap();
         writer.write(Bytes::from_static(b"abc")).await.unwrap();
         guard.get(&StorageKey::header()).await.unwrap().unwrap();
         writer.write(Bytes::new()).await.unwrap();
-        set_header(&memory, r#"{"v":4}"#).await;
+        set_header(&memory, r#"{"v":5}"#).await;
         guard.get(&StorageKey::header()).await.unwrap().unwrap();
         assert!(is_refused(&writer.write(Bytes::from_static(b"d")).await));
         assert!(is_refused(&guard.commit(Commit::default()).await));
-        assert!(is_refused(&guard.writer(TransferId::random(), 0).await));
+        assert!(is_refused(&guard.writer(PayloadId::random(), 0).await));
         assert!(is_refused(&guard.finish(id, 3).await));
         assert!(is_refused(&guard.remove(id).await));
         assert!(is_refused(&guard.flush().await));
@@ -276,7 +276,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_looks_again_once_the_last_look_is_old() {
         let memory = MemoryStore::default();
-        set_header(&memory, r#"{"v":4}"#).await;
+        set_header(&memory, r#"{"v":5}"#).await;
         let guard = LayoutGuard::over(Arc::new(memory));
         guard.commit(Commit::default()).await.unwrap();
         let old = Instant::now().checked_sub(LAYOUT_CHECK_INTERVAL).unwrap();

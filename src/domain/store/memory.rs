@@ -14,7 +14,7 @@ use super::{
     Commit, Condition, Listed, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey,
     Store, StoreError, Version, Versioned, to_json,
 };
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::stats::DayStats;
 
 /// In-memory store behind one lock; critical sections are short and never wait.
@@ -24,7 +24,7 @@ pub struct MemoryStore(Arc<Mutex<Contents>>);
 #[derive(Debug, Default)]
 struct Contents {
     objects: BTreeMap<String, (Bytes, u64)>,
-    payloads: BTreeMap<TransferId, StoredPayload>,
+    payloads: BTreeMap<PayloadId, StoredPayload>,
     writes: u64,
 }
 
@@ -141,11 +141,11 @@ impl Records for MemoryStore {
 
 #[async_trait]
 impl Payloads for MemoryStore {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         Ok(self.contents().payloads.get(&id).map_or(0, |payload| payload.length))
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         let mut contents = self.contents();
         let (length, finished) = contents.payloads.get(&id).map_or((0, false), |found| (found.length, found.finished));
         if contents.payloads.get(&id).is_some_and(|payload| payload.writer) {
@@ -168,7 +168,7 @@ impl Payloads for MemoryStore {
         }))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         let mut contents = self.contents();
         let Some(payload) = contents.payloads.get_mut(&id) else { return Ok(0) };
         if payload.writer {
@@ -178,7 +178,7 @@ impl Payloads for MemoryStore {
         Ok(payload.length)
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let contents = self.contents();
         let covers = |length| range.start <= range.end && range.end <= length;
         let payload = contents.payloads.get(&id).filter(|payload| payload.finished && covers(payload.length));
@@ -204,16 +204,16 @@ impl Payloads for MemoryStore {
         Ok(Box::pin(stream::iter(slices.into_iter().map(chunk))))
     }
 
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         self.contents().payloads.remove(&id);
         Ok(())
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let contents = self.contents();
         let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
-        let payload_objects = |(id, payload): (&TransferId, &StoredPayload)| PayloadObjects {
+        let payload_objects = |(id, payload): (&PayloadId, &StoredPayload)| PayloadObjects {
             id: *id,
             finished: payload.finished,
             unfinished: !payload.finished,
@@ -226,7 +226,7 @@ impl Store for MemoryStore {}
 
 struct MemoryWriter {
     store: MemoryStore,
-    id: TransferId,
+    id: PayloadId,
     serial: u64,
     chunks_before: usize,
     start: u64,

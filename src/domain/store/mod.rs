@@ -41,7 +41,7 @@ pub(crate) use layout_guard::LayoutGuard;
 pub use memory::MemoryStore;
 pub use notification_key::{OutboxEntry, OutboxQueue};
 pub use opening::{StoreHeader, check_layout, open_header, upgrade_layout};
-pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads};
+pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads, transfer_of_payload};
 pub use presigner::{Presigner, SignedRequest};
 pub use probe::{PayloadProbeError, probe_reading, probe_writing, remove_probe_leftovers};
 pub use records::{Listed, Records};

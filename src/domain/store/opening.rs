@@ -25,7 +25,7 @@ pub struct StoreHeader {
     /// Retention of audit records of reads after they were written, in seconds; absent for the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_reads_s: Option<u64>,
-    /// Whether the index of transfers is complete; set at the end of an upgrade to layout 3.
+    /// Whether the index of transfers is complete; set at the end of an upgrade.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub transfers_indexed: bool,
     /// Time at which an administrator last accepted a clock that had jumped.
@@ -76,6 +76,7 @@ impl StoreHeader {
             store_id: self.store_id.or_else(|| Some(random::name())),
             // Layout 1 had no retention of reads at first; the default of that time must not change with the default.
             retain_reads_s: Some(reads),
+            transfers_indexed: false,
             ..self
         }
     }
@@ -122,13 +123,13 @@ pub async fn upgrade_layout(store: &dyn Store) -> Result<StoreHeader, StoreError
         Ok::<_, StoreError>(Swap::write(header.clone(), Commit::with_reserve(), header))
     };
     check_layout(store).await?;
-    let before = StoreHeader::of(store).await?.map(|header| header.v);
     let header = swap(store, &StorageKey::header(), missing, upgrade).await?;
     if header.transfers_indexed {
         return Ok(header);
     }
-    if before != Some(LayoutVersion::CURRENT) && !store.counter_delay().is_zero() {
-        // Without transactions, servers of the older version may write until they look at the header again.
+    if !store.counter_delay().is_zero() {
+        // Without transactions, servers of the older version may write until they look at the header again. A second
+        // server that finds the upgrade under way waits as well.
         tokio::time::sleep(LAYOUT_CHECK_INTERVAL).await;
     }
     upgrade_records(store).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::PartPlan;
 
@@ -29,7 +29,7 @@ pub struct SignedRequest {
 #[async_trait]
 pub trait Presigner: Send + Sync {
     /// Signs a request to upload a payload of exactly `size` encrypted bytes. Valid only if no payload exists yet.
-    async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError>;
+    async fn put(&self, id: PayloadId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError>;
 
     /// Signs requests to upload parts, each of exactly its length, in the order of `numbers`.
     ///
@@ -37,15 +37,15 @@ pub trait Presigner: Send + Sync {
     /// If `plan` has no part of one of the `numbers`.
     async fn parts(
         &self,
-        id: TransferId,
+        id: PayloadId,
         plan: PartPlan,
         numbers: &[u32],
         lifetime: Duration,
     ) -> Result<Vec<SignedRequest>, StoreError>;
 
     /// Lists the numbers of the uploaded parts, in ascending order.
-    async fn received_parts(&self, id: TransferId) -> Result<Vec<u32>, StoreError>;
+    async fn received_parts(&self, id: PayloadId) -> Result<Vec<u32>, StoreError>;
 
     /// Signs a request to download the payload.
-    async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError>;
+    async fn get(&self, id: PayloadId, lifetime: Duration) -> Result<SignedRequest, StoreError>;
 }

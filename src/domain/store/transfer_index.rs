@@ -2,7 +2,7 @@
 //!
 //! An entry is an empty object whose key says everything. It is written with the records of the transfer's creation, so
 //! a store never has an entry without a transfer, and removed before the transfer. Numbers in keys are inverted: key
-//! order is newest or largest first.
+//! order is newest or largest first. One more entry, of the payload's id, leads back to the transfer.
 
 use std::fmt;
 use std::str::FromStr;
@@ -130,13 +130,21 @@ impl fmt::Display for IndexCursor {
 }
 
 impl TransferIndexEntry {
-    /// Returns the prefixes of all indexes.
+    /// Returns the prefixes of all indexes, the one of payloads included.
     #[must_use]
-    pub fn all() -> [Prefix; 3] {
-        [BY_TOKEN, BY_TIME, BY_SIZE].map(StorageKey::folder)
+    pub fn all() -> [Prefix; 4] {
+        let [by_token, by_time, by_size] = [BY_TOKEN, BY_TIME, BY_SIZE].map(StorageKey::folder);
+        [by_token, by_time, by_size, StorageKey::all_payload_owners()]
     }
 
-    /// Parses an entry; `None` for a key that is not one.
+    /// Returns the transfer that the key of any index entry names; `None` for a key that is not one.
+    #[must_use]
+    pub fn transfer_of(key: &StorageKey) -> Option<TransferId> {
+        let of_list = Self::from_key(key).map(|entry| entry.transfer_id);
+        of_list.or_else(|| key.as_payload_owner().map(|(_, transfer)| transfer))
+    }
+
+    /// Parses an entry of a list; `None` for a key that is not one.
     #[must_use]
     pub fn from_key(key: &StorageKey) -> Option<Self> {
         let text = key.as_str();
@@ -154,20 +162,22 @@ impl TransferIndexEntry {
 
     /// Returns the keys of all entries of a transfer.
     #[must_use]
-    pub fn keys_of(transfer: &Transfer) -> [StorageKey; 3] {
+    pub fn keys_of(transfer: &Transfer) -> Vec<StorageKey> {
         let (created_at, id) = (transfer.created_at, transfer.transfer_id);
         let by_time = IndexCursor::by_time(created_at, id);
-        [
+        let of_lists = [
             IndexOrder::OfToken(transfer.token_id).key(&by_time),
             IndexOrder::ByTime.key(&by_time),
             IndexOrder::BySize.key(&IndexCursor::by_number(transfer.size_bytes, created_at, id)),
-        ]
+        ];
+        let of_payload = transfer.payload_id.map(|payload| StorageKey::payload_owner(payload, id));
+        of_lists.into_iter().chain(of_payload).collect()
     }
 
     /// Returns all entries of a transfer as records of a commit.
     #[must_use]
     pub fn records_of(transfer: &Transfer) -> Vec<(StorageKey, Bytes)> {
-        Self::keys_of(transfer).map(|key| (key, Bytes::new())).into()
+        Self::keys_of(transfer).into_iter().map(|key| (key, Bytes::new())).collect()
     }
 }
 
@@ -205,6 +215,11 @@ mod tests {
         assert_eq!(keys[1].as_str(), format!("by-time/fffffe6486922984-{id}"));
         assert_eq!(keys[2].as_str(), format!("by-size/fffffffffffffff8-fffffe6486922984-{id}"));
         let orders = [IndexOrder::OfToken(token), IndexOrder::ByTime, IndexOrder::BySize];
+        let payload = transfer.payload_id.unwrap();
+        assert_eq!(keys[3].as_str(), format!("by-payload/{payload}-{id}"));
+        for key in &keys {
+            assert_eq!(TransferIndexEntry::transfer_of(key), Some(id));
+        }
         for (key, order) in keys.iter().zip(orders) {
             let entry = TransferIndexEntry::from_key(key).unwrap();
             assert_eq!((entry.order, entry.transfer_id), (order, id));

@@ -80,16 +80,24 @@ impl LinkDownloads<'_> {
     ///
     /// Returns whether the record was changed. A link with a limit counts the grants of its objects when it gathers them.
     pub(super) fn add(&mut self, downloads: u64, mark: u32, now: Timestamp) -> bool {
-        if self.marks.contains(&mark) {
+        if !self.take_mark(mark) {
             return false;
         }
         if self.limit.is_none() {
             *self.others += downloads;
         }
         *self.last_at = (*self.last_at).max(Some(now));
-        self.marks.push(mark);
-        self.marks.drain(..self.marks.len().saturating_sub(MAX_COUNT_MARKS));
         true
+    }
+
+    /// Adds the mark of a write; returns `false` if it is one of the latest marks.
+    pub(super) fn take_mark(&mut self, mark: u32) -> bool {
+        let is_new = !self.marks.contains(&mark);
+        if is_new {
+            self.marks.push(mark);
+            self.marks.drain(..self.marks.len().saturating_sub(MAX_COUNT_MARKS));
+        }
+        is_new
     }
 
     /// Sets the download limit; `None` means unlimited.

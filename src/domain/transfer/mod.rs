@@ -25,7 +25,7 @@ pub use terms::TransferTerms;
 
 use super::audit::EventKind;
 use super::error::Error;
-use super::id::{LinkId, TokenId, TransferId};
+use super::id::{LinkId, PayloadId, TokenId, TransferId};
 use super::notification::TransferNotifications;
 use super::timestamp::Timestamp;
 use super::token::ReservationMark;
@@ -50,6 +50,9 @@ pub struct Transfer {
     pub v: V1,
     /// Id of the transfer.
     pub transfer_id: TransferId,
+    /// Id of the payload; absent for payloads from before layout 4, which have the id of the transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_id: Option<PayloadId>,
     /// Id of the creating token, the only token allowed to upload, complete and delete.
     pub token_id: TokenId,
     /// Encrypted size of the payload, in bytes.
@@ -89,6 +92,9 @@ pub struct Transfer {
     /// Ids of the further links, at most 1 000, in the order of their creation. An id without an object is no link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<LinkId>,
+    /// Number of downloads under all further links; lags, and can miss downloads right before a crash.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub link_downloads: u64,
     /// Grants of an own link with a download limit.
     pub grants: Vec<GrantRecord>,
     /// Number of downloads under the own link whose grants are not in `grants`.
@@ -130,6 +136,7 @@ impl Transfer {
         Self {
             v: V1,
             transfer_id,
+            payload_id: Some(PayloadId::random()),
             token_id,
             size_bytes: terms.size_bytes,
             created_at: now,
@@ -145,6 +152,7 @@ impl Transfer {
             late_uploads_until: None,
             own_link: if terms.own_link_closed { LinkState::Closed { at: now } } else { LinkState::Open },
             links: Vec::new(),
+            link_downloads: 0,
             grants: Vec::new(),
             downloads: 0,
             count_marks: Vec::new(),
@@ -157,6 +165,12 @@ impl Transfer {
             reservation: None,
             forgotten: false,
         }
+    }
+
+    /// Returns the id of the payload.
+    #[must_use]
+    pub fn payload_id(&self) -> PayloadId {
+        self.payload_id.unwrap_or_else(|| self.transfer_id.into())
     }
 
     /// Returns the time at which the transfer expires. `None` if the transfer has ended, or ends with its last link.
@@ -278,6 +292,12 @@ impl Transfer {
         self.release_payload(now);
         true
     }
+}
+
+/// Returns whether a stored number can be omitted.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

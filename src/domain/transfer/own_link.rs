@@ -107,6 +107,21 @@ impl Transfer {
         self.own_downloads().add(downloads, mark, now)
     }
 
+    /// Adds `downloads` to the count of all further links, unless a write with this `mark` did.
+    ///
+    /// Returns whether the record was changed.
+    pub fn add_link_downloads(&mut self, downloads: u64, mark: u32) -> bool {
+        let is_new = self.own_downloads().take_mark(mark);
+        self.link_downloads += if is_new { downloads } else { 0 };
+        is_new
+    }
+
+    /// Returns the number of downloads under all links; that of further links lags.
+    #[must_use]
+    pub fn total_downloads(&self) -> u64 {
+        self.download_count() + self.link_downloads
+    }
+
     /// Checks that the own link can still be changed.
     ///
     /// # Errors

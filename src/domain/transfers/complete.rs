@@ -41,7 +41,9 @@ impl Transfers {
                 bytes: transfer.size_bytes,
                 ..status_change(now, Status::Pending, Status::Completed)
             };
-            let schedule = transfer.reminder_at().map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
+            let is_open = transfer.own_link_at(now).is_open();
+            let reminder = transfer.reminder_before(transfer.expires_at).filter(|_| is_open);
+            let schedule = reminder.map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
             let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
             transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferCompleted]);
             let events = [EventKind::TransferCompleted];
@@ -54,7 +56,7 @@ impl Transfers {
     /// Finishes the stored payload if it has exactly the declared size.
     async fn finish_payload(&self, scope: &RequestScope, transfer: &Transfer) -> Result<(), Error> {
         let (id, size_bytes) = (transfer.transfer_id, transfer.size_bytes);
-        let received_bytes = self.store().finish(id, size_bytes).await?;
+        let received_bytes = self.store().finish(transfer.payload_id(), size_bytes).await?;
         if received_bytes < size_bytes {
             // If the transfer has ended and lost its payload meanwhile, report the end as the cause.
             self.find(scope, id).await?.check_pending(self.now())?;

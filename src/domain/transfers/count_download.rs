@@ -4,7 +4,7 @@
 //! objects of their own. If its limit changes meanwhile, a download is counted again in the other way: the grant of an
 //! unlimited link is good only once its record was read again, after the grant was written, and had no limit yet.
 
-use super::counts::NewDownloads;
+use super::counts::{CountTarget, NewDownloads};
 use super::{Transfers, status_change};
 use crate::domain::audit::{AuditState, ChangeResult, EventKind, RecordedCommit, RequestScope, with_transfer_keys};
 use crate::domain::crypto::digest::Sha256;
@@ -64,10 +64,27 @@ impl Transfers {
         let Some(further) = &link.further else {
             return self.change(id, |transfer| self.count_own(scope, transfer, digest, result, now)).await;
         };
-        self.change_link(further.link_id, |further| {
-            self.count_further(scope, &link.transfer, further, digest, result, now)
-        })
-        .await
+        let (counted, is_new) = self
+            .change_link(further.link_id, |further| {
+                self.count_further(scope, &link.transfer, further, digest, result, now)
+            })
+            .await?;
+        if is_new {
+            self.0.counts.add((id, CountTarget::AllLinks), NewDownloads { stored: 1, unstored: 0 });
+        }
+        Ok(counted)
+    }
+
+    /// Adds downloads of an unlimited link to its count, and of a further link to that of all links of the transfer.
+    fn add_to_counts(&self, link: &ResolvedLink, downloads: NewDownloads) {
+        let id = link.transfer.transfer_id;
+        match link.further_id() {
+            None => self.0.counts.add((id, CountTarget::OwnLink), downloads),
+            Some(further) => {
+                self.0.counts.add((id, CountTarget::FurtherLink(further)), downloads);
+                self.0.counts.add((id, CountTarget::AllLinks), downloads);
+            }
+        }
     }
 
     fn count_own<'scope>(
@@ -105,6 +122,7 @@ impl Transfers {
         Ok(Swap::write(transfer, recorded(scope, id, now, result, &events, with), Some(grant)))
     }
 
+    /// Counts a download under a further link with a limit; returns its grant, and whether this call counted it.
     fn count_further<'scope>(
         &self,
         scope: &'scope RequestScope,
@@ -113,12 +131,12 @@ impl Transfers {
         digest: Sha256,
         result: ChangeResult,
         now: Timestamp,
-    ) -> Result<Swap<'scope, FurtherLink, Option<GrantRecord>>, Error> {
+    ) -> Result<Swap<'scope, FurtherLink, (Option<GrantRecord>, bool)>, Error> {
         if let Some(known) = link.find_grant(&digest) {
-            return Ok(Swap::Keep(Some(known)));
+            return Ok(Swap::Keep((Some(known), false)));
         }
         if link.max_downloads.is_none() || link.limit_history.ungathered {
-            return Ok(Swap::Keep(None));
+            return Ok(Swap::Keep((None, false)));
         }
         let CountedDownload { grant, exhausted } = link.count_download(transfer, digest, now)?;
         let mut events = vec![EventKind::DownloadGranted];
@@ -131,7 +149,8 @@ impl Transfers {
         let mut with = Commit { schedule, counter_delta, ..Commit::default() };
         let kinds = download_kinds(link.download_count());
         transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &link);
-        Ok(Swap::write(link, recorded(scope, transfer.transfer_id, now, result, &events, with), Some(grant)))
+        let with = recorded(scope, transfer.transfer_id, now, result, &events, with);
+        Ok(Swap::write(link, with, (Some(grant), true)))
     }
 
     /// Returns the schedule entry for the time at which the last of `grants` expires.
@@ -166,7 +185,7 @@ impl Transfers {
         let key = link.grant_key(&record.sha256);
         match create(self.store(), key.clone(), &record, with).await {
             Ok(()) if self.is_unlimited(link).await? => {
-                self.0.counts.add((id, link.further_id()), NewDownloads { stored: 1, unstored: 0 });
+                self.add_to_counts(link, NewDownloads { stored: 1, unstored: 0 });
                 Ok(Some(record))
             }
             Ok(()) => Ok(None),
@@ -195,8 +214,7 @@ impl Transfers {
             return Ok(None);
         }
         if is_new {
-            let counted = (link.transfer.transfer_id, link.further_id());
-            self.0.counts.add(counted, NewDownloads { stored: 0, unstored: 1 });
+            self.add_to_counts(link, NewDownloads { stored: 0, unstored: 1 });
         }
         Ok(Some(record))
     }

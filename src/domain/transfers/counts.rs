@@ -1,6 +1,7 @@
 //! Buffered download counts of unlimited links.
 //!
-//! Counts are written once per second, so that downloads of a popular link don't queue for writing its record.
+//! Counts are written once per second, so that downloads of a popular link don't queue for writing its record. The count
+//! of all further links in the record of their transfer is written so, too: it can miss downloads right before a crash.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -18,8 +19,19 @@ use crate::domain::transfer::Transfer;
 #[derive(Debug, Default)]
 pub(super) struct DownloadCounts(Mutex<BTreeMap<CountedLink, Pending>>);
 
-/// Link whose downloads are counted: its transfer, and its id if it is a further link.
-pub(super) type CountedLink = (TransferId, Option<LinkId>);
+/// Count that downloads are added to, with its transfer.
+pub(super) type CountedLink = (TransferId, CountTarget);
+
+/// Count that downloads are added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum CountTarget {
+    /// Count of the unlimited own link.
+    OwnLink,
+    /// Count of an unlimited further link.
+    FurtherLink(LinkId),
+    /// Count of all further links together, in the record of the transfer.
+    AllLinks,
+}
 
 /// Downloads of one link since its count was last written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,15 +113,15 @@ impl Transfers {
         }
     }
 
-    async fn add_to_count(&self, (transfer_id, link_id): CountedLink, batch: Batch) -> Result<(), Error> {
+    async fn add_to_count(&self, (transfer_id, target): CountedLink, batch: Batch) -> Result<(), Error> {
         let (Batch { mark, downloads, .. }, now) = (batch, self.now());
         let commit = || {
             let unstored = CounterDelta { downloads: downloads.unstored, ..CounterDelta::on(now.day()) };
             Commit { counter_delta: (downloads.unstored > 0).then_some(unstored), ..Commit::default() }
         };
-        let Some(link_id) = link_id else {
-            return self
-                .change(transfer_id, |mut transfer| {
+        let link_id = match target {
+            CountTarget::OwnLink => {
+                let add = |mut transfer: Transfer| {
                     let is_first = transfer.download_count() == 0;
                     if !transfer.add_downloads(downloads.sum(), mark, now) {
                         return Ok(Swap::Keep(()));
@@ -119,8 +131,17 @@ impl Transfers {
                         transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferFirstDownload]);
                     }
                     Ok(Swap::write(transfer, with, ()))
-                })
-                .await;
+                };
+                return self.change(transfer_id, add).await;
+            }
+            CountTarget::AllLinks => {
+                let add = |mut transfer: Transfer| {
+                    let is_new = transfer.add_link_downloads(downloads.sum(), mark);
+                    Ok(if is_new { Swap::write(transfer, Commit::default(), ()) } else { Swap::Keep(()) })
+                };
+                return self.change(transfer_id, add).await;
+            }
+            CountTarget::FurtherLink(id) => id,
         };
         let key = StorageKey::transfer(transfer_id);
         let transfer = read::<Transfer>(self.store(), &key).await?.ok_or(Error::TransferNotFound)?.value;

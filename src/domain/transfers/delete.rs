@@ -4,7 +4,7 @@ use super::unwritten::UnwrittenDeletion;
 use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, Event, EventKind, Record, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
-use crate::domain::id::{RecordId, TransferId};
+use crate::domain::id::{PayloadId, RecordId, TransferId};
 use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, StorageKey, Swap, read};
@@ -32,7 +32,7 @@ impl Transfers {
     ) -> Result<Transfer, Error> {
         let mut marked = self.mark_deleted(scope, id, cause, result).await;
         if let Err(Error::StorageFull) = marked {
-            self.remove_stored(id).await?;
+            self.remove_stored(self.find(scope, id).await?.payload_id()).await?;
             marked = self.mark_deleted(scope, id, cause, result).await;
         }
         let transfer = match marked {
@@ -104,7 +104,7 @@ impl Transfers {
     /// # Errors
     /// [`Error::StorageUnavailable`], also from a store that needs space to remove something: callers take
     /// [`Error::StorageFull`] as a change that cannot be recorded.
-    pub(super) async fn remove_stored(&self, id: TransferId) -> Result<(), Error> {
+    pub(super) async fn remove_stored(&self, id: PayloadId) -> Result<(), Error> {
         self.store().remove(id).await.map_err(Error::StorageUnavailable)
     }
 
@@ -115,7 +115,7 @@ impl Transfers {
         request_id: Option<RecordId>,
     ) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
-        self.remove_stored(id).await?;
+        self.remove_stored(transfer.payload_id()).await?;
         let now = self.now();
         // The bytes count as used while an upload URL may write the payload again.
         let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);
@@ -139,7 +139,7 @@ impl Transfers {
     /// Removes a payload again that an upload URL or a late upload request may have written anew.
     pub(super) async fn remove_late_payload(&self, transfer: &Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
-        self.store().remove(id).await?;
+        self.store().remove(transfer.payload_id()).await?;
         let now = self.now();
         let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);
         self.change_after_removal(id, is_final, |mut transfer| {

@@ -110,7 +110,7 @@ impl Transfers {
 
     /// Opens a range of a payload for an authorised client.
     pub(super) async fn open(&self, link: &ResolvedLink, range: Range<u64>) -> Result<PayloadStream, Error> {
-        match self.store().read(link.transfer.transfer_id, range).await {
+        match self.store().read(link.transfer.payload_id(), range).await {
             // The payload was removed after the authorisation: report the cause.
             Err(error @ StoreError::NoPayload) => {
                 self.reread_link(link).await?.check_downloadable(self.now(), true)?;

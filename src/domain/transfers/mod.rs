@@ -146,13 +146,11 @@ impl Transfers {
 
     /// Returns the mode of downloads under a link, and of uploads.
     ///
-    /// Downloads under a further link pass through the service where it allows that, since presigned URLs contain the id
-    /// of the transfer.
+    /// Downloads under a further link pass through the service if presigned URLs would name the transfer.
     #[must_use]
     pub fn mode_of(&self, link: &ResolvedLink) -> Mode {
         let mode = self.mode();
-        let is_redacted = link.further.is_some() && self.settings().bytes_fallback;
-        if is_redacted { Mode { download: Flow::Bytes, ..mode } } else { mode }
+        if self.must_pass_through(link) { Mode { download: Flow::Bytes, ..mode } } else { mode }
     }
 
     /// Returns the current time.

@@ -110,8 +110,8 @@ impl Transfers {
         transfer: &Transfer,
         numbers: &[u32],
     ) -> Result<UploadInstruction, Error> {
-        let id = transfer.transfer_id;
-        let fallback_url = self.settings().bytes_fallback.then(|| upload_path(id));
+        let id = transfer.payload_id();
+        let fallback_url = self.settings().bytes_fallback.then(|| upload_path(transfer.transfer_id));
         let Some(plan) = PartPlan::of(transfer.size_bytes) else {
             let signed = presigner.put(id, transfer.size_bytes, UPLOAD_LIFETIME).await?;
             let url_expires_at = signed.expires_at;
@@ -139,20 +139,25 @@ impl Transfers {
     /// Returns the download URL of the payload for a client with a grant.
     pub(super) async fn download_url(&self, link: &ResolvedLink, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
         let path = download_path(link.id());
-        // A presigned URL contains the id of the transfer, which must not appear under a further link.
-        let is_redacted = link.further.is_some() && self.settings().bytes_fallback;
-        let Some(presigner) = self.store().presigner().filter(|_| !is_redacted) else {
+        let Some(presigner) = self.store().presigner().filter(|_| !self.must_pass_through(link)) else {
             let expires_at = grant.expires_at;
             return Ok(DownloadUrl { flow: Flow::Bytes, url: path, expires_at, fallback_url: None });
         };
         let remaining = grant.expires_at.min(link.expires_at()).since(self.now());
-        let signed = presigner.get(link.transfer.transfer_id, DOWNLOAD_LIFETIME.min(remaining)).await?;
+        let signed = presigner.get(link.transfer.payload_id(), DOWNLOAD_LIFETIME.min(remaining)).await?;
         Ok(DownloadUrl {
             flow: Flow::Presigned,
             url: signed.url,
             expires_at: signed.expires_at,
             fallback_url: self.settings().bytes_fallback.then_some(path),
         })
+    }
+
+    /// Returns whether downloads under a link pass through this service although clients can use presigned URLs.
+    ///
+    /// The payload has the id of its transfer, which must not appear under a further link.
+    pub(super) fn must_pass_through(&self, link: &ResolvedLink) -> bool {
+        link.further.is_some() && link.transfer.payload_id.is_none() && self.settings().bytes_fallback
     }
 
     /// Checks that payload bytes may pass through this service.
@@ -174,7 +179,7 @@ impl Transfers {
             return Ok(());
         }
         let id = transfer.transfer_id;
-        if self.store().received(id).await? > 0 {
+        if self.store().received(transfer.payload_id()).await? > 0 {
             return Err(Error::WrongMode);
         }
         let now = self.now();

@@ -154,7 +154,12 @@ impl Transfers {
             Err(Error::StorageFull) if self.remove_unreachable(id).await? => self.apply_expiry(id).await?,
             applied => applied?,
         };
-        let links_next = self.end_with_links(&mut transfer).await?;
+        let mut links_next = self.end_with_links(&mut transfer).await?;
+        if let Some(next) = &mut links_next
+            && let Some(reminder) = self.remind_with_links(&mut transfer).await?
+        {
+            *next = reminder.min(*next);
+        }
         if transfer.payload == PayloadState::PendingRemoval {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
@@ -187,7 +192,7 @@ impl Transfers {
         transfer.apply_expiry(now);
         let is_unreachable = transfer.release_payload(now);
         if is_unreachable {
-            self.remove_stored(id).await?;
+            self.remove_stored(transfer.payload_id()).await?;
         }
         Ok(is_unreachable)
     }
@@ -231,10 +236,10 @@ impl Transfers {
     async fn remove_records(&self, transfer: &Transfer, entry: StorageKey) -> Result<(), Error> {
         let id = transfer.transfer_id;
         // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
-        self.store().remove(id).await?;
+        self.store().remove(transfer.payload_id()).await?;
         // The index first: an entry never outlives its transfer.
         self.store()
-            .commit(Commit { removals: TransferIndexEntry::keys_of(transfer).into(), ..Commit::with_reserve() })
+            .commit(Commit { removals: TransferIndexEntry::keys_of(transfer), ..Commit::with_reserve() })
             .await?;
         self.remove_links(transfer).await?;
         let state = StorageKey::transfer(id);

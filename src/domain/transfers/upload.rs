@@ -89,7 +89,7 @@ impl Transfers {
         self.switch_to_bytes(transfer).await?;
         // Before opening the writer: a sender over its limit must not take a slot from other senders.
         let mut open = self.begin_upload(transfer)?;
-        let mut writer = self.store().writer(id, upload.offset).await?;
+        let mut writer = self.store().writer(transfer.payload_id(), upload.offset).await?;
         let remaining = transfer.size_bytes.saturating_sub(upload.offset);
         self.expect_more_bytes(&mut open, remaining).await?;
         let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
@@ -205,14 +205,12 @@ impl Transfers {
         change: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, ()>, Error> + Send,
     ) -> Result<(), Error> {
         let result = self.change(id, change).await;
-        match &result {
+        if let Err(Error::TransferDeleted | Error::TransferExpired) = &result {
             // Removes the payload only after its release is persisted, not on the local clock alone.
-            Err(Error::TransferDeleted | Error::TransferExpired)
-                if self.apply_expiry(id).await?.payload != PayloadState::Stored =>
-            {
-                self.store().remove(id).await?;
+            let transfer = self.apply_expiry(id).await?;
+            if transfer.payload != PayloadState::Stored {
+                self.store().remove(transfer.payload_id()).await?;
             }
-            _ => {}
         }
         result
     }
@@ -221,7 +219,7 @@ impl Transfers {
     pub async fn upload_status(&self, transfer: &Transfer) -> Result<UploadStatus, Error> {
         let state = transfer.state_at(self.now());
         let received_bytes = match state {
-            State::Pending => self.store().received(transfer.transfer_id).await?,
+            State::Pending => self.store().received(transfer.payload_id()).await?,
             _ if state.completed_at().is_some() => transfer.size_bytes,
             _ => 0,
         };
@@ -244,7 +242,7 @@ impl Transfers {
         };
         let plan = PartPlan::of(transfer.size_bytes);
         Ok(Some(match state {
-            State::Pending => ranges(&presigner.received_parts(transfer.transfer_id).await?),
+            State::Pending => ranges(&presigner.received_parts(transfer.payload_id()).await?),
             _ if state.completed_at().is_some() => plan.map(|plan| [1, plan.count()]).into_iter().collect(),
             _ => Vec::new(),
         }))

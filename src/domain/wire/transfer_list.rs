@@ -31,7 +31,8 @@ pub struct TransferItem {
     pub expires_at: Timestamp,
     /// Time at which the transfer ended; null before.
     pub ended_at: Option<Timestamp>,
-    /// Number of counted downloads under the own link; may lag by 1 second for an unlimited link.
+    /// Number of downloads under all links. Those under an unlimited link, or under further links, may lag by 1 second;
+    /// downloads under further links in the second before a crash of a server may be missing.
     pub download_count: u64,
     /// Download limit of the own link; null means unlimited.
     pub max_downloads: Option<u32>,
@@ -56,7 +57,7 @@ impl TransferItem {
             completed_at: state.completed_at(),
             expires_at: transfer.expires_at,
             ended_at: state.ended_at(),
-            download_count: transfer.download_count(),
+            download_count: transfer.total_downloads(),
             max_downloads: transfer.max_downloads,
             further_links: transfer.links.len() as u64,
             payload_stored: transfer.payload != PayloadState::Removed,
@@ -167,7 +168,7 @@ impl TransferOrder {
 #[into_params(parameter_in = Query)]
 pub struct OwnTransferQuery {
     /// `next` of the page before.
-    #[param(pattern = "^([0-9a-f]{16}-){1,2}[0-9a-f]{32}$")]
+    #[param(pattern = "^[0-9a-f]{16}-[0-9a-f]{32}$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// Maximum number of items in the response, 1 to 1 000.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
 use crate::domain::store::{
     Commit, Listed, PayloadObjects, PayloadProbeError, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner,
@@ -66,20 +66,20 @@ impl Records for MeteredStore {
 
 #[async_trait]
 impl Payloads for MeteredStore {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         self.metrics.measure(StoreOperation::PayloadLength, self.inner.received(id)).await
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         let writer = self.metrics.measure(StoreOperation::PayloadOpen, self.inner.writer(id, offset)).await?;
         Ok(Box::new(MeteredWriter { inner: writer, metrics: self.metrics.clone() }))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         self.metrics.measure(StoreOperation::PayloadFinish, self.inner.finish(id, size)).await
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let stream = self.metrics.measure(StoreOperation::PayloadRead, self.inner.read(id, range)).await?;
         let metrics = self.metrics.clone();
         let count_failure = move |block: &std::io::Result<Bytes>| {
@@ -91,11 +91,11 @@ impl Payloads for MeteredStore {
         Ok(stream.inspect(count_failure).boxed())
     }
 
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         self.metrics.measure(StoreOperation::PayloadRemove, self.inner.remove(id)).await
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.metrics.measure(StoreOperation::PayloadList, self.inner.list_stored(after, limit)).await
     }
 }
@@ -190,7 +190,7 @@ mod tests {
         store.commit(create()).await.unwrap();
         store.commit(create()).await.unwrap_err();
         store.get(&key).await.unwrap();
-        let id = TransferId::random();
+        let id = PayloadId::random();
         let mut writer = store.writer(id, 0).await.unwrap();
         writer.write(Bytes::from_static(b"abc")).await.unwrap();
         assert_eq!(writer.close().await.unwrap(), 3);

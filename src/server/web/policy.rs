@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::{Origin, Url};
 
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{Store, StoreError};
 
 /// Value of the `Content-Security-Policy` header.
@@ -35,7 +35,7 @@ impl Policy {
 /// Returns the origin of presigned URLs, read from a sample URL. Returns `None` for a store without presigned URLs.
 pub(in crate::server) async fn store_origin(store: &dyn Store) -> Result<Option<Origin>, StoreError> {
     let Some(presigner) = store.presigner() else { return Ok(None) };
-    let example = presigner.get(TransferId::random(), Duration::from_secs(1)).await?;
+    let example = presigner.get(PayloadId::random(), Duration::from_secs(1)).await?;
     let url = Url::parse(&example.url).map_err(|error| StoreError::unavailable(error.to_string()))?;
     Ok(Some(url.origin()))
 }

@@ -130,7 +130,7 @@ async fn an_unreadable_payload_is_not_counted() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", r#""max_downloads":1"#).await;
-    let payload = service.folder().join(format!("payloads/{}/{id}.enc", &id[..2]));
+    let payload = service.payload_file(&id);
     let aside = payload.with_extension("aside");
     std::fs::rename(&payload, &aside).unwrap();
     service.public().get(&bytes_path(&id)).expect_error("storage_unavailable").await;

@@ -274,7 +274,7 @@ async fn records_contain_the_status_sent_to_the_client() {
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;
     // A payload that the server can't remove.
-    let payload = service.folder().join(format!("payloads/{}/{id}.enc", &id[..2]));
+    let payload = service.payload_file(&id);
     std::fs::remove_file(&payload).unwrap();
     std::fs::create_dir(&payload).unwrap();
     sender.post(&format!("/transfers/id/{id}/delete")).expect_error("storage_unavailable").await;

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use sgsend::domain::address::{TrustedProxies, network};
 use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::proof::{AccessProof, Grant};
-use sgsend::domain::id::TransferId;
-use sgsend::domain::store::Payloads;
+use sgsend::domain::store::{Payloads, StorageKey, read};
+use sgsend::domain::transfer::Transfer;
 use sgsend::server::store::{S3Location, S3Store};
 use sgsend::server::{ClientAddressResolver, RateMode, StorageLocation};
 
@@ -75,7 +75,9 @@ impl FlakyBucket {
 
     /// Returns the stored size of a payload.
     async fn stored(&self, id: &str) -> u64 {
-        S3Store::open(&self.direct).await.received(id.parse::<TransferId>().unwrap()).await.unwrap()
+        let (store, key) = (S3Store::open(&self.direct).await, StorageKey::transfer(id.parse().unwrap()));
+        let transfer = read::<Transfer>(&store, &key).await.unwrap().unwrap().value;
+        store.received(transfer.payload_id()).await.unwrap()
     }
 }
 

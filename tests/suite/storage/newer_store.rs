@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::support::{ADMIN_KEY, HeldBucket, Home};
 
-const SENTENCE: &str = "error: the storage has format version 4, and this version of sgsend supports versions up to 3";
-const NEWER_HEADER: &str = r#"{"v":4,"retain_audit_s":60,"of_a_newer_version":true}"#;
+const SENTENCE: &str = "error: the storage has format version 5, and this version of sgsend supports versions up to 4";
+const NEWER_HEADER: &str = r#"{"v":5,"retain_audit_s":60,"of_a_newer_version":true}"#;
 
 /// Commands that open the storage at `storage`, with `other` as a second one.
 fn commands<'a>(storage: &'a str, other: &'a str) -> Vec<Vec<&'a str>> {
@@ -66,7 +66,7 @@ fn every_command_refuses_a_newer_folder() {
     // The version is in the header, and noted in the database for transactions.
     for statement in [
         format!("UPDATE object SET value = CAST('{NEWER_HEADER}' AS BLOB) WHERE key = 'store.json'"),
-        "PRAGMA user_version = 4".to_owned(),
+        "PRAGMA user_version = 5".to_owned(),
     ] {
         let home = Home::new();
         let folder = home.path().join("store");

@@ -8,7 +8,7 @@ use sgsend::server::store::{Durability, FileStore};
 use crate::support::{HeldBucket, Home, ServerProcess, Service};
 
 /// Header of a version that this program does not know.
-const NEWER_HEADER: &str = r#"{"v":4,"retain_audit_s":60}"#;
+const NEWER_HEADER: &str = r#"{"v":5,"retain_audit_s":60}"#;
 
 #[tokio::test]
 async fn a_server_over_a_folder_stops_writing_at_once() {

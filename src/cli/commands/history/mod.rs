@@ -60,7 +60,8 @@ struct ShownUpload {
 impl ShownUpload {
     fn of(entry: HistoryEntry, states: &HashMap<TransferId, ServerState>) -> Self {
         let state = states.get(&entry.transfer_id);
-        let download_count = state.filter(|state| state.status.is_some()).map(|state| state.downloads);
+        let has_count = |state: &&ServerState| state.status.is_some() && (state.is_total || entry.links.is_empty());
+        let download_count = state.filter(has_count).map(|state| state.downloads);
         Self { status: state.map(|state| state.status), download_count, entry }
     }
 }
@@ -188,10 +189,11 @@ fn rows(shown: &ShownUpload) -> Vec<Vec<String>> {
         let link = whole(&upload.link, upload.key.as_ref());
         return vec![row(upload.ended, upload.expires_at, [downloads, name, link])];
     }
-    // The server's count is that of the own link; `sgsend status` shows those of further links.
+    // The server's count is that of all links; `sgsend status` shows those of each.
+    let mut total = shown.download_count.map(|count| format!("{count} in all"));
     let further = upload.links.iter().map(|link| {
         let (ended, name) = (link.ended.or(upload.ended), format!("{name} ({})", link.name));
-        row(ended, link.expires_at, [String::new(), name, whole(&link.link, link.key.as_ref())])
+        row(ended, link.expires_at, [total.take().unwrap_or_default(), name, whole(&link.link, link.key.as_ref())])
     });
     further.collect()
 }

@@ -32,6 +32,8 @@ pub(super) struct ServerState {
     pub(super) status: Option<Status>,
     /// Number of counted downloads.
     pub(super) downloads: u64,
+    /// Whether the number is that of all links, not of the own link only.
+    pub(super) is_total: bool,
 }
 
 /// States of transfers, and the servers that did not respond.
@@ -89,11 +91,12 @@ async fn of_server(
         && let Ok(page) = api.list_transfers(&query).await
     {
         let listed = page.items.into_iter();
-        states.extend(
-            listed.map(|item| {
-                (item.transfer_id, ServerState { status: Some(item.status), downloads: item.download_count })
-            }),
-        );
+        states.extend(listed.map(|item| {
+            (
+                item.transfer_id,
+                ServerState { status: Some(item.status), downloads: item.download_count, is_total: true },
+            )
+        }));
     }
     let single = ids.iter().filter(|id| !states.contains_key(*id)).take(MAX_SINGLE).copied().collect::<Vec<_>>();
     let found = stream::iter(single).map(async |id| (id, of_transfer(&api, id).await)).buffer_unordered(CONCURRENCY);
@@ -106,10 +109,14 @@ async fn of_server(
 
 async fn of_transfer(api: &Api, id: TransferId) -> Result<ServerState, ClientError> {
     match api.status(id, None).await {
-        Ok(LinkStatus::Full(found)) => Ok(ServerState { status: Some(found.status), downloads: found.download_count }),
-        Ok(LinkStatus::Redacted(found)) => Ok(ServerState { status: Some(found.status), downloads: 0 }),
+        Ok(LinkStatus::Full(found)) => {
+            Ok(ServerState { status: Some(found.status), downloads: found.download_count, is_total: false })
+        }
+        Ok(LinkStatus::Redacted(found)) => {
+            Ok(ServerState { status: Some(found.status), downloads: 0, is_total: false })
+        }
         Err(ClientError::Api(error)) if error.code == Some(ErrorCode::TransferNotFound) => {
-            Ok(ServerState { status: None, downloads: 0 })
+            Ok(ServerState { status: None, downloads: 0, is_total: false })
         }
         Err(error) => Err(error),
     }

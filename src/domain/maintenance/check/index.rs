@@ -40,8 +40,8 @@ impl Check<'_> {
                 let Some(last) = keys.last().cloned() else { break };
                 for key in &keys {
                     self.report.object_count += 1;
-                    if let Some(entry) = TransferIndexEntry::from_key(key) {
-                        self.indexed.entry(entry.transfer_id).or_default().add(key);
+                    if let Some(id) = TransferIndexEntry::transfer_of(key) {
+                        self.indexed.entry(id).or_default().add(key);
                     } else {
                         let remedy = Repair::RemoveEntry(key.clone());
                         let problem = "the key is not a valid index entry";
@@ -64,6 +64,7 @@ impl Check<'_> {
         // A transfer that was created during the check has entries that were not read.
         let keys = TransferIndexEntry::keys_of(transfer);
         if self.store.get_all(&keys).await?.len() < keys.len() {
+            self.unindexed_payloads.extend(transfer.payload_id);
             let advice = "no action needed: the transfer can be used by its link";
             let problem = "the transfer is missing from the lists of transfers";
             self.find_repairable("not_listed", key, problem, advice, Repair::Index(id));
@@ -82,8 +83,8 @@ impl Check<'_> {
                 let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
                 let Some(last) = keys.last().cloned() else { break };
                 for key in keys {
-                    let Some(entry) = TransferIndexEntry::from_key(&key) else { continue };
-                    let transfer = self.read_transfer(entry.transfer_id).await?;
+                    let Some(id) = TransferIndexEntry::transfer_of(&key) else { continue };
+                    let transfer = self.read_transfer(id).await?;
                     if !transfer.is_some_and(|transfer| TransferIndexEntry::keys_of(&transfer).contains(&key)) {
                         let advice = "no action needed: lists leave it out";
                         let problem = "the index entry belongs to no transfer";

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::audit::Record;
-use crate::domain::id::{TokenId, TransferId};
+use crate::domain::id::{PayloadId, TokenId, TransferId};
 use crate::domain::maintenance::repair::Repair;
 use crate::domain::stats::StatusSums;
 use crate::domain::store::{
@@ -84,6 +84,8 @@ pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
         scheduled_reads: HashSet::new(),
         indexed: HashMap::new(),
         is_indexed: false,
+        unindexed_payloads: HashSet::new(),
+        has_unreadable_transfer: false,
         tokens: BTreeMap::new(),
         sums: StatusSums::default(),
         bytes_stored: 0,
@@ -119,6 +121,10 @@ struct Check<'a> {
     indexed: HashMap<TransferId, EntrySum>,
     /// Whether the store has an index of its transfers.
     is_indexed: bool,
+    /// Payloads whose transfer is not in the index.
+    unindexed_payloads: HashSet<PayloadId>,
+    /// Whether a transfer is unreadable, so that its payload is not known.
+    has_unreadable_transfer: bool,
     tokens: BTreeMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,

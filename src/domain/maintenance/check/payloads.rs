@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{CONCURRENCY, Check, PAGE_SIZE};
 use crate::domain::maintenance::repair::Repair;
-use crate::domain::store::{PayloadObjects, StorageKey, StoreError};
+use crate::domain::store::{PayloadObjects, StorageKey, StoreError, transfer_of_payload};
 use crate::domain::transfer::{PayloadState, State, Transfer};
 
 impl Check<'_> {
@@ -27,10 +27,16 @@ impl Check<'_> {
     }
 
     async fn owner(&self, objects: &PayloadObjects) -> Result<Owner, StoreError> {
-        match self.read_transfer(objects.id).await? {
-            Some(transfer) => Ok(Owner::Transfer(Box::new(transfer))),
+        let Some(id) = transfer_of_payload(self.store, objects.id).await? else {
+            // The check of the transfer reports its missing index entry.
+            let is_known = self.unindexed_payloads.contains(&objects.id);
+            return Ok(if is_known { Owner::Unreadable } else { Owner::None });
+        };
+        match self.read_transfer(id).await? {
+            Some(transfer) if transfer.payload_id() == objects.id => Ok(Owner::Transfer(Box::new(transfer))),
+            Some(_) => Ok(Owner::None),
             // The transfer check reports unreadable transfers.
-            None if self.store.get(&StorageKey::transfer(objects.id)).await?.is_some() => Ok(Owner::Unreadable),
+            None if self.store.get(&StorageKey::transfer(id)).await?.is_some() => Ok(Owner::Unreadable),
             None => Ok(Owner::None),
         }
     }
@@ -42,6 +48,14 @@ impl Check<'_> {
         let transfer = match owner {
             Owner::Transfer(transfer) => transfer,
             Owner::Unreadable => return,
+            // It may be the payload of that transfer.
+            Owner::None if self.has_unreadable_transfer => {
+                let (problem, advice) = (
+                    format!("{description} exists without a transfer, or with an unreadable one"),
+                    "restore the unreadable transfer first",
+                );
+                return self.find("stray_payload", &key, problem, advice);
+            }
             Owner::None => {
                 let problem = format!("{description} exists without a transfer");
                 return self.find_repairable("stray_payload", &key, problem, REMOVE, Repair::RemovePayload(objects.id));

@@ -69,10 +69,14 @@ impl Check<'_> {
             self.find_repairable("no_transfer", &key, problem, advice, Repair::RemoveOrphans(id));
             return Ok(());
         };
-        let Some(transfer) = self.parse::<Transfer>(&key, &found.value) else { return Ok(()) };
+        let Some(transfer) = self.parse::<Transfer>(&key, &found.value) else {
+            self.has_unreadable_transfer = true;
+            return Ok(());
+        };
         if transfer.transfer_id != id {
             let advice = "restore this object from a backup: its content belongs to another object";
             self.find("wrong_id", &key, format!("the id inside the object is {}", transfer.transfer_id), advice);
+            self.has_unreadable_transfer = true;
             return Ok(());
         }
         self.count(&transfer);
@@ -107,7 +111,7 @@ impl Check<'_> {
         if !transfer.is_downloadable() {
             return Ok(());
         }
-        let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
         self.downloadable += 1;
         let received = self.store.received(id).await?;
         let advice = "delete the transfer and upload it again, or restore the payload from a backup";
@@ -119,7 +123,7 @@ impl Check<'_> {
             return Ok(());
         };
         self.lost += 1;
-        self.find_repairable("payload", key, problem, advice, Repair::DeleteLost(id));
+        self.find_repairable("payload", key, problem, advice, Repair::DeleteLost(transfer.transfer_id));
         Ok(())
     }
 

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{CopyError, Copying, add};
 use crate::domain::crypto::digest::{Sha256, Sha256Builder};
-use crate::domain::id::TransferId;
-use crate::domain::store::{PayloadWriter, StorageKey, Store, StoreError, read};
+use crate::domain::id::{PayloadId, TransferId};
+use crate::domain::store::{PayloadWriter, StorageKey, Store, StoreError, read, transfer_of_payload};
 use crate::domain::transfer::Transfer;
 
 /// Time to wait for the write lease of a killed run to expire: leases in a bucket last 30 seconds.
@@ -26,7 +26,7 @@ impl Copying<'_> {
     /// # Errors
     /// [`CopyError::NoPayload`], [`CopyError::Damaged`].
     pub(super) async fn copy_payload(&self, transfer: &Transfer) -> Result<(), CopyError> {
-        let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
         if self.resumed && self.was_copied(transfer).await.map_err(CopyError::To)? {
             self.moved(size);
             return Ok(());
@@ -36,7 +36,11 @@ impl Copying<'_> {
             return Ok(());
         }
         self.to.remove(id).await.map_err(CopyError::To)?;
-        if received > 0 && self.copy_from(transfer, 0).await? { Ok(()) } else { Err(CopyError::Damaged { id }) }
+        if received > 0 && self.copy_from(transfer, 0).await? {
+            Ok(())
+        } else {
+            Err(CopyError::Damaged { id: transfer.transfer_id })
+        }
     }
 
     /// Returns whether an earlier run has copied and verified a payload.
@@ -50,7 +54,7 @@ impl Copying<'_> {
 
     /// Returns the number of payload bytes copied by an earlier run; removes a copy longer than the source.
     async fn received(&self, transfer: &Transfer) -> Result<u64, CopyError> {
-        let id = transfer.transfer_id;
+        let id = transfer.payload_id();
         let received = if self.resumed { self.to.received(id).await.map_err(CopyError::To)? } else { 0 };
         if received <= transfer.size_bytes {
             return Ok(received);
@@ -61,7 +65,7 @@ impl Copying<'_> {
 
     /// Copies a payload from byte `offset` on. Returns `false` if the whole copy then differs from the source.
     async fn copy_from(&self, transfer: &Transfer, offset: u64) -> Result<bool, CopyError> {
-        let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
         let original = self.write_from(transfer, offset).await?;
         if self.to.finish(id, size).await.map_err(CopyError::To)? != size {
             return Ok(false);
@@ -72,8 +76,8 @@ impl Copying<'_> {
 
     /// Reads the whole payload from the source and writes its bytes from `offset` on. Returns the payload's SHA-256.
     async fn write_from(&self, transfer: &Transfer, offset: u64) -> Result<Sha256, CopyError> {
-        let (id, size) = (transfer.transfer_id, transfer.size_bytes);
-        let mut stream = self.from.read(id, 0..size).await.map_err(|error| read_error(error, id))?;
+        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
+        let mut stream = self.from.read(id, 0..size).await.map_err(|error| read_error(error, transfer.transfer_id))?;
         let mut writer = if offset < size { Some(self.writer(id, offset).await?) } else { None };
         let (mut digesting, mut position) = (Sha256Builder::default(), 0);
         while let Some(chunk) = stream.try_next().await.map_err(|error| CopyError::From(error.into()))? {
@@ -91,11 +95,11 @@ impl Copying<'_> {
         if let Some(writer) = writer {
             writer.close().await.map_err(CopyError::To)?;
         }
-        if position == size { Ok(digesting.finish()) } else { Err(CopyError::NoPayload { id }) }
+        if position == size { Ok(digesting.finish()) } else { Err(CopyError::NoPayload { id: transfer.transfer_id }) }
     }
 
     /// Opens the writer of a payload; waits for the write lease of a killed run to expire.
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, CopyError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, CopyError> {
         let started = Instant::now();
         loop {
             match self.to.writer(id, offset).await {
@@ -113,7 +117,7 @@ impl Copying<'_> {
 
     /// Checks that both stores have the complete payload, by its size. The first pass has compared the bytes.
     pub(super) async fn compare_payload(&self, transfer: &Transfer) -> Result<(), CopyError> {
-        let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
         if self.from.received(id).await.map_err(CopyError::From)? != size
             || !is_complete(self.to, transfer).await.map_err(CopyError::To)?
         {
@@ -130,7 +134,13 @@ impl Copying<'_> {
         loop {
             let page = self.to.list_stored(after, PAGE_SIZE).await.map_err(CopyError::To)?;
             for payload in &page {
-                if !self.read_transfer(payload.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
+                let owner = transfer_of_payload(self.from, payload.id).await.map_err(CopyError::From)?;
+                let transfer = match owner {
+                    Some(id) => self.read_transfer(id).await?,
+                    None => None,
+                };
+                let is_of = |transfer: Transfer| transfer.payload_id() == payload.id && transfer.is_downloadable();
+                if !transfer.is_some_and(is_of) {
                     self.to.remove(payload.id).await.map_err(CopyError::To)?;
                 }
             }
@@ -144,7 +154,7 @@ impl Copying<'_> {
 
 /// Returns whether the payload of a transfer is finished and has the declared size.
 async fn is_complete(store: &dyn Store, transfer: &Transfer) -> Result<bool, StoreError> {
-    let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+    let (id, size) = (transfer.payload_id(), transfer.size_bytes);
     if store.received(id).await? != size {
         return Ok(false);
     }
@@ -156,7 +166,7 @@ async fn is_complete(store: &dyn Store, transfer: &Transfer) -> Result<bool, Sto
 }
 
 /// Computes the SHA-256 of a finished payload of `size` bytes. Returns `None` if the payload is missing or incomplete.
-async fn digest(store: &dyn Store, id: TransferId, size: u64) -> Result<Option<Sha256>, StoreError> {
+async fn digest(store: &dyn Store, id: PayloadId, size: u64) -> Result<Option<Sha256>, StoreError> {
     let mut stream = match store.read(id, 0..size).await {
         Err(StoreError::NoPayload) => return Ok(None),
         stream => stream?,

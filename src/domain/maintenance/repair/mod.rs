@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::audit::{Action, ActionName, Outcome, Record, RepairedObject};
 use crate::domain::clock::Clock;
 use crate::domain::error::chain;
-use crate::domain::id::{LinkId, RecordId, RecordIds, TokenId, TransferId};
+use crate::domain::id::{LinkId, PayloadId, RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::maintenance::check::{CheckReport, StoreFinding, check};
 use crate::domain::stats::DayStats;
 use crate::domain::store::{StorageKey, Store, StoreError, StoreHeader, Version, upgrade_layout};
@@ -37,7 +37,7 @@ pub(crate) enum Repair {
     /// Deletes a transfer whose payload is missing or incomplete.
     DeleteLost(TransferId),
     /// Removes a payload without a transfer, or one that is recorded as removed.
-    RemovePayload(TransferId),
+    RemovePayload(PayloadId),
     /// Sets the use of a token's quota, existing transfers and bytes, over this version of the token.
     SetQuota(TokenId, Version, (u64, u64)),
     /// Writes the index entries of a transfer.

@@ -23,8 +23,8 @@ impl Repairs<'_> {
         if ScheduleEntry::from_key(key).is_some() || self.store.get(key).await?.is_none() {
             return Ok(Repaired::Changed);
         }
-        if let Some(entry) = TransferIndexEntry::from_key(key) {
-            let found = read::<Transfer>(self.store, &StorageKey::transfer(entry.transfer_id)).await?;
+        if let Some(id) = TransferIndexEntry::transfer_of(key) {
+            let found = read::<Transfer>(self.store, &StorageKey::transfer(id)).await?;
             if found.is_some_and(|found| TransferIndexEntry::keys_of(&found.value).contains(key)) {
                 return Ok(Repaired::Changed);
             }

@@ -2,10 +2,10 @@
 
 use super::{Repaired, Repairs};
 use crate::domain::audit::{Event, EventKind, Record, with_transfer_keys};
-use crate::domain::id::TransferId;
+use crate::domain::id::{PayloadId, TransferId};
 use crate::domain::maintenance::check::StoreFinding;
 use crate::domain::stats::{CounterDelta, StatusMoves};
-use crate::domain::store::{Change, Commit, Condition, StorageKey, StoreError, read, to_json};
+use crate::domain::store::{Change, Commit, Condition, StorageKey, StoreError, read, to_json, transfer_of_payload};
 use crate::domain::transfer::{DeletionCause, PayloadState, Transfer};
 
 impl Repairs<'_> {
@@ -34,7 +34,7 @@ impl Repairs<'_> {
     }
 
     async fn has_payload(&self, transfer: &Transfer) -> Result<bool, StoreError> {
-        let (id, size) = (transfer.transfer_id, transfer.size_bytes);
+        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
         if self.store.received(id).await? != size {
             return Ok(false);
         }
@@ -46,15 +46,19 @@ impl Repairs<'_> {
     }
 
     /// Removes a payload that nobody can download: without a transfer, or of one that records its removal.
-    pub(super) async fn remove_payload(&self, finding: &StoreFinding, id: TransferId) -> Result<Repaired, StoreError> {
-        let listed = self.store.list_stored(before(id), 1).await?;
-        if listed.first().is_none_or(|payload| payload.id != id) {
+    pub(super) async fn remove_payload(&self, finding: &StoreFinding, id: PayloadId) -> Result<Repaired, StoreError> {
+        let listed = self.store.list_stored(id.before(), 2).await?;
+        if !listed.iter().any(|payload| payload.id == id) {
             return Ok(Repaired::Changed);
         }
-        let commit = match read::<Transfer>(self.store, &StorageKey::transfer(id)).await? {
+        let transfer = match transfer_of_payload(self.store, id).await? {
+            Some(owner) => read::<Transfer>(self.store, &StorageKey::transfer(owner)).await?.map(|found| found.value),
+            None => None,
+        };
+        let commit = match transfer.filter(|transfer| transfer.payload_id() == id) {
             None => self.service_commit(finding),
-            Some(found) if found.value.payload == PayloadState::Removed && found.value.upload_urls_until.is_none() => {
-                let records = with_transfer_keys(id, &[self.record(finding)]);
+            Some(found) if found.payload == PayloadState::Removed && found.upload_urls_until.is_none() => {
+                let records = with_transfer_keys(found.transfer_id, &[self.record(finding)]);
                 Commit { records, ..Commit::with_reserve() }
             }
             Some(_) => return Ok(Repaired::Changed),
@@ -63,25 +67,5 @@ impl Repairs<'_> {
         self.store.commit(commit).await?;
         self.store.remove(id).await?;
         Ok(Repaired::Done)
-    }
-}
-
-/// Returns the id before `id`, after which a list begins with `id`; `None` for the first id.
-fn before(id: TransferId) -> Option<TransferId> {
-    let number = u128::from_str_radix(&id.to_string(), 16).ok()?.checked_sub(1)?;
-    format!("{number:032x}").parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_id_before_another_is_the_next_smaller_one() {
-        for (id, expected) in
-            [("00000000000000000000000000000100", Some("000000000000000000000000000000ff")), (&"0".repeat(32), None)]
-        {
-            assert_eq!(before(id.parse().unwrap()).map(|id| id.to_string()).as_deref(), expected);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Layout of a store: builds and parses the paths of all stored objects.
 
 mod link;
+mod payload;
 mod transfer;
 
 use std::fmt;

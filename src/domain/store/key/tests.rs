@@ -1,21 +1,43 @@
 use super::*;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::id::RecordIds;
+use crate::domain::id::{PayloadId, RecordIds};
 
 #[test]
 fn payload_keys_are_not_records() {
-    let id = TransferId::random();
-    for key in [StorageKey::payload(id), StorageKey::upload_manifest(id), StorageKey::payload_piece(id, "x")] {
-        assert!(key.belongs_to_payload(), "{key}");
-        assert_eq!(key.transfer_id(), Some(id));
-        assert!(key < StorageKey::after_transfer(id));
+    let transfer = TransferId::random();
+    for id in [PayloadId::from(transfer), PayloadId::random()] {
+        let folders = StorageKey::payload_folders(Some(id));
+        for key in [StorageKey::payload(id), StorageKey::upload_manifest(id), StorageKey::payload_piece(id, "x")] {
+            assert!(key.belongs_to_payload(), "{key}");
+            assert_eq!(key.payload_id(), Some(id));
+            assert_eq!(key.transfer_id(), id.as_transfer());
+            let is_behind = |(folder, after): &(Prefix, Option<StorageKey>)| {
+                key.as_str().starts_with(folder.as_str()) && after.as_ref().is_some_and(|after| key < *after)
+            };
+            assert!(folders.iter().any(is_behind), "{key} is listed after itself");
+        }
     }
+    let id = transfer;
     let token = StorageKey::token(TokenId::random());
     for key in [StorageKey::transfer(id), StorageKey::grant(id, &Sha256::of(b"")), token, StorageKey::header()] {
         assert!(!key.belongs_to_payload(), "{key}");
     }
     assert_eq!(StorageKey::header().transfer_id(), None);
     assert!(StorageKey::after_transfer(id).as_str() < format!("transfers/{id}a").as_str());
+}
+
+#[test]
+fn an_index_entry_names_payload_and_transfer() {
+    let (payload, transfer) = (PayloadId::random(), TransferId::random());
+    let key = StorageKey::payload_owner(payload, transfer);
+    assert_eq!(key.as_str(), format!("by-payload/{payload}-{transfer}"));
+    assert!(key.as_str().starts_with(StorageKey::payload_owners(payload).as_str()));
+    assert_eq!(key.as_payload_owner(), Some((payload, transfer)));
+    assert!(!key.belongs_to_payload());
+    for wrong in [format!("by-payload/{transfer}-{transfer}"), format!("by-payload/{payload}"), "by-time/x".to_owned()]
+    {
+        assert_eq!(StorageKey::from_backend(wrong.clone()).as_payload_owner(), None, "{wrong}");
+    }
 }
 
 #[test]

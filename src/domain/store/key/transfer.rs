@@ -1,4 +1,4 @@
-//! Keys of a transfer's objects: state, audit records, grants and payload.
+//! Keys of a transfer's objects: state, audit records and grants.
 
 use super::{Prefix, READS, StorageKey, class_folder};
 use crate::domain::audit::{Record, RecordClass, RecordKind};
@@ -36,37 +36,6 @@ impl StorageKey {
     #[must_use]
     pub fn all_of_transfer(id: TransferId) -> Prefix {
         Prefix(format!("transfers/{id}/"))
-    }
-
-    /// Returns the key of a payload, in backends that store payloads as objects.
-    #[must_use]
-    pub fn payload(id: TransferId) -> Self {
-        Self(format!("transfers/{id}/payload.enc"))
-    }
-
-    /// Returns the key of an incomplete upload's manifest, in backends without appendable files.
-    #[must_use]
-    pub fn upload_manifest(id: TransferId) -> Self {
-        Self(format!("transfers/{id}/upload.json"))
-    }
-
-    /// Returns the key of a piece of an incomplete upload.
-    #[must_use]
-    pub fn payload_piece(id: TransferId, name: &str) -> Self {
-        Self::payload_pieces(id).with(name)
-    }
-
-    /// Returns the prefix of all pieces of an incomplete upload.
-    #[must_use]
-    pub fn payload_pieces(id: TransferId) -> Prefix {
-        Prefix(format!("transfers/{id}/upload/"))
-    }
-
-    /// Returns whether the key belongs to a payload or an incomplete upload; all other keys are records.
-    #[must_use]
-    pub fn belongs_to_payload(&self) -> bool {
-        let rest = self.0.strip_prefix("transfers/").and_then(|rest| rest.split_once('/'));
-        rest.is_some_and(|(_, name)| matches!(name, "payload.enc" | "upload.json") || name.starts_with("upload/"))
     }
 
     /// Returns the transfer id in the path; `None` for objects outside a transfer.

@@ -46,7 +46,8 @@ impl Transfers {
         // Gathering the grants, which may fail, decides the response.
         let result = ChangeResult::Undetermined;
         // The entry at the new time comes with the change: an earlier expiry must not wait for the entry of the old one.
-        let schedule: Vec<_> = expires_at.into_iter().map(|at| StorageKey::schedule_entry(at, id)).collect();
+        let entries = |at| link.transfer.reminder_entry(at).into_iter().chain([StorageKey::schedule_entry(at, id)]);
+        let schedule: Vec<_> = expires_at.into_iter().flat_map(entries).collect();
         let commit = |ended: bool, end: EventKind| {
             let events = [EventKind::LinkUpdated, end];
             let mut schedule = schedule.clone();
@@ -72,7 +73,7 @@ impl Transfers {
                 let (events, mut with) = commit(ended, end);
                 if expires_at.is_some() {
                     transfer.notifications.is_reminded = false;
-                    with.schedule.extend(transfer.reminder_at().map(|at| StorageKey::schedule_entry(at, id)));
+                    with.schedule.extend(transfer.reminder_entry(transfer.expires_at));
                 }
                 if ends_transfer {
                     transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferExhausted]);

@@ -35,7 +35,9 @@ impl Transfers {
             return Err(Error::LinkMismatch);
         }
         let transfer = self.enter_link(id, link_id, now).await?;
-        let with = Commit { schedule: vec![StorageKey::schedule_entry(link.expires_at, id)], ..Commit::default() };
+        let at_end = StorageKey::schedule_entry(link.expires_at, id);
+        let schedule = transfer.reminder_entry(link.expires_at).into_iter().chain([at_end]).collect();
+        let with = Commit { schedule, ..Commit::default() };
         let with = scope.transfer_commit(id, now, ChangeResult::Created, &[EventKind::LinkCreated], with);
         match create(self.store(), StorageKey::link(link_id), &link, with).await {
             Ok(()) => Ok(ResolvedLink { transfer, further: Some(link) }),

@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod end;
 mod list;
+mod remind;
 
 use std::time::Duration;
 

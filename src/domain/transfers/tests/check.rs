@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::domain::audit::RecordClass;
+use crate::domain::id::PayloadId;
 use crate::domain::maintenance::check::check;
 use crate::domain::store::{Change, Condition};
 use crate::domain::transfer::LATE_UPLOAD_PERIOD;
@@ -87,7 +88,7 @@ async fn unreadable_objects_of_all_kinds_are_reported() {
 async fn inconsistent_objects_are_reported() {
     let fixture = Fixture::used().await;
     let transfer = fixture.completed_transfer(None).await;
-    let (id, key) = (transfer.transfer_id, StorageKey::transfer(transfer.transfer_id));
+    let key = StorageKey::transfer(transfer.transfer_id);
     let key_text = key.to_string();
 
     let schedule = fixture.store.keys(&StorageKey::all_schedule_entries(), None, 10).await.unwrap();
@@ -104,7 +105,7 @@ async fn inconsistent_objects_are_reported() {
     fixture.remove(fixture.store.keys(&StorageKey::tokens(), None, 10).await.unwrap()).await;
     fixture.put(&token, stored).await;
 
-    fixture.store.remove(id).await.unwrap();
+    fixture.store.remove(transfer.payload_id()).await.unwrap();
     assert_eq!(fixture.findings().await, [("payload", key_text.clone())]);
 
     fixture.remove(vec![key]).await;
@@ -140,7 +141,7 @@ async fn orphaned_payloads_are_reported() {
     fixture.send(&pending, b"ab").await.unwrap();
     assert_eq!(fixture.findings().await, [], "an upload in progress is a finding");
 
-    let stray = TransferId::random();
+    let stray = PayloadId::random();
     write(stray).await;
     assert_eq!(fixture.findings().await, [("stray_payload", payload(stray))]);
     fixture.store.finish(stray, 3).await.unwrap();
@@ -148,8 +149,8 @@ async fn orphaned_payloads_are_reported() {
     fixture.store.remove(stray).await.unwrap();
 
     // The leftover of an upload interrupted by a deletion.
-    let id = pending.transfer_id;
-    fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), id).await.unwrap();
+    let id = pending.payload_id();
+    fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), pending.transfer_id).await.unwrap();
     write(id).await;
     assert_eq!(fixture.findings().await, [], "bytes that the sweeper will remove are a finding");
     fixture.clock.advance(LATE_UPLOAD_PERIOD);

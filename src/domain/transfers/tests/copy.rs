@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use futures_util::TryStreamExt;
 
 use super::*;
+use crate::domain::id::PayloadId;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{Copied, CopyError, CopyObserver, copy};
 use crate::domain::store::{
@@ -41,9 +42,11 @@ async fn records(store: &dyn Store) -> Vec<(StorageKey, bytes::Bytes)> {
     store.list(&StorageKey::all_objects(), None, usize::MAX).await.unwrap().items
 }
 
-async fn payload(store: &dyn Store, id: TransferId) -> Option<Vec<u8>> {
+/// Returns id and content of the payload of a transfer.
+async fn payload(store: &dyn Store, id: TransferId) -> Option<(PayloadId, Vec<u8>)> {
+    let id = read::<Transfer>(store, &StorageKey::transfer(id)).await.unwrap()?.value.payload_id();
     let stream = store.read(id, 0..3).await.ok()?;
-    Some(stream.try_collect::<Vec<_>>().await.unwrap().concat())
+    Some((id, stream.try_collect::<Vec<_>>().await.unwrap().concat()))
 }
 
 async fn put(store: &dyn Store, key: StorageKey, value: &'static str) {
@@ -205,7 +208,7 @@ async fn a_damaged_partial_payload_is_copied_again() {
     let fixture = used().await;
     let mut transfers = Vec::new();
     for id in ids(&fixture).await {
-        transfers.extend(payload(&*fixture.store, id).await.map(|_| id));
+        transfers.extend(payload(&*fixture.store, id).await.map(|(id, _)| id));
     }
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
     put(&*to, StorageKey::header(), r#"{"v":1,"unfinished_copy":{"of":"file:/srv/original","run":"0"}}"#).await;
@@ -232,7 +235,7 @@ async fn the_destination_must_be_empty() {
         assert_eq!(records(&to).await, before);
     }
     let to = MemoryStore::default();
-    let mut writer = to.writer(TransferId::random(), 0).await.unwrap();
+    let mut writer = to.writer(PayloadId::random(), 0).await.unwrap();
     writer.write("x".into()).await.unwrap();
     writer.close().await.unwrap();
     assert!(matches!(copied(&*fixture.store, &to).await, Err(CopyError::NotEmpty)));
@@ -302,8 +305,9 @@ async fn only_one_of_two_concurrent_copies_finishes() {
 #[tokio::test]
 async fn a_missing_payload_is_reported() {
     let (fixture, to) = (used().await, MemoryStore::default());
-    let id = fixture.completed_transfer(None).await.transfer_id;
-    fixture.store.remove(id).await.unwrap();
+    let transfer = fixture.completed_transfer(None).await;
+    let id = transfer.transfer_id;
+    fixture.store.remove(transfer.payload_id()).await.unwrap();
     let result = copied(&*fixture.store, &to).await;
     assert!(matches!(result, Err(CopyError::NoPayload { id: reported }) if reported == id), "{result:?}");
 }

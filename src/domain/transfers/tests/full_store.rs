@@ -38,7 +38,7 @@ async fn a_deletion_frees_a_full_store_at_once_and_is_recorded_later() {
         for _ in 0..2 {
             assert_eq!(delete(&fixture, id).await, Status::Deleted);
         }
-        assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+        assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
         assert_eq!(status(&fixture, id).await, Status::Deleted);
     }
     // The transfer stays deleted for requests that found it before, too.
@@ -90,13 +90,13 @@ async fn expiry_frees_a_full_store_at_once_and_is_recorded_later() {
     full.store(true, Ordering::Relaxed);
     fixture.transfers.sweep().await.unwrap();
     for transfer in [&completed, &exhausted] {
-        assert_eq!(fixture.store.received(transfer.transfer_id).await.unwrap(), 3, "removed too early");
+        assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 3, "removed too early");
     }
     fixture.clock.set(completed.expires_at);
     for _ in 0..2 {
         fixture.transfers.sweep().await.unwrap();
         for transfer in [&completed, &exhausted] {
-            assert_eq!(fixture.store.received(transfer.transfer_id).await.unwrap(), 0);
+            assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
         }
     }
     full.store(false, Ordering::Relaxed);

@@ -37,14 +37,17 @@ async fn bytes_of_a_failed_upload_do_not_outlive_a_deletion() {
         let memory = MemoryStore::default();
         let other = Fixture::with_store(Arc::new(memory.clone()));
         let stale = other.deleted_transfer().await;
-        let id = stale.transfer_id;
 
         let store = FaultyStore::over(memory.clone()).with(FaultInjector::failing_within(first..first + 4));
         let server = Fixture::with_store(Arc::new(store));
         server.send(&stale, b"ab").await.expect_err("an upload to a deleted transfer succeeds");
-        left += u32::from(memory.received(id).await.unwrap() > 0);
+        left += u32::from(memory.received(stale.payload_id()).await.unwrap() > 0);
         other.sweep_late().await;
-        assert_eq!(memory.received(id).await.unwrap(), 0, "bytes are left by a fault at operation {first}");
+        assert_eq!(
+            memory.received(stale.payload_id()).await.unwrap(),
+            0,
+            "bytes are left by a fault at operation {first}"
+        );
     }
     assert!(left > 0, "no upload failed after it wrote bytes");
 }
@@ -59,14 +62,14 @@ async fn bytes_of_an_upload_cut_off_by_a_crash_do_not_outlive_a_deletion() {
     let body = stream::iter([Ok("ab".into())]).chain(stream::pending());
     let upload = fixture.transfers.upload(&scope, &stale, PayloadChunk { offset: 0, length: None, body });
     tokio::time::timeout(Duration::from_millis(20), upload).await.expect_err("the upload has ended");
-    assert_eq!(fixture.store.received(id).await.unwrap(), 2);
+    assert_eq!(fixture.store.received(stale.payload_id()).await.unwrap(), 2);
     assert_eq!(fixture.findings().await, [], "bytes that the sweeper will remove are a finding");
 
     fixture.clock.set(START.plus(BEFORE));
     fixture.transfers.sweep().await.unwrap();
-    assert_eq!(fixture.store.received(id).await.unwrap(), 2, "the sweeper looks again too early");
+    assert_eq!(fixture.store.received(stale.payload_id()).await.unwrap(), 2, "the sweeper looks again too early");
     fixture.sweep_late().await;
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(stale.payload_id()).await.unwrap(), 0);
     assert_eq!(fixture.findings().await, []);
     // The last schedule entry is for the removal of the records.
     let last_entry = fixture.keys(&StorageKey::all_schedule_entries()).await.pop();
@@ -85,7 +88,7 @@ async fn a_long_upload_to_a_deleted_transfer_ends_within_an_hour_and_leaves_no_b
     });
     let result = fixture.transfers.upload(&scope, &stale, PayloadChunk { offset: 0, length: None, body }).await;
     assert!(matches!(result, Err(Error::TransferDeleted)), "{result:?}");
-    assert_eq!(fixture.store.received(stale.transfer_id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(stale.payload_id()).await.unwrap(), 0);
     assert_eq!(fixture.clock.now(), START.plus(Duration::from_mins(70)), "the upload went on after an hour");
 }
 
@@ -123,5 +126,5 @@ async fn a_transfer_that_seemed_expired_is_not_completed_without_its_payload() {
     assert_eq!(found.state.status(), Status::Pending);
     let completed = fast.transfers.complete(&fast.scope(ActionName::UploadComplete), found, None).await.unwrap();
     assert_eq!(completed.state.status(), Status::Completed);
-    assert!(fixture.store.read(stale.transfer_id, 0..3).await.is_ok());
+    assert!(fixture.store.read(stale.payload_id(), 0..3).await.is_ok());
 }

@@ -21,7 +21,7 @@ impl Fixture {
         self.update(transfer, id, UpdateLink { max_downloads: Some(limit), ..UNCHANGED }).await
     }
 
-    async fn revoke(&self, transfer: &Transfer, id: LinkId) -> ResolvedLink {
+    pub(super) async fn revoke(&self, transfer: &Transfer, id: LinkId) -> ResolvedLink {
         let scope = self.scope(ActionName::LinkRevoke);
         let transfer = self.stored(transfer.transfer_id).await;
         let link = self.transfers.link_of(&scope, transfer, id).await.unwrap();
@@ -268,7 +268,7 @@ async fn a_revoked_link_serves_nobody_and_the_last_one_ends_the_transfer() {
     fixture.get(&two, &kept).await.unwrap();
     let ended = fixture.revoke(&transfer, two.id).await;
     assert_eq!((ended.transfer.state.status(), ended.transfer.payload), (Status::Deleted, PayloadState::Removed));
-    assert_eq!(fixture.store.received(transfer.transfer_id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
     // Each link says what became of it, not of the others.
     for link in [&one, &two] {
         assert!(matches!(fixture.get(link, &Grant::random()).await, Err(Error::LinkClosed)));

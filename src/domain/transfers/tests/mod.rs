@@ -8,6 +8,7 @@ mod late_uploads;
 mod link_changes;
 mod link_lists;
 mod link_store;
+mod link_totals;
 mod links;
 mod lists;
 mod notifications;
@@ -177,7 +178,7 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
     fixture.clock.set(transfer.expires_at);
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
     assert_eq!(fixture.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
     assert_eq!(fixture.transfers.sweep().await.unwrap().processed, 0, "a swept transfer is immediately due again");
     fixture.clock.set(transfer.expires_at.plus(RETAIN));
@@ -218,7 +219,7 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
         .await
         .unwrap();
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -246,7 +247,7 @@ async fn a_payload_larger_than_declared_deletes_the_transfer() {
     let transfer = fixture.create_transfer(None).await;
     let id = transfer.transfer_id;
     // Writes to the store directly, like a presigned upload: the service's own routes reject a larger payload.
-    let mut writer = fixture.store.writer(id, 0).await.unwrap();
+    let mut writer = fixture.store.writer(transfer.payload_id(), 0).await.unwrap();
     writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
     writer.close().await.unwrap();
     for _ in 0..2 {
@@ -255,7 +256,7 @@ async fn a_payload_larger_than_declared_deletes_the_transfer() {
         let error = fixture.transfers.complete(&scope, found, None).await.unwrap_err();
         assert!(matches!(error, Error::SizeMismatch));
     }
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
     assert_eq!(fixture.events(id).await[1..], [EventKind::TransferDeleted, EventKind::PayloadRemoved]);
 }
 
@@ -304,7 +305,7 @@ async fn a_deletion_during_an_upload_leaves_no_payload() {
     let error =
         fixture.transfers.upload(&fixture.scope(ActionName::PayloadUpload), &transfer, upload).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{FaultyStore, Presigner, SignedRequest, StoreError};
 use crate::domain::transfer::{PartPlan, UploadKind};
 use crate::domain::wire::UploadInstruction;
@@ -33,13 +34,13 @@ impl Signer {
 
 #[async_trait]
 impl Presigner for Signer {
-    async fn put(&self, _: TransferId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+    async fn put(&self, _: PayloadId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         Ok(self.sign("put", lifetime))
     }
 
     async fn parts(
         &self,
-        _: TransferId,
+        _: PayloadId,
         _: PartPlan,
         numbers: &[u32],
         lifetime: Duration,
@@ -47,17 +48,17 @@ impl Presigner for Signer {
         Ok(numbers.iter().map(|_| self.sign("part", lifetime)).collect())
     }
 
-    async fn received_parts(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
+    async fn received_parts(&self, _: PayloadId) -> Result<Vec<u32>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn get(&self, _: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+    async fn get(&self, _: PayloadId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         Ok(self.sign("get", lifetime))
     }
 }
 
 /// Writes bytes to the store like a client with a presigned URL.
-async fn put(store: &dyn Store, id: TransferId, bytes: &'static [u8]) {
+async fn put(store: &dyn Store, id: PayloadId, bytes: &'static [u8]) {
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(Bytes::from_static(bytes)).await.unwrap();
     writer.close().await.unwrap();
@@ -76,20 +77,20 @@ fn fixture() -> (Fixture, Arc<Signer>) {
 async fn a_payload_written_again_after_its_deletion_is_removed() {
     let (fixture, _) = fixture();
     let transfer = fixture.create_transfer(None).await;
-    let id = transfer.transfer_id;
+    let (id, payload) = (transfer.transfer_id, transfer.payload_id());
     assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
-    put(&*fixture.store, id, b"abc").await;
+    put(&*fixture.store, payload, b"abc").await;
     fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), id).await.unwrap();
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
-    put(&*fixture.store, id, b"abc").await;
+    assert_eq!(fixture.store.received(payload).await.unwrap(), 0);
+    put(&*fixture.store, payload, b"abc").await;
     // The sweeper waits while a URL that could write the payload again is valid.
     fixture.clock.advance(HOUR);
     fixture.transfers.sweep().await.unwrap();
-    assert_eq!(fixture.store.received(id).await.unwrap(), 3);
+    assert_eq!(fixture.store.received(payload).await.unwrap(), 3);
     fixture.clock.advance(HOUR);
     fixture.transfers.sweep().await.unwrap();
-    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(payload).await.unwrap(), 0);
     assert_eq!(find_transfer(&fixture, id).await.upload_urls_until, None);
     // The last schedule entry is for the removal of the records.
     let last_entry = fixture.keys(&StorageKey::all_schedule_entries()).await.pop();
@@ -124,8 +125,8 @@ async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
 async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     let (fixture, signer) = fixture();
     let transfer = fixture.create_transfer(Some(9)).await;
-    let id = transfer.transfer_id;
-    put(&*fixture.store, id, b"abc").await;
+    let (id, payload) = (transfer.transfer_id, transfer.payload_id());
+    put(&*fixture.store, payload, b"abc").await;
     fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
     let transfer = find_transfer(&fixture, id).await;
     let scope = fixture.scope(ActionName::DownloadGrant);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::domain::audit::Outcome;
+use crate::domain::id::PayloadId;
 use crate::domain::maintenance::check::{CheckReport, StoreFinding, check};
 use crate::domain::maintenance::repair::{RepairReport, repair};
 use crate::domain::store::{FaultInjector, FaultyStore, Records, read};
@@ -20,7 +21,7 @@ struct Damaged {
 }
 
 /// Codes of the findings in a [`Damaged`] store, sorted.
-const DAMAGES: [&str; 12] = [
+const DAMAGES: [&str; 13] = [
     "counters",
     "no_transfer",
     "not_due",
@@ -28,6 +29,7 @@ const DAMAGES: [&str; 12] = [
     "payload",
     "payload_left",
     "quota",
+    "stray_entry",
     "stray_entry",
     "stray_entry",
     "stray_entry",
@@ -58,10 +60,10 @@ impl Damaged {
         let unscheduled_id = unscheduled.transfer_id.to_string();
         let lost_entries = |entry: &String| entry.contains(".reads") || entry.ends_with(&unscheduled_id);
         fixture.remove(schedule.into_iter().filter(lost_entries).map(StorageKey::from_backend).collect()).await;
-        fixture.store.remove(lost.transfer_id).await.unwrap();
+        fixture.store.remove(lost.payload_id()).await.unwrap();
         fixture.remove(vec![StorageKey::transfer(orphaned.transfer_id)]).await;
-        write(deleted.transfer_id).await;
-        write(TransferId::random()).await;
+        write(deleted.payload_id()).await;
+        write(PayloadId::random()).await;
         let stored = fixture.store.get(&token).await.unwrap().unwrap().value;
         let mut changed: serde_json::Value = serde_json::from_slice(&stored).unwrap();
         changed["quota"]["bytes_held"] = 1.into();
@@ -182,7 +184,7 @@ async fn transfers_stay_if_no_payload_can_be_found() {
     let fixture = Fixture::used().await;
     let transfers = [fixture.completed_transfer(None).await, fixture.completed_transfer(None).await];
     for transfer in &transfers {
-        fixture.store.remove(transfer.transfer_id).await.unwrap();
+        fixture.store.remove(transfer.payload_id()).await.unwrap();
     }
     let report = fixture.repair().await;
     assert_eq!((report.repaired, report.left.finding_count), (0, 2));

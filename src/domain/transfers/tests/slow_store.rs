@@ -48,7 +48,7 @@ async fn a_deletion_wins_over_a_concurrent_completion() {
         let [first, second] = two_processes();
         let transfer = first.create_transfer(None).await;
         first.send(&transfer, b"abc").await.unwrap();
-        let id = transfer.transfer_id;
+        let (id, payload) = (transfer.transfer_id, transfer.payload_id());
         let (completing, deleting) =
             (first.scope(ActionName::UploadComplete), second.scope(ActionName::TransferDelete));
         let (completed, deleted) =
@@ -57,7 +57,7 @@ async fn a_deletion_wins_over_a_concurrent_completion() {
         let found = first.transfers.find(&completing, id).await.unwrap();
         assert_eq!(found.state.status(), Status::Deleted);
         assert_eq!(found.state.completed_at().is_some(), completed.is_ok(), "{completed:?}");
-        assert_eq!(first.store.received(id).await.unwrap(), 0, "the payload still exists");
+        assert_eq!(first.store.received(payload).await.unwrap(), 0, "the payload still exists");
         assert!(matches!(found.check_downloadable(START, true), Err(Error::TransferDeleted)));
     })
     .await;
@@ -71,7 +71,7 @@ async fn a_deletion_during_an_upload_leaves_no_bytes() {
         let (id, deleting) = (transfer.transfer_id, second.scope(ActionName::TransferDelete));
         let (sent, deleted) = tokio::join!(first.send(&transfer, b"abc"), second.transfers.delete(&deleting, id));
         deleted.unwrap();
-        assert_eq!(first.store.received(id).await.unwrap(), 0, "bytes remain: {sent:?}");
+        assert_eq!(first.store.received(transfer.payload_id()).await.unwrap(), 0, "bytes remain: {sent:?}");
     })
     .await;
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Durability;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::limits::free_space::FreeSpace;
 use crate::domain::store::PayloadObjects;
 
@@ -48,24 +48,24 @@ impl Folder {
     }
 
     /// Returns the path of a payload during its upload.
-    pub(super) fn part(&self, id: TransferId) -> PathBuf {
+    pub(super) fn part(&self, id: PayloadId) -> PathBuf {
         self.shard(id).join(format!("{id}.part"))
     }
 
     /// Returns the path of a finished payload.
-    pub(super) fn finished(&self, id: TransferId) -> PathBuf {
+    pub(super) fn finished(&self, id: PayloadId) -> PathBuf {
         self.shard(id).join(format!("{id}.enc"))
     }
 
     /// Returns the subdirectory of a payload, named by the first two hex digits of its id.
     ///
     /// Directories become slow with many entries.
-    pub(super) fn shard(&self, id: TransferId) -> PathBuf {
-        self.path.join(&id.to_string()[..2])
+    pub(super) fn shard(&self, id: PayloadId) -> PathBuf {
+        self.path.join(&id.digits()[..2])
     }
 
     /// Returns the number of received bytes of a payload.
-    pub(super) fn received(&self, id: TransferId) -> io::Result<u64> {
+    pub(super) fn received(&self, id: PayloadId) -> io::Result<u64> {
         // Checks for the finished file twice, since it may replace the partial file between the first two checks.
         for path in [self.finished(id), self.part(id), self.finished(id)] {
             if let Some(length) = length(&path)? {
@@ -76,7 +76,7 @@ impl Folder {
     }
 
     /// Lists at most `limit` payloads after `after`, in the order of their ids.
-    pub(super) fn list(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<PayloadObjects>> {
+    pub(super) fn list(&self, after: Option<PayloadId>, limit: usize) -> io::Result<Vec<PayloadObjects>> {
         let first = after.map(|id| self.shard(id));
         let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();
         shards.sort();
@@ -98,7 +98,7 @@ impl Folder {
     }
 
     /// Syncs the directory entries of a payload's subdirectory, and the entry of the subdirectory.
-    pub(super) fn sync(&self, id: TransferId) -> io::Result<()> {
+    pub(super) fn sync(&self, id: PayloadId) -> io::Result<()> {
         sync_directory(&self.shard(id), self.durability)?;
         sync_directory(&self.path, self.durability)
     }
@@ -110,8 +110,8 @@ fn entries(directory: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
     Ok(entries.into_iter().map(|entry| entry.path()))
 }
 
-/// Returns the transfer of a payload file and whether the payload is finished. Returns `None` for any other file.
-fn payload_of(file: &Path) -> Option<(TransferId, bool)> {
+/// Returns the id of a payload file and whether the payload is finished. Returns `None` for any other file.
+fn payload_of(file: &Path) -> Option<(PayloadId, bool)> {
     let finished = match file.extension()?.to_str()? {
         "enc" => true,
         "part" => false,

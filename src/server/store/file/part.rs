@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Durability;
 use super::folder::{Folder, hard_links, length, make_directory, optional};
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::StoreError;
 
 /// Interval of syncs in bytes (8 MiB).
@@ -26,7 +26,7 @@ pub(super) const fn synced_prefix(length: u64) -> u64 {
 /// Partial file, locked through the operating system until this value is dropped or the process ends.
 pub(super) struct Part {
     folder: Arc<Folder>,
-    id: TransferId,
+    id: PayloadId,
     file: File,
     length: u64,
     /// Length up to which the file is synced.
@@ -40,7 +40,7 @@ impl Part {
     ///
     /// # Errors
     /// [`StoreError::WriterBusy`] while another writer holds the lock.
-    pub(super) fn existing(folder: &Arc<Folder>, id: TransferId) -> Result<Option<Self>, StoreError> {
+    pub(super) fn existing(folder: &Arc<Folder>, id: PayloadId) -> Result<Option<Self>, StoreError> {
         Self::take(folder, id, false)
     }
 
@@ -49,7 +49,7 @@ impl Part {
     /// # Errors
     /// [`StoreError::OffsetMismatch`] for another length or a finished payload, [`StoreError::WriterBusy`] while
     /// another writer holds the lock.
-    pub(super) fn open_at(folder: &Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
+    pub(super) fn open_at(folder: &Arc<Folder>, id: PayloadId, offset: u64) -> Result<Self, StoreError> {
         let finished = folder.finished(id);
         if let Some(received_bytes) = length(&finished)? {
             return Err(StoreError::OffsetMismatch { received_bytes });
@@ -74,7 +74,7 @@ impl Part {
         Ok(part)
     }
 
-    fn take(folder: &Arc<Folder>, id: TransferId, create: bool) -> Result<Option<Self>, StoreError> {
+    fn take(folder: &Arc<Folder>, id: PayloadId, create: bool) -> Result<Option<Self>, StoreError> {
         let path = folder.part(id);
         loop {
             let Some(file) = optional(open(&path, create))? else {

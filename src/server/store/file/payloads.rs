@@ -13,7 +13,7 @@ use super::part::Part;
 use super::reader::PayloadReader;
 use super::writer::FileWriter;
 use super::{FileStore, blocking};
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{PayloadObjects, PayloadStream, PayloadWriter, Payloads, StoreError};
 
 /// Removes a file and truncates it to zero. Its space is freed at once although readers have the file open.
@@ -28,16 +28,16 @@ fn remove_and_empty(path: &Path) -> io::Result<()> {
 
 #[async_trait]
 impl Payloads for FileStore {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(folder.received(id)?)).await
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         Ok(Box::new(FileWriter::open(Arc::clone(&self.0.payloads), id, offset).await?))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {
             match Part::existing(&folder, id)? {
@@ -51,14 +51,14 @@ impl Payloads for FileStore {
         .await
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         let reader = blocking(move || PayloadReader::open(&folder, id, &range)).await?;
         Ok(reader.into_stream())
     }
 
     /// Removes the partial file first. A concurrent `finish` then has nothing to rename and leaves no finished file.
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         let (folder, disk) = (Arc::clone(&self.0.payloads), Arc::clone(&self.0.disk));
         blocking(move || {
             for file in [folder.part(id), folder.finished(id)] {
@@ -73,7 +73,7 @@ impl Payloads for FileStore {
         .await
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(folder.list(after, limit)?)).await
     }

@@ -10,7 +10,7 @@ use futures_util::stream;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::folder::{Folder, hard_links, optional};
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{PayloadStream, StoreError};
 
 /// Bytes per read. A download has one block in memory that is being sent; a fast one has another block read ahead.
@@ -48,7 +48,7 @@ impl PayloadReader {
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] if the payload is missing or shorter than the range.
-    pub(super) fn open(folder: &Folder, id: TransferId, range: &Range<u64>) -> Result<Self, StoreError> {
+    pub(super) fn open(folder: &Folder, id: PayloadId, range: &Range<u64>) -> Result<Self, StoreError> {
         let mut file = optional(File::open(folder.finished(id)))?.ok_or(StoreError::NoPayload)?;
         if range.start > range.end || range.end > file.metadata()?.len() {
             return Err(StoreError::NoPayload);

@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::blocking;
 use super::folder::Folder;
 use super::part::Part;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{PayloadWriter, StoreError};
 
 /// Number of buffered bytes that starts a write.
@@ -23,7 +23,7 @@ const PIECES: usize = 1024;
 /// Buffers incoming pieces into blocks; while one block is written, the next one is buffered.
 pub(super) struct FileWriter {
     folder: Arc<Folder>,
-    id: TransferId,
+    id: PayloadId,
     start: u64,
     buffered: Vec<Bytes>,
     buffered_bytes: usize,
@@ -43,7 +43,7 @@ enum PartialFile {
 
 impl FileWriter {
     /// Opens a payload for writing at `offset`.
-    pub(super) async fn open(folder: Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
+    pub(super) async fn open(folder: Arc<Folder>, id: PayloadId, offset: u64) -> Result<Self, StoreError> {
         let shared = Arc::clone(&folder);
         let part = blocking(move || Part::open_at(&shared, id, offset)).await?;
         Ok(Self {
@@ -181,7 +181,7 @@ mod tests {
     async fn every_write_after_a_removal_returns_the_same_error() {
         let directory = tempfile::tempdir().unwrap();
         let folder = Arc::new(Folder::new(directory.path().to_owned(), Durability::Full));
-        let id = TransferId::random();
+        let id = PayloadId::random();
         let mut writer = FileWriter::open(folder.clone(), id, 0).await.unwrap();
         std::fs::remove_file(folder.part(id)).unwrap();
         writer.write(Bytes::from(vec![0; BLOCK])).await.unwrap();
@@ -195,7 +195,7 @@ mod tests {
     async fn discarding_never_extends_a_payload() {
         let directory = tempfile::tempdir().unwrap();
         let folder = Arc::new(Folder::new(directory.path().to_owned(), Durability::Full));
-        let id = TransferId::random();
+        let id = PayloadId::random();
         let mut first = FileWriter::open(folder.clone(), id, 0).await.unwrap();
         first.write(Bytes::from_static(b"acknowledged")).await.unwrap();
         assert_eq!(Box::new(first).close().await.unwrap(), 12);

@@ -11,13 +11,13 @@ use super::manifest::{ServicePart, ServiceUpload, Tail, UploadManifest};
 use super::part_size::part_size;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{Condition, StorageKey, StoreError, Version};
 
 /// Upload through the service by the writer that has the payload's lease.
 pub(super) struct LeasedUpload {
     store: S3Store,
-    id: TransferId,
+    id: PayloadId,
     /// State before this writer, restored by `discard`.
     before: ServiceUpload,
     manifest: UploadManifest,
@@ -44,7 +44,7 @@ impl LeasedUpload {
     /// # Errors
     /// [`StoreError::OffsetMismatch`] if the number of received bytes differs from `offset`, [`StoreError::WriterBusy`]
     /// while another writer or finisher has the lease.
-    pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
+    pub(super) async fn open(store: &S3Store, id: PayloadId, offset: u64) -> Result<Self, StoreError> {
         let permit = store.writer_permit().await?;
         let (mut manifest, condition) = if let Some(found) = store.manifest(id).await? {
             (found.value, Condition::Is(found.version))

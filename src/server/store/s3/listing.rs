@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::S3Store;
-use crate::domain::id::TransferId;
-use crate::domain::store::{PayloadObjects, Records, StorageKey, StoreError};
+use crate::domain::id::PayloadId;
+use crate::domain::store::{PayloadObjects, Prefix, Records, StorageKey, StoreError};
 
 /// Keys per list request. Most of the keys are keys of records.
 const PAGE_SIZE: usize = 1_000;
 
-/// Objects found, by transfer.
-type FoundByTransfer = BTreeMap<TransferId, FoundObjects>;
+/// Objects found, by payload.
+type FoundObjectsById = BTreeMap<PayloadId, FoundObjects>;
 
 #[derive(Clone, Copy, Default)]
 struct FoundObjects {
@@ -25,7 +25,7 @@ impl S3Store {
     /// Lists at most `limit` payloads after `after`, in the order of their ids.
     pub(super) async fn list_payloads(
         &self,
-        after: Option<TransferId>,
+        after: Option<PayloadId>,
         limit: usize,
     ) -> Result<Vec<PayloadObjects>, StoreError> {
         // The first `limit` ids of the union are among the first `limit` of each list.
@@ -33,7 +33,7 @@ impl S3Store {
         for id in self.uploads(after, limit).await? {
             found.entry(id).or_default().pieces = true;
         }
-        let to_objects = |(id, parts): (TransferId, FoundObjects)| PayloadObjects {
+        let to_objects = |(id, parts): (PayloadId, FoundObjects)| PayloadObjects {
             id,
             finished: parts.finished,
             unfinished: parts.pieces || (parts.manifest && !parts.finished),
@@ -41,12 +41,25 @@ impl S3Store {
         Ok(found.into_iter().take(limit).map(to_objects).collect())
     }
 
-    async fn objects(&self, after: Option<TransferId>, limit: usize) -> Result<FoundByTransfer, StoreError> {
-        let (mut found, mut after) = (FoundByTransfer::new(), after.map(StorageKey::after_transfer));
+    async fn objects(&self, after: Option<PayloadId>, limit: usize) -> Result<FoundObjectsById, StoreError> {
+        let mut found = FoundObjectsById::new();
+        for (folder, after) in StorageKey::payload_folders(after) {
+            found.extend(self.objects_in(&folder, after, limit).await?);
+        }
+        Ok(found)
+    }
+
+    async fn objects_in(
+        &self,
+        folder: &Prefix,
+        mut after: Option<StorageKey>,
+        limit: usize,
+    ) -> Result<FoundObjectsById, StoreError> {
+        let mut found = FoundObjectsById::new();
         loop {
-            let keys = self.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE_SIZE).await?;
-            for key in keys.iter().filter(|key| key.belongs_to_payload()) {
-                let Some(id) = key.transfer_id() else { continue };
+            let keys = self.keys(folder, after.as_ref(), PAGE_SIZE).await?;
+            for key in &keys {
+                let Some(id) = key.payload_id() else { continue };
                 if !found.contains_key(&id) && found.len() == limit {
                     return Ok(found);
                 }
@@ -64,17 +77,21 @@ impl S3Store {
         }
     }
 
-    async fn uploads(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<TransferId>, StoreError> {
-        let (mut found, mut after) = (Vec::new(), after.map(StorageKey::after_transfer));
-        let prefix = StorageKey::all_transfers();
-        loop {
-            let (keys, more) = self.bucket().upload_keys(prefix.as_str(), after.as_ref()).await?;
-            found.extend(keys.iter().filter_map(StorageKey::transfer_id));
-            found.dedup();
-            if !more || found.len() >= limit {
-                return Ok(found);
+    async fn uploads(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadId>, StoreError> {
+        let mut all = Vec::new();
+        for (folder, mut after) in StorageKey::payload_folders(after) {
+            let mut found = Vec::new();
+            loop {
+                let (keys, more) = self.bucket().upload_keys(folder.as_str(), after.as_ref()).await?;
+                found.extend(keys.iter().filter_map(StorageKey::payload_id));
+                found.dedup();
+                if !more || found.len() >= limit {
+                    break;
+                }
+                after = keys.into_iter().next_back();
             }
-            after = keys.into_iter().next_back();
+            all.append(&mut found);
         }
+        Ok(all)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::S3Store;
 use super::lease::Lease;
 use super::multipart::ListedPart;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{
     Change, Commit, Condition, Records, StorageKey, StoreError, Version, Versioned, read, to_json,
 };
@@ -92,7 +92,7 @@ impl UploadManifest {
 impl S3Store {
     /// Reads the manifest of a payload. Returns `None` if nothing has arrived, or the payload came in one presigned
     /// PUT.
-    pub(super) async fn manifest(&self, id: TransferId) -> Result<Option<Versioned<UploadManifest>>, StoreError> {
+    pub(super) async fn manifest(&self, id: PayloadId) -> Result<Option<Versioned<UploadManifest>>, StoreError> {
         read(self, &StorageKey::upload_manifest(id)).await
     }
 
@@ -102,7 +102,7 @@ impl S3Store {
     /// [`StoreError::Conflict`] if another operation changed the manifest.
     pub(super) async fn write_manifest(
         &self,
-        id: TransferId,
+        id: PayloadId,
         condition: Condition,
         value: &UploadManifest,
     ) -> Result<Version, StoreError> {
@@ -112,7 +112,7 @@ impl S3Store {
     }
 
     /// Lists the parts that clients have sent by presigned URLs.
-    pub(super) async fn presigned_parts(&self, id: TransferId, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
+    pub(super) async fn presigned_parts(&self, id: PayloadId, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
         self.bucket().parts(&StorageKey::payload(id), upload).await
     }
 }

@@ -11,7 +11,7 @@ use super::manifest::{ServiceUpload, UploadManifest};
 use super::reader::ObjectReader;
 use super::writer::S3Writer;
 use crate::domain::error::chain;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{
     Condition, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
 };
@@ -23,18 +23,18 @@ const MAX_ATTEMPTS: u32 = 5;
 
 #[async_trait]
 impl Payloads for S3Store {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn received(&self, id: PayloadId) -> Result<u64, StoreError> {
         match self.manifest(id).await? {
             Some(found) => self.arrived_length(id, &found.value).await,
             None => self.complete_length(id).await,
         }
     }
 
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+    async fn writer(&self, id: PayloadId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         Ok(Box::new(S3Writer::open(self, id, offset).await?))
     }
 
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+    async fn finish(&self, id: PayloadId, size: u64) -> Result<u64, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let Some(found) = self.manifest(id).await? else { return self.complete_length(id).await };
             if found.value.has_writer() {
@@ -52,7 +52,7 @@ impl Payloads for S3Store {
         Err(StoreError::WriterBusy)
     }
 
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+    async fn read(&self, id: PayloadId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let key = StorageKey::payload(id);
         if range.is_empty() {
             let length = self.bucket().length(&key).await?;
@@ -62,7 +62,7 @@ impl Payloads for S3Store {
         Ok(ObjectReader::open(self.bucket(), key, range).await?.into_stream())
     }
 
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         let (whole, manifest) = (StorageKey::payload(id), StorageKey::upload_manifest(id));
         // Removed first: a concurrent `finish` checks at its end whether the manifest still exists.
         self.bucket().remove(&[manifest]).await?;
@@ -74,19 +74,19 @@ impl Payloads for S3Store {
         self.remove_pieces(id).await
     }
 
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<PayloadId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.list_payloads(after, limit).await
     }
 }
 
 impl S3Store {
     /// Returns the length of a complete payload; 0 if there is none.
-    async fn complete_length(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn complete_length(&self, id: PayloadId) -> Result<u64, StoreError> {
         Ok(self.bucket().length(&StorageKey::payload(id)).await?.unwrap_or(0))
     }
 
     /// Returns the number of received bytes of a payload that may be unfinished.
-    async fn arrived_length(&self, id: TransferId, manifest: &UploadManifest) -> Result<u64, StoreError> {
+    async fn arrived_length(&self, id: PayloadId, manifest: &UploadManifest) -> Result<u64, StoreError> {
         let parts = match manifest {
             UploadManifest { complete_size: Some(length), .. } => return Ok(*length),
             UploadManifest { service_upload: Some(service_upload), .. } => return Ok(service_upload.length()),
@@ -104,7 +104,7 @@ impl S3Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another operation changed the manifest.
-    async fn complete(&self, id: TransferId, found: Versioned<UploadManifest>) -> Result<u64, StoreError> {
+    async fn complete(&self, id: PayloadId, found: Versioned<UploadManifest>) -> Result<u64, StoreError> {
         let (mut manifest, key) = (found.value, StorageKey::payload(id));
         manifest.lease = Some(Lease::new(true));
         let version = self.write_manifest(id, Condition::Is(found.version), &manifest).await?;
@@ -148,7 +148,7 @@ impl S3Store {
     }
 
     /// Aborts all unfinished multipart uploads of a payload; returns whether there were any.
-    async fn abort_uploads(&self, id: TransferId) -> Result<bool, StoreError> {
+    async fn abort_uploads(&self, id: PayloadId) -> Result<bool, StoreError> {
         let key = StorageKey::payload(id);
         // Each round aborts one page of uploads.
         for round in 0..MAX_ATTEMPTS {
@@ -164,7 +164,7 @@ impl S3Store {
     }
 
     /// Completes the multipart upload that clients have sent parts to.
-    async fn complete_presigned_upload(&self, id: TransferId, upload: &str) -> Result<(), StoreError> {
+    async fn complete_presigned_upload(&self, id: PayloadId, upload: &str) -> Result<(), StoreError> {
         let parts = self.presigned_parts(id, upload).await?;
         if parts.is_empty() {
             return Ok(());
@@ -174,7 +174,7 @@ impl S3Store {
     }
 
     /// Completes the object from the bytes that were uploaded through the service.
-    async fn complete_service_upload(&self, id: TransferId, service_upload: &ServiceUpload) -> Result<(), StoreError> {
+    async fn complete_service_upload(&self, id: PayloadId, service_upload: &ServiceUpload) -> Result<(), StoreError> {
         let key = StorageKey::payload(id);
         let tail = match &service_upload.tail {
             Some(tail) => self.bucket().read(&StorageKey::payload_piece(id, &tail.name)).await?.map(|read| read.body),
@@ -190,7 +190,7 @@ impl S3Store {
         self.bucket().complete_multipart(&key, upload, parts.into_iter()).await
     }
 
-    async fn remove_pieces(&self, id: TransferId) -> Result<(), StoreError> {
+    async fn remove_pieces(&self, id: PayloadId) -> Result<(), StoreError> {
         let pieces = self.keys(&StorageKey::payload_pieces(id), None, PIECES).await?;
         self.bucket().remove(&pieces).await
     }

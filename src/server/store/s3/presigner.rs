@@ -12,7 +12,7 @@ use super::bucket::Bucket;
 use super::error::request_error;
 use super::manifest::UploadManifest;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, StoreError};
 use crate::domain::transfer::PartPlan;
 
@@ -21,13 +21,13 @@ const MIN_URL_LIFETIME: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Presigner for S3Store {
-    async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+    async fn put(&self, id: PayloadId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         sign_put(self.bucket(), &StorageKey::payload(id), size, lifetime).await
     }
 
     async fn parts(
         &self,
-        id: TransferId,
+        id: PayloadId,
         plan: PartPlan,
         numbers: &[u32],
         lifetime: Duration,
@@ -51,14 +51,14 @@ impl Presigner for S3Store {
         stream::iter(numbers.iter().copied()).then(sign).try_collect().await
     }
 
-    async fn received_parts(&self, id: TransferId) -> Result<Vec<u32>, StoreError> {
+    async fn received_parts(&self, id: PayloadId) -> Result<Vec<u32>, StoreError> {
         match self.manifest(id).await?.and_then(|found| found.value.presigned) {
             Some(upload) => Ok(self.presigned_parts(id, &upload).await?.into_iter().map(|part| part.number).collect()),
             None => Ok(Vec::new()),
         }
     }
 
-    async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+    async fn get(&self, id: PayloadId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         sign_get(self.bucket(), &StorageKey::payload(id), lifetime).await
     }
 }
@@ -68,7 +68,7 @@ impl S3Store {
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] if the payload is complete or partly uploaded through the service.
-    async fn presigned_upload(&self, id: TransferId) -> Result<String, StoreError> {
+    async fn presigned_upload(&self, id: PayloadId) -> Result<String, StoreError> {
         let key = StorageKey::payload(id);
         loop {
             let (mut manifest, condition) = match self.manifest(id).await? {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::S3Store;
 use super::leased_upload::LeasedUpload;
 use crate::domain::error::chain;
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 use crate::domain::store::{PayloadWriter, StoreError};
 
 /// Payload writer; empty once it is closed or dropped.
@@ -17,7 +17,7 @@ impl S3Writer {
     ///
     /// # Errors
     /// The errors of [`LeasedUpload::open`].
-    pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
+    pub(super) async fn open(store: &S3Store, id: PayloadId, offset: u64) -> Result<Self, StoreError> {
         Ok(Self(Some(LeasedUpload::open(store, id, offset).await?)))
     }
 

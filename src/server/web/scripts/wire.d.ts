@@ -267,6 +267,7 @@ export interface TransferItem {
   ended_at: number | null;
   download_count: number;
   max_downloads: number | null;
+  further_links: number;
 }
 
 /** Page of transfers; `is_partial` if not all of them were compared. */

@@ -35,6 +35,13 @@ fn facts(response: &ApiResponse, facts: &mut BTreeSet<String>) {
     }
 }
 
+/// Returns the id of the payload in a presigned URL.
+fn payload_id(url: &str) -> String {
+    let id = url.split_once("/payloads/p").and_then(|(_, rest)| rest.split_once('/')).expect("a payload id").0;
+    assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{url}");
+    format!("/payloads/p{id}/")
+}
+
 /// Collects everything public under a link, without its proof and with it.
 async fn public_facts(anyone: &Api, link: &TestLink, transfer: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -52,7 +59,16 @@ async fn public_facts(anyone: &Api, link: &TestLink, transfer: &str) -> BTreeSet
     let started = link.grant(anyone, &grant).await;
     assert_eq!(started.status, 200, "{started:?}");
     let url = started.text("url");
-    assert!(url.contains(&link.id), "{url}");
+    if started.text("mode") == "presigned" {
+        assert!(url.contains(&payload_id(&url)), "{url}");
+        let stored = reqwest::Client::builder().no_proxy().build().unwrap().get(&url).send().await.unwrap();
+        let headers = format!("{:?}", stored.headers());
+        assert!(!headers.contains(transfer) && !headers.contains(&link.id), "{headers}");
+        assert_eq!(stored.bytes().await.unwrap(), &b"a payload"[..]);
+        assert!(started.text("fallback_url").contains(&link.id), "{started:?}");
+    } else {
+        assert!(url.contains(&link.id), "{url}");
+    }
     responses.push(started);
     responses.push(link.prove(anyone.post(&link.path("events/add"))).json(r#"{"kind":"link_opened"}"#).send().await);
     for path in ["payload/download-bytes", "events/list", "actions/list", "status"] {
@@ -81,8 +97,9 @@ async fn links_share_nothing(service: &Started) {
     service.advance_clock(Duration::from_secs(7));
     let of_two = public_facts(&anyone, &two, &transfer).await;
     let completed_at = one.status(&anyone).await.number("completed_at").to_string();
-    // Recipients who have both proofs see that both are of one payload, which was completed at one time.
-    let common: Vec<_> = of_one.intersection(&of_two).filter(|fact| **fact != completed_at).collect();
+    // Recipients who have both proofs see that both are of one payload, which was completed at one time and has one id.
+    let is_shared = |fact: &&String| **fact == completed_at || fact.contains("/payloads/p");
+    let common: Vec<_> = of_one.intersection(&of_two).filter(|fact| !is_shared(fact)).collect();
     let shared = ["", "attachment"];
     let common: Vec<_> = common.into_iter().filter(|fact| !shared.contains(&fact.as_str())).collect();
     assert!(common.is_empty(), "{common:?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sgsend::domain::clock::{Clock, SystemClock};
-use sgsend::domain::id::TransferId;
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{SignedRequest, Store};
 use sgsend::server::store::S3Store;
 
@@ -90,7 +90,7 @@ async fn s3_an_upload_url_accepts_only_its_payload() {
 async fn s3_an_expired_url_is_rejected() {
     let store = S3Store::open(&bucket::fresh().await).await;
     let store = store.presigner().unwrap();
-    let (id, other) = (TransferId::random(), TransferId::random());
+    let (id, other) = (PayloadId::random(), PayloadId::random());
     let described = |signed: SignedRequest| serde_json::json!({"method": signed.method, "url": signed.url, "headers": signed.headers});
     let long = described(store.put(id, 3, Duration::from_mins(1)).await.unwrap());
     assert_eq!(put(&long, b"abc").await, 200);

@@ -114,12 +114,12 @@ fn a_store_of_a_newer_version_is_rejected_unchanged() {
     let store = format!("file:{}", folder.display());
     home.serve(&["--storage", &store]).terminate();
     let records = rusqlite::Connection::open(folder.join("records.sqlite")).unwrap();
-    let changed = "UPDATE object SET value = CAST('{\"v\":4,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
+    let changed = "UPDATE object SET value = CAST('{\"v\":5,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
     assert_eq!(records.execute(changed, []), Ok(1));
     drop(records);
     let finished =
         home.run(&["serve", "all", "--storage", &store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    finished.expect_failure(1, "version 4");
+    finished.expect_failure(1, "version 5");
 }
 
 #[test]

@@ -77,6 +77,7 @@ struct State {
     size: u64,
     status: Option<Status>,
     max_downloads: Option<u32>,
+    access_proof: bool,
     /// Number of responses with signed URLs so far.
     issued_urls: u64,
     /// Part numbers in each request for further URLs.

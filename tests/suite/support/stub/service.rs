@@ -108,6 +108,7 @@ impl Shared {
                     ..State::default()
                 };
                 (state.size, state.max_downloads) = (asked.size_bytes, asked.max_downloads);
+                state.access_proof = asked.access_sha256.is_some();
                 let upload = self.instruction(&mut state, None);
                 value(&CreatedTransfer {
                     transfer_id: id,
@@ -262,7 +263,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         download_count: state.grants.len() as u64,
         max_downloads: state.max_downloads,
         downloads_remaining: None,
-        access_proof: state.max_downloads.is_some(),
+        access_proof: state.access_proof,
         mode,
         info: None,
         wrapped_key: None,

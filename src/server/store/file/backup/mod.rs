@@ -121,7 +121,7 @@ impl Backup<'_> {
         let report = &mut self.report;
         (report.records, report.pending) = (snapshot.records, snapshot.pending.len() as u64);
         report.payloads = snapshot.downloadable.len() as u64 - report.lost;
-        report.bytes = snapshot.downloadable.values().sum();
+        report.bytes = snapshot.downloadable.values().map(|(_, size)| size).sum();
         Ok(self.report)
     }
 

@@ -8,7 +8,7 @@ use super::super::Durability;
 use super::super::folder::{length, make_directory, optional, sync_directory};
 use super::snapshot::{self, Snapshot};
 use super::{Backup, BackupError, RECORDS, create_private, remove_if_present};
-use crate::domain::id::TransferId;
+use crate::domain::id::PayloadId;
 
 /// Folder of payloads that the store no longer has.
 const KEPT: &str = "kept";
@@ -44,7 +44,7 @@ impl Backup<'_> {
     /// Copies the payloads of `snapshot` that the backup lacks. Returns `false` if one was removed since the snapshot.
     pub(super) fn copy_missing(&mut self, snapshot: &Snapshot) -> Result<bool, BackupError> {
         self.report.lost = 0;
-        for (id, size) in &snapshot.downloadable {
+        for (id, (transfer, size)) in &snapshot.downloadable {
             if length(&self.to.finished(*id)).map_err(BackupError::target)? == Some(*size) {
                 continue;
             }
@@ -52,7 +52,7 @@ impl Backup<'_> {
             if length(&self.to.finished(*id)).map_err(BackupError::target)? == Some(*size) {
                 continue;
             }
-            if !snapshot::is_downloadable(&self.job.source.join(RECORDS), *id)? {
+            if !snapshot::is_downloadable(&self.job.source.join(RECORDS), *transfer)? {
                 return Ok(false);
             }
             // The store itself lacks it, which its check reports.
@@ -62,7 +62,7 @@ impl Backup<'_> {
     }
 
     /// Copies a payload that the backup lacks, durably. Returns whether it did.
-    fn copy(&mut self, id: TransferId) -> Result<bool, BackupError> {
+    fn copy(&mut self, id: PayloadId) -> Result<bool, BackupError> {
         self.check_stop()?;
         let Some(source) = optional(File::open(self.from.finished(id))).map_err(BackupError::source)? else {
             return Ok(false);
@@ -110,7 +110,7 @@ impl Backup<'_> {
         for shard in paths(self.to.path()).map_err(BackupError::target)? {
             let mut changed = false;
             for file in paths(&shard).map_err(BackupError::target)? {
-                let id: Option<TransferId> =
+                let id: Option<PayloadId> =
                     file.file_stem().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
                 match file.extension().and_then(|extension| extension.to_str()) {
                     Some("enc") if id.is_some_and(|id| snapshot.needs(id)) => continue,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::super::connection::{check_layout, open_reader, store_error};
 use super::super::records::PrefixRange;
 use super::{BackupError, remove_if_present};
-use crate::domain::id::TransferId;
+use crate::domain::id::{PayloadId, TransferId};
 use crate::domain::stats::DayStats;
 use crate::domain::store::{StorageKey, StoreError, StoreHeader, from_json};
 use crate::domain::transfer::{State, Transfer};
@@ -21,12 +21,12 @@ pub(super) struct Snapshot {
     pub(super) records: u64,
     /// Number of commits.
     pub(super) commits: i64,
-    /// Encrypted sizes of the payloads that can be downloaded.
-    pub(super) downloadable: BTreeMap<TransferId, u64>,
-    /// Transfers whose upload is not finished.
-    pub(super) pending: BTreeSet<TransferId>,
-    /// Transfers that cannot be read; their payloads stay.
-    unreadable: BTreeSet<TransferId>,
+    /// Payloads that can be downloaded, with their transfers and encrypted sizes.
+    pub(super) downloadable: BTreeMap<PayloadId, (TransferId, u64)>,
+    /// Payloads whose upload is not finished.
+    pub(super) pending: BTreeSet<PayloadId>,
+    /// Payloads of transfers that cannot be read, which stay.
+    unreadable: BTreeSet<PayloadId>,
 }
 
 impl Snapshot {
@@ -63,24 +63,38 @@ impl Snapshot {
             let Some(id) = key.transfer_id() else { continue };
             match from_json::<Transfer>(key.as_str(), row.get_ref(1)?.as_bytes().unwrap_or_default()) {
                 Ok(transfer) if transfer.is_downloadable() => {
-                    found.downloadable.insert(id, transfer.size_bytes);
+                    found.downloadable.insert(transfer.payload_id(), (id, transfer.size_bytes));
                 }
                 Ok(transfer) if transfer.state == State::Pending => {
-                    found.pending.insert(id);
+                    found.pending.insert(transfer.payload_id());
                 }
                 Ok(_) => {}
                 Err(_) => {
-                    found.unreadable.insert(id);
+                    found.unreadable.insert(id.into());
+                    found.unreadable.extend(payload_of(&connection, id)?);
                 }
             }
         }
         Ok(found)
     }
 
-    /// Returns whether the payload of a transfer belongs into the backup.
-    pub(super) fn needs(&self, id: TransferId) -> bool {
+    /// Returns whether a payload belongs into the backup.
+    pub(super) fn needs(&self, id: PayloadId) -> bool {
         self.downloadable.contains_key(&id) || self.pending.contains(&id) || self.unreadable.contains(&id)
     }
+}
+
+/// Returns the payload of an unreadable transfer, by the index.
+fn payload_of(connection: &Connection, id: TransferId) -> rusqlite::Result<Option<PayloadId>> {
+    let range = PrefixRange::of(&StorageKey::all_payload_owners(), None);
+    let mut entries = connection.prepare("SELECT key FROM object WHERE key >= ?1 AND key < ?2 AND key LIKE ?3")?;
+    let mut rows = entries.query((range.from, range.before, format!("%-{id}")))?;
+    while let Some(row) = rows.next()? {
+        if let Some((payload, _)) = StorageKey::from_backend(row.get(0)?).as_payload_owner() {
+            return Ok(Some(payload));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the header of the store with the database at `path`.

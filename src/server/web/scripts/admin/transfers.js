@@ -122,7 +122,8 @@ function rowId(id) {
 /** @param {TransferItem} item */
 function row(item) {
   const id = item.transfer_id;
-  const limit = item.max_downloads === null ? "" : ` of ${item.max_downloads}`;
+  // The limit is that of the own link, the count that of all links.
+  const limit = item.max_downloads === null || item.further_links > 0 ? "" : ` of ${item.max_downloads}`;
   const box = element("input", { type: "checkbox", value: id, "aria-label": `Select transfer ${id}` });
   return element(
     "tr",

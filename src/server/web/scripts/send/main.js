@@ -150,7 +150,7 @@ async function send() {
     const secrets = { payloadKey, passphrase };
     links = await Promise.all(names.map((name) => NewLink.of(name, secrets, chosenLimits())));
     const own = names.length > 0 ? closedLink() : chosenLimits();
-    const proof = await ownProof(linkKey, payloadKey, message !== "" || names.length > 0);
+    const proof = await ownProof(linkKey, payloadKey);
     upload = await Upload.create(payload, token, { ...own, ...proof }, options);
     signal.throwIfAborted();
     for (const link of links) await link.create(upload, options);
@@ -184,15 +184,12 @@ function closedLink() {
 }
 
 /**
- * Returns the options that make access require the key in addition to the ID: with a download limit, a passphrase, or if
- * something else `isRestricted`.
+ * Returns the options that make access require the key in addition to the ID, which notifications contain.
  *
  * @param {LinkKey} linkKey
  * @param {Bytes} payloadKey
- * @param {boolean} isRestricted
  */
-async function ownProof(linkKey, payloadKey, isRestricted) {
-  if (!isRestricted && !linkKey.needsPassphrase && chosenLimits().max_downloads === undefined) return {};
+async function ownProof(linkKey, payloadKey) {
   const proof = await (await AccessProof.of(payloadKey)).digest();
   return { access_sha256: proof, access_from_passphrase: linkKey.needsPassphrase };
 }

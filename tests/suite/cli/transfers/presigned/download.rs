@@ -34,6 +34,35 @@ fn a_large_payload_is_downloaded_in_parallel_ranges() {
 }
 
 #[test]
+fn an_archive_is_listed_and_single_files_are_saved_by_ranges_of_the_store() {
+    let home = Home::new();
+    let stub = store(|_| Act::Serve);
+    let photo = content(40_000);
+    std::fs::create_dir_all(home.path().join("sent/photos")).unwrap();
+    for (name, bytes) in [("photos/a.jpg", &photo), ("film.bin", &content(26_000_000))] {
+        std::fs::write(home.path().join("sent").join(name), bytes).unwrap();
+    }
+    let uploaded = stub.run(&home, &["upload", "sent", "--json"]);
+    assert_eq!(uploaded.exit, 0, "{}", uploaded.stderr);
+    let (link, before) = (uploaded.json()["link"].as_str().unwrap().to_owned(), stub.store_requests());
+    let listed = stub.run(&home, &["download", &link, "--list", "--json"]);
+    assert_eq!(listed.exit, 0, "{}", listed.stderr);
+    let listed = listed.json();
+    let paths = |kind: &str| -> Vec<String> {
+        let files = listed["files"].as_array().unwrap().iter().filter(|file| file["kind"] == kind);
+        files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(paths("file"), ["film.bin", "photos/a.jpg"]);
+    let saved = stub.run(&home, &["download", &link, "--only", "photos/*.jpg", "-o", "inbox"]);
+    assert_eq!(saved.exit, 0, "{}", saved.stderr);
+    assert!(std::fs::read(home.path().join(saved.text()).join("photos/a.jpg")).unwrap() == photo, "other content");
+    let requests = stub.store_requests() - before;
+    assert!((2..=8).contains(&requests), "{requests} requests to the store");
+    // List and download share one grant, and no byte of the payload passes through the service.
+    assert_eq!((stub.downloads(), stub.calls("payload/download-bytes")), (1, 0));
+}
+
+#[test]
 fn transient_errors_are_retried() {
     let home = Home::new();
     let stub = store(|request| match (request.start, request.before) {
