@@ -21,7 +21,7 @@ struct Damaged {
 }
 
 /// Codes of the findings in a [`Damaged`] store, sorted.
-const DAMAGES: [&str; 12] = [
+const DAMAGES: [&str; 13] = [
     "counters",
     "no_transfer",
     "not_due",
