@@ -163,6 +163,19 @@ async fn orphaned_payloads_are_reported() {
 }
 
 #[tokio::test]
+async fn a_payload_whose_transfer_is_not_in_the_index_stays() {
+    let fixture = Fixture::used().await;
+    let transfer = fixture.completed_transfer(None).await;
+    let (key, payload) = (StorageKey::transfer(transfer.transfer_id), transfer.payload_id());
+    fixture.remove(vec![StorageKey::payload_owner(payload, transfer.transfer_id)]).await;
+    assert_eq!(fixture.findings().await, [("not_listed", key.to_string())]);
+    fixture.put(&key, "{").await;
+    let report = check(&*fixture.store).await.unwrap();
+    let of_payload = report.findings.iter().find(|finding| finding.key == StorageKey::payload(payload).as_str());
+    assert_eq!(of_payload.map(|finding| (finding.code, finding.repair())), Some(("stray_payload", None)));
+}
+
+#[tokio::test]
 async fn quotas_that_differ_from_their_transfers_are_reported() {
     let fixture = Fixture::used().await;
     let Transfer { transfer_id, token_id, .. } = fixture.transfer_with_quota().await;

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::*;
 use crate::domain::id::PayloadId;
 use crate::domain::store::{FaultyStore, Presigner, SignedRequest, StoreError};
-use crate::domain::transfer::{PartPlan, UploadKind};
-use crate::domain::wire::UploadInstruction;
+use crate::domain::transfer::{PartPlan, ResolvedLink, UploadKind};
+use crate::domain::wire::{Flow, UploadInstruction};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -119,6 +119,26 @@ async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
     // The transfers in this test expire after 24 hours.
     fixture.clock.set(START.plus(24 * HOUR));
     assert!(matches!(create_urls(&fixture).await, Err(Error::TransferExpired)));
+}
+
+#[tokio::test]
+async fn a_further_link_uses_presigned_urls_unless_they_name_the_transfer() {
+    let (fixture, _) = fixture();
+    let (_, link) = fixture.linked_transfer(Some(9)).await;
+    let scope = fixture.scope(ActionName::DownloadGrant);
+    let mut link = fixture.transfers.find_link(&scope, link.id).await.unwrap();
+    let count = fixture.transfers.count_download(&scope, &link, &Grant::random(), ChangeResult::Undetermined);
+    let grant = count.await.unwrap();
+    let flow = async |link: &ResolvedLink| {
+        let url = fixture.transfers.download_url(link, &grant).await.unwrap();
+        assert_eq!(fixture.transfers.mode_of(link).download, url.flow);
+        url.flow
+    };
+    assert_eq!(flow(&link).await, Flow::Presigned);
+    // As before layout 4.
+    link.transfer.payload_id = None;
+    assert_eq!(flow(&link).await, Flow::Bytes);
+    assert_eq!(flow(&own(&link.transfer)).await, Flow::Presigned);
 }
 
 #[tokio::test]
