@@ -116,7 +116,7 @@ impl PageTemplate<'_> {
         }
         link(&format!("{}docs", self.root), "common.api");
         let label = escaped(text(catalogue, "common.language"));
-        push(&mut footer, format_args!("</nav><label class=\"language\" hidden><span>{label}</span><select id=\"language\">"));
+        push(&mut footer, format_args!("</nav><label class=\"language\" hidden><span class=\"visually-hidden\">{label}</span><select id=\"language\">"));
         for each in Language::EACH {
             let (tag, name) = (each.tag(), each.name());
             let selected = if each == language { " selected" } else { "" };

@@ -65,7 +65,8 @@ async function open(key) {
     });
   } catch (error) {
     const isUnknown = error instanceof ApiError && (error.status === 404 || error.code === "invalid_id");
-    showHeading(isUnknown ? t("error.not_found") : t("receive.title"));
+    if (isUnknown) hide("security");
+    showHeading(t(isUnknown ? "error.not_found" : "receive.title"));
     showError(errorMessage(error));
     return;
   }
@@ -83,7 +84,7 @@ async function open(key) {
 async function showEnd(status) {
   const [heading, advice] = ENDS[status];
   opened = undefined;
-  hide("key-form", "passphrase-form");
+  hide("key-form", "passphrase-form", "security");
   showHeading(t(heading));
   showError(t(advice));
   if (status !== "exhausted") return;

@@ -138,8 +138,11 @@ async function uploadContent(selected, signal) {
   signal.throwIfAborted();
   progress.end();
   const { filename, size: bytes } = selected.metadata;
-  rememberName(upload.transfer.transfer_id, filename);
-  showSent({ upload, linkKey, links, completed, content: { name: filename, bytes } });
+  // The name of an archive of several files is random.
+  const isNamed = isSelected("text-tab") || chosen.tops.length === 1;
+  const name = isNamed ? filename : t("common.files", { count: selected.info.archive?.files ?? 0 });
+  rememberName(upload.transfer.transfer_id, name);
+  showSent({ upload, linkKey, links, completed, content: { name, bytes } });
   show("account");
 }
 

@@ -42,7 +42,7 @@ export function summarise() {
   const hasPassphrase = field("passphrase").value !== "";
   byId("options-summary").textContent = [
     t("send.expires_in", { time: span(expires) }),
-    limit === undefined ? t("send.limit_none") : t("send.limit_of", { count: limit }),
+    limit === undefined ? t("send.unlimited") : t("send.limit_of", { count: limit }),
     t(hasPassphrase ? "send.passphrase_yes" : "send.passphrase_no"),
   ].join(" · ");
 }
