@@ -11,6 +11,7 @@ mod firefox;
 mod formats;
 mod harness;
 mod hostile_server;
+mod languages;
 mod large;
 mod plaintext_leaks;
 mod receive;

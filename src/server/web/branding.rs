@@ -106,7 +106,8 @@ impl FromStr for ContactAddress {
             return Ok(Self::Page(page));
         }
         // Only what needs no escaping in a `mailto:` URL.
-        let is_plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
+        let is_plain =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
         let address = text.strip_prefix("mailto:").unwrap_or(text);
         let is_mail = address.split_once('@').is_some_and(|(local, host)| is_plain(local) && is_plain(host));
         if is_mail { Ok(Self::Mail(address.to_owned())) } else { Err(BrandingError::Contact) }

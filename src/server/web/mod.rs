@@ -225,21 +225,18 @@ impl RenderedPages {
         for language in Language::EACH {
             let catalogue = Catalogue::of(language);
             for (page, scripts) in &scripts {
-                let template = PageTemplate {
-                    html: page.template().text(),
-                    root: page.root(),
-                    scripts,
-                    groups: page.groups(),
-                };
+                let template =
+                    PageTemplate { html: page.template().text(), root: page.root(), scripts, groups: page.groups() };
                 let html = Bytes::from(template.render(language, &catalogue, branding));
                 let media_type = HeaderValue::from_static("text/html; charset=utf-8");
                 let file = WebFile::new(html, media_type, "accept-encoding, accept-language, cookie");
                 pages.insert((*page, language), file);
             }
         }
-        let logo = branding.logo.as_ref().map(|logo| {
-            WebFile::new(logo.content(), HeaderValue::from_static(logo.media_type()), "accept-encoding")
-        });
+        let logo = branding
+            .logo
+            .as_ref()
+            .map(|logo| WebFile::new(logo.content(), HeaderValue::from_static(logo.media_type()), "accept-encoding"));
         let stylesheet = branding.accent.map(|accent| {
             let media_type = HeaderValue::from_static("text/css; charset=utf-8");
             WebFile::new(accent.stylesheet().into(), media_type, "accept-encoding")
@@ -284,8 +281,10 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response.into_response()
     };
-    let routes =
-        Router::new().route("/web/{*path}", get(file)).route("/web/logo", get(logo)).route("/web/brand.css", get(brand));
+    let routes = Router::new()
+        .route("/web/{*path}", get(file))
+        .route("/web/logo", get(logo))
+        .route("/web/brand.css", get(brand));
     match service {
         ServiceName::Public => {
             let routes = routes.route("/web/pdf/{*path}", get(pdf)).route("/web/vendor/pdfjs-dist/{*path}", get(pdf));

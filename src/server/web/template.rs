@@ -88,10 +88,10 @@ impl PageTemplate<'_> {
 
     fn header(&self, branding: &Branding) -> String {
         let root = self.root;
-        let home = branding.site_url.as_ref().map_or_else(
-            || if root.is_empty() { "./" } else { root }.to_owned(),
-            |site| escaped(site.as_str()),
-        );
+        let home = branding
+            .site_url
+            .as_ref()
+            .map_or_else(|| if root.is_empty() { "./" } else { root }.to_owned(), |site| escaped(site.as_str()));
         let icon = if branding.logo.is_some() { "logo" } else { "icon.svg" };
         let name = escaped(site_name(branding));
         format!(
@@ -116,7 +116,12 @@ impl PageTemplate<'_> {
         }
         link(&format!("{}docs", self.root), "common.api");
         let label = escaped(text(catalogue, "common.language"));
-        push(&mut footer, format_args!("</nav><label class=\"language\" hidden><span class=\"visually-hidden\">{label}</span><select id=\"language\">"));
+        push(
+            &mut footer,
+            format_args!(
+                "</nav><label class=\"language\" hidden><span class=\"visually-hidden\">{label}</span><select id=\"language\">"
+            ),
+        );
         for each in Language::EACH {
             let (tag, name) = (each.tag(), each.name());
             let selected = if each == language { " selected" } else { "" };
@@ -154,17 +159,17 @@ mod tests {
         let name = "<b>\"Ada\" & Co</b>".to_owned();
         let branding = Branding { site_name: Some(name), ..Branding::default() };
         let page = rendered("<html lang={{@language}} dir={{@direction}}><title>{{@site}}</title>", &branding);
-        assert_eq!(
-            page,
-            "<html lang=ar dir=rtl><title>&lt;b&gt;&quot;Ada&quot; &amp; Co&lt;/b&gt;</title>"
-        );
+        assert_eq!(page, "<html lang=ar dir=rtl><title>&lt;b&gt;&quot;Ada&quot; &amp; Co&lt;/b&gt;</title>");
         assert!(!rendered("{{@header}}", &branding).contains("<b>"));
     }
 
     #[test]
     fn the_footer_links_only_what_is_configured() {
         let plain = rendered("{{@footer}}", &Branding::default());
-        assert!(!plain.contains("https:") && !plain.contains("mailto:") && plain.contains("href=\"../docs\""), "{plain}");
+        assert!(
+            !plain.contains("https:") && !plain.contains("mailto:") && plain.contains("href=\"../docs\""),
+            "{plain}"
+        );
         let branding = Branding {
             imprint_url: Some("https://example.org/imprint?a=1&b=2".parse().unwrap()),
             abuse_contact: Some("abuse@example.org".parse().unwrap()),

@@ -47,6 +47,14 @@ impl Browser {
         all
     }
 
+    /// Returns the number of bytes received so far, headers included and as compressed.
+    pub(crate) async fn received_bytes(&self) -> u64 {
+        self.requests().await;
+        let events = self.events.lock().unwrap();
+        let finished = events.iter().filter(|event| event["method"] == "Network.loadingFinished");
+        finished.map(|event| event["params"]["encodedDataLength"].as_f64().unwrap_or(0.0) as u64).sum()
+    }
+
     async fn request(&self, id: &str, request: &Value) -> SentRequest {
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
         let mut body = text("postData").into_bytes();

@@ -44,13 +44,13 @@ export function showFile({ filename, size: bytes, content_type: type, archive, m
 }
 
 /**
- * Shows the expiry, and the downloads left where they are limited.
+ * Shows the expiry, and the downloads left where they are limited. A page that used the last one can still use it.
  *
  * @param {TransferStatus} transfer
  */
 export function showLimits({ expires_at: at, downloads_remaining: left }) {
   byId("expires").textContent = t("receive.expires", { time: time(at) });
-  byId("downloads-left").textContent = left === null ? "" : t("receive.left", { count: left });
+  byId("downloads-left").textContent = left ? t("receive.left", { count: left }) : "";
   byId("state").hidden = false;
 }
 

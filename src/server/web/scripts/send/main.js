@@ -16,7 +16,7 @@ import { chosenLimits, chosenMessage, chosenNames, offerOptions, problemWithOpti
 import { Payload } from "./payload.js";
 import { closeResult, offerResult, showSent } from "./result.js";
 import { Selection, textContent } from "./selection.js";
-import { isSelected, offerTabs } from "./tabs.js";
+import { isSelected, offerTabs, selectTab } from "./tabs.js";
 import { ask, currentToken, isAboutToken, offerToken } from "./token.js";
 import { Upload } from "./upload.js";
 
@@ -194,6 +194,7 @@ function another() {
   resetOptions();
   for (const id of ["files", "folder"]) field(id).value = "";
   typedById("text", HTMLTextAreaElement).value = "";
+  selectTab("files-tab");
   show("send-form");
   showMessage("");
   byId("files").focus();

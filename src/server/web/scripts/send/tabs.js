@@ -17,9 +17,22 @@ export function offerTabs() {
   }
 }
 
-/** Returns whether the tab with this id is selected. @param {string} id */
+/**
+ * Returns whether the tab with this id is selected.
+ *
+ * @param {string} id
+ */
 export function isSelected(id) {
   return byId(id).getAttribute("aria-selected") === "true";
+}
+
+/**
+ * Selects the tab with this id.
+ *
+ * @param {string} id
+ */
+export function selectTab(id) {
+  select(byId(id));
 }
 
 /** @param {HTMLElement} chosen */

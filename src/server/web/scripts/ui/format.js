@@ -1,6 +1,6 @@
 // Formats sizes, times and counts for people, in the language of the page.
 
-import { decimal, locale, t } from "./text.js";
+import { decimal, isolated, locale, t } from "./text.js";
 
 const UNITS = ["KiB", "MiB", "GiB", "TiB"];
 /**
@@ -24,7 +24,7 @@ export function size(bytes) {
   const power = Math.min(UNITS.length, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
   if (power === 0) return t("common.bytes", { count: bytes });
   const number = bytes / 1024 ** power;
-  return `${decimal(number, number >= 100 ? 0 : number >= 10 ? 1 : 2)} ${UNITS[power - 1]}`;
+  return isolated(`${decimal(number, number >= 100 ? 0 : number >= 10 ? 1 : 2)} ${UNITS[power - 1]}`);
 }
 
 /**

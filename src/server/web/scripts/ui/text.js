@@ -37,11 +37,11 @@ export function decimal(number, digits = 0) {
 }
 
 /**
- * Formats a value; in texts from right to left, it keeps its own direction.
+ * Formats a value, such as a size with its unit; in texts from right to left, it keeps its own direction.
  *
  * @param {string | number} value
  */
-function isolated(value) {
+export function isolated(value) {
   const text = typeof value === "number" ? decimal(value) : `${value}`;
   return isRightToLeft ? `\u2068${text}\u2069` : text;
 }
