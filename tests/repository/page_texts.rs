@@ -1,4 +1,4 @@
-//! Checks the texts of the pages: each language has each key, each key is used, and each form is well-formed.
+//! Checks the texts of the pages: all languages, no unused key, and well-formed plurals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -2,7 +2,7 @@
 
 use super::asset::Asset;
 
-/// Returns the URL paths of a script and of all scripts that it imports statically, the script itself first.
+/// Returns the URL paths of a script and of all its static imports, the script itself first.
 ///
 /// Without the announcement, a browser would learn of each level of imports only after it has the level before.
 pub(super) fn with_imports(entry: &str, assets: &[&'static Asset]) -> Vec<String> {

@@ -80,7 +80,9 @@ impl PageTemplate<'_> {
         head
     }
 
-    /// Texts for the scripts, in a data block: browsers do not run it, so the content security policy allows it.
+    /// Texts for the scripts, in a data block.
+    ///
+    /// Browsers do not run such a block, so the content security policy allows it.
     fn texts(&self, catalogue: &Catalogue) -> String {
         let texts = catalogue.json(self.groups);
         format!("<script type=\"application/json\" id=\"texts\">{texts}</script>")

@@ -140,7 +140,7 @@ impl Browser {
 
     /// Presses the Tab key.
     pub(crate) async fn tab(&self) {
-        self.press(&(Key::Tab + "")).await;
+        self.press("\u{e004}").await;
     }
 
     /// Presses a key, as `WebDriver` names it.
