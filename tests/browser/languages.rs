@@ -150,7 +150,7 @@ async fn the_page_for_recipients_is_small() {
         browser.goto(&link).await;
         browser.wait_until_visible("#download").await;
         browser.wait_until_hidden("#progress").await;
-        let bytes = browser.received_bytes().await;
+        let bytes = browser.received_bytes(&service.serving.public).await;
         println!("the page for recipients: {bytes} bytes");
         assert!(bytes > 20_000, "{bytes} bytes cannot be all");
         assert!(bytes <= MAX_PAGE_BYTES, "{bytes} bytes");

@@ -58,6 +58,9 @@ async fn a_sent_transfer_can_be_deleted() {
         browser.click("#confirm-yes").await;
         browser.wait_for_text("#outcome", "Deleted").await;
         browser.wait_for_text("#status", "deleted").await;
+        // A link that opens nothing cannot be copied.
+        assert!(!browser.is_visible("#link, #copy-link, #qr").await);
+        assert_eq!(browser.value_now("#link").await, "");
         service.home.run(&["download", &link, "-o", "-"]).expect_failure(4, "deleted");
     })
     .await;
@@ -78,6 +81,41 @@ async fn the_sender_sees_downloads_and_status() {
         browser.wait_for_text("#events", "Download counted").await;
         service.download(&link, &[]);
         browser.wait_for_text("#status", "limit reached").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leaving_warns_until_the_link_is_copied() {
+    let service = Service::start();
+    chromium(async |browser| {
+        open_send_page(browser, &service).await;
+        browser.write_text("hello").await;
+        send(browser).await;
+        let warns = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+        assert_eq!(browser.script(warns, json!(null)).await, true);
+        browser.click("#copy-link").await;
+        browser.wait_for_text("#outcome", "Link copied").await;
+        assert_eq!(browser.script(warns, json!(null)).await, false);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_generated_passphrase_is_shown_and_needed() {
+    let service = Service::start();
+    chromium(async |browser| {
+        open_send_page(browser, &service).await;
+        browser.write_text("hello").await;
+        browser.open_details("#options").await;
+        browser.click("#generate").await;
+        let passphrase = browser.value("#passphrase").await;
+        let is_typable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(passphrase.len() == 24 && passphrase.chars().all(is_typable), "{passphrase}");
+        browser.wait_for_text("#options-summary", "With passphrase").await;
+        let link = send(browser).await;
+        let file = service.home.file("passphrase", passphrase.as_bytes());
+        assert_eq!(service.download(&link, &["--passphrase-file", &file]), b"hello");
     })
     .await;
 }

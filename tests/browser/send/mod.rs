@@ -3,6 +3,7 @@
 mod after;
 mod content;
 mod interruptions;
+mod mine;
 mod options;
 mod recipients;
 

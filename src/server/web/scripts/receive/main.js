@@ -71,7 +71,7 @@ async function open(key) {
     return;
   }
   if (byId("outcome").textContent) showMessage("");
-  if (transfer.status !== "completed") return showEnd(transfer.status);
+  if (transfer.status !== "completed") return showEnd(transfer.status, key);
   if (key) return useKey(key);
   askForKey("");
 }
@@ -80,14 +80,17 @@ async function open(key) {
  * Shows that nothing can be downloaded, and why.
  *
  * @param {keyof typeof ENDS} status
+ * @param {LinkKey} [key]
  */
-async function showEnd(status) {
+async function showEnd(status, key) {
   const [heading, advice] = ENDS[status];
   opened = undefined;
   hide("key-form", "passphrase-form", "security");
   showHeading(t(heading));
   showError(t(advice));
   if (status !== "exhausted") return;
+  // The records of a further link are shown only to clients with its key.
+  if (key && !key.needsPassphrase) proofHeaders = { "x-sgsend-access": `${await AccessProof.of(await key.secret())}` };
   const at = await lastDownload().catch(() => undefined);
   if (at !== undefined) byId("file-name").textContent = t("error.exhausted_at", { time: time(at) });
 }
