@@ -51,6 +51,7 @@ pub use net::tls::acme::{AcmeDomain, AcmeSettings, InvalidAcmeDomain, LETS_ENCRY
 pub use notify::{InvalidSmtpUrl, NotificationSettings, SmtpServer};
 pub use settings::{RateMode, Settings, TlsFiles};
 pub use store::{BackupError, BackupReport, FolderState, InvalidStorageLocation, StorageLocation};
+pub use web::branding::{Accent, Branding, BrandingError, ContactAddress, Logo, MAX_LOGO_BYTES, WebAddress};
 
 use crate::domain::address::{AddressPolicy, is_loopback};
 use crate::domain::audit::{AuditLog, AuditSettings, Flusher, ServiceName};
@@ -141,6 +142,7 @@ impl Server {
         let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), audit_settings);
         let store_origin = web::store_origin(&*store).await.map_err(|error| StartError::Storage(error.into()))?;
         let page_policy = web::Policy::new(store_origin.as_ref());
+        let pages = web::RenderedPages::new(&settings.branding);
         let transfer_settings = TransferSettings {
             limits: settings.limits,
             retention,
@@ -174,6 +176,7 @@ impl Server {
             proof_limit: RateLimiter::new(RateLimit::default()),
             admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
+            pages,
             response_budget: ResponseBudget::default(),
             payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
             list_limit: list_limit(),

@@ -10,6 +10,7 @@ use super::metrics::DroppedLines;
 use super::metrics_key::MetricsKey;
 use super::notify::NotificationSettings;
 use super::store::{Durability, StorageLocation};
+use super::web::branding::Branding;
 use crate::domain::address::is_loopback;
 use crate::domain::audit::{IpMode, Retention, ServiceName, WriteMode};
 use crate::domain::base_url::BaseUrl;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub metrics_key: Option<MetricsKey>,
     /// Webhooks and mail server of notifications.
     pub notifications: NotificationSettings,
+    /// Name, links, logo and colour of the pages.
+    pub branding: Branding,
     /// Whether access lines name transfers, tokens, and clients in the form of `ip_mode`.
     pub log_ids: bool,
     /// Counter of the log lines that this process could not write, for the metrics.
@@ -107,6 +110,7 @@ impl Settings {
             admin_key: None,
             metrics_key: None,
             notifications: NotificationSettings::default(),
+            branding: Branding::default(),
             log_ids: false,
             dropped_lines: DroppedLines::default(),
         }

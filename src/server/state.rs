@@ -9,7 +9,7 @@ use super::metrics::{Metrics, TotalsCache};
 use super::metrics_key::MetricsKey;
 use super::notify::NotificationClient;
 use super::readiness::ReadinessProbe;
-use super::web::Policy;
+use super::web::{Policy, RenderedPages};
 use crate::domain::address::{AddressPolicy, NetworkKey};
 use crate::domain::audit::AuditLog;
 use crate::domain::base_url::BaseUrl;
@@ -52,6 +52,7 @@ pub(super) struct App {
     pub(super) proof_limit: RateLimiter,
     pub(super) admin_key_attempts: FailedAttempts<NetworkKey>,
     pub(super) page_policy: Policy,
+    pub(super) pages: RenderedPages,
     pub(super) response_budget: ResponseBudget,
     pub(super) payload_limit: SharedLimit,
     pub(super) list_limit: SharedLimit,

@@ -37,7 +37,7 @@ async fn the_page_for_recipients() {
         browser.goto(&locked).await;
         browser.wait_until_visible("#passphrase").await;
         check(browser, &axe, "with a passphrase").await;
-        browser.fill("#passphrase", "coffee").await;
+        browser.fill_option("#passphrase", "coffee").await;
         browser.enter("#passphrase").await;
         browser.text("#error").await;
         check(browser, &axe, "with a wrong passphrase").await;
@@ -80,9 +80,16 @@ async fn the_page_for_senders() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.wait_until_visible("#send-form").await;
-        check(browser, &axe, "empty").await;
+        browser.wait_until_visible("#token-form").await;
+        check(browser, &axe, "asking for a token").await;
         browser.fill("#token", "no token").await;
+        browser.click("#use-token").await;
+        browser.text("#error").await;
+        check(browser, &axe, "with a wrong token").await;
+        browser.use_token(&service.token).await;
+        check(browser, &axe, "empty").await;
+        browser.open_details("#options").await;
+        check(browser, &axe, "with options").await;
         browser.click("#send").await;
         browser.text("#error").await;
         check(browser, &axe, "with nothing to send").await;
@@ -91,25 +98,32 @@ async fn the_page_for_senders() {
         browser.choose("#files", &[&names[0], &names[1]]).await;
         browser.wait_until_visible("#chosen li").await;
         check(browser, &axe, "with files").await;
-        browser.fill("#token", &service.token).await;
         browser.click("#send").await;
         browser.wait_until_visible("#sent").await;
         browser.click("#qr-details summary").await;
         browser.click("#sent #transparency summary").await;
+        browser.click("#activity summary").await;
         browser.wait_until_visible("#events li").await;
         check(browser, &axe, "sent").await;
+        browser.click("#show-mine").await;
+        browser.wait_until_visible("#mine-list li").await;
+        check(browser, &axe, "with the transfers of the token").await;
         browser.click("#delete").await;
+        browser.wait_until_visible("#confirm").await;
+        check(browser, &axe, "asking before a deletion").await;
+        browser.click("#confirm-yes").await;
         browser.wait_for_text("#status", "deleted").await;
         check(browser, &axe, "deleted").await;
         browser.click("#another").await;
-        browser.fill("#text", "hello").await;
+        browser.write_text("hello").await;
+        browser.open_details("#options").await;
         browser.click("label:has(#apart)").await;
         browser.click("#send").await;
         browser.wait_until_visible("#link-key").await;
         check(browser, &axe, "sent, with the key apart").await;
         browser.click("#another").await;
-        browser.fill("#text", "hello").await;
-        browser.fill("#recipients", "Ada, Bob with a rather long name that has room for no more of it").await;
+        browser.write_text("hello").await;
+        browser.fill_option("#recipients", "Ada, Bob with a rather long name that has room for no more of it").await;
         browser.click("#send").await;
         browser.wait_until_visible("#key-1").await;
         check(browser, &axe, "sent, with a link for each recipient").await;
@@ -127,7 +141,7 @@ async fn pages_in_unsupported_environments() {
         for url in [&service.page(), &link] {
             browser.goto(url).await;
             browser.wait_for_text("#why-not", "https").await;
-            assert!(!browser.is_visible("#send-form, #receive").await);
+            assert!(!browser.is_visible("#token-form, #send-form, #receive").await);
             check(browser, &axe, "on plain http").await;
         }
     })
@@ -143,7 +157,7 @@ async fn pages_without_scripts_say_what_to_do() {
         for (url, command) in [(&service.page(), "sgsend upload"), (&link, "sgsend download")] {
             browser.goto(url).await;
             browser.wait_for_text("#without-script", command).await;
-            assert!(!browser.is_visible("#send-form, #receive, #progress, #sent").await);
+            assert!(!browser.is_visible("#token-form, #send-form, #receive, #progress, #sent").await);
         }
     })
     .await;
@@ -199,34 +213,42 @@ async fn all_controls_are_reachable_by_keyboard() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
+        browser.wait_until_visible("#token-form").await;
+        assert_eq!(browser.focused().await, "token");
+        browser.fill("#token", &service.token).await;
+        browser.enter("#token").await;
         browser.wait_until_visible("#send-form").await;
-        // All controls are reached in this order.
+        assert_eq!(browser.focused().await, "files");
+        browser.open_details("#options").await;
+        // All controls are reached in this order; buttons and summaries without an id are left out.
         let mut reached = Vec::new();
-        for _ in 0..13 {
+        for _ in 0..20 {
             browser.tab().await;
             reached.push(browser.focused().await);
-            if reached.last().is_some_and(|id| id == "send") {
+            if reached.last().is_some_and(|id| id == "forget") {
                 break;
             }
         }
+        reached.retain(|id| !id.is_empty());
         let fields = [
-            "files",
             "folder",
-            "text",
-            "message",
-            "recipients",
             "expires",
             "downloads",
             "passphrase",
+            "generate",
+            "message",
+            "recipients",
             "apart",
-            "token",
-            "keep-token",
             "send",
+            "show-mine",
+            "forget",
         ];
         assert_eq!(reached, fields);
+        browser.script("document.querySelector('#files-tab').focus()", json!(null)).await;
+        browser.press("\u{e014}").await;
+        assert_eq!(browser.focused().await, "text-tab");
         browser.fill("#text", "hello").await;
-        browser.fill("#token", &service.token).await;
-        browser.enter("#token").await;
+        browser.enter("#send").await;
         browser.wait_until_visible("#sent").await;
         browser.until("the focus to move", async || (browser.focused().await == "sent-title").then_some(())).await;
     })

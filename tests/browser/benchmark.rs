@@ -38,7 +38,7 @@ async fn measure_pages_beside_the_command() {
 
 async fn send(browser: &Browser, service: &Service, file: &str) -> Duration {
     browser.goto(&service.page()).await;
-    browser.fill("#token", &service.token).await;
+    browser.use_token(&service.token).await;
     browser.choose("#files", &[file]).await;
     let started = Instant::now();
     browser.click("#send").await;

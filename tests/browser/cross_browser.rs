@@ -4,11 +4,11 @@ use crate::support::{Browser, Service, chromium, content, firefox};
 
 async fn send(browser: &Browser, service: &Service, name: &str, original: &[u8], passphrase: &str) -> String {
     browser.goto(&service.page()).await;
-    browser.fill("#token", &service.token).await;
+    browser.use_token(&service.token).await;
     browser.choose("#files", &[&service.home.file(name, original)]).await;
     browser.wait_for_text("#chosen", name).await;
-    browser.fill("#passphrase", passphrase).await;
-    browser.fill("#downloads", "1").await;
+    browser.fill_option("#passphrase", passphrase).await;
+    browser.fill_option("#downloads", "1").await;
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
     browser.value("#link").await
@@ -17,7 +17,7 @@ async fn send(browser: &Browser, service: &Service, name: &str, original: &[u8],
 async fn receive(browser: &Browser, link: &str, passphrase: &str) -> (String, Vec<u8>) {
     browser.goto(link).await;
     if !passphrase.is_empty() {
-        browser.fill("#passphrase", passphrase).await;
+        browser.fill_option("#passphrase", passphrase).await;
         browser.enter("#passphrase").await;
     }
     browser.click("#download").await;

@@ -30,7 +30,7 @@ async fn a_dropped_folder_is_sent_completely() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
+        browser.use_token(&service.token).await;
         browser.script(DROP, json!(null)).await;
         browser.click("#send").await;
         assert!(!browser.is_visible("#sent").await);

@@ -29,7 +29,7 @@ async fn wrong_keys_and_passphrases_count_no_download() {
     let other = service.upload("b.txt", b"other", &["-d", "1"]);
     firefox(async |browser| {
         browser.goto(&link).await;
-        browser.fill("#passphrase", "coffee").await;
+        browser.fill_option("#passphrase", "coffee").await;
         browser.enter("#passphrase").await;
         browser.wait_for_text("#error", "passphrase").await;
         browser
@@ -42,7 +42,7 @@ async fn wrong_keys_and_passphrases_count_no_download() {
         browser.wait_for_text("#error", "The key is wrong").await;
         assert_eq!((service.downloads(&link).await, service.downloads(&other).await), (0, 0));
         browser.goto(&link).await;
-        browser.fill("#passphrase", "tea").await;
+        browser.fill_option("#passphrase", "tea").await;
         browser.enter("#passphrase").await;
         browser.click("#preview").await;
         browser.wait_for_text("#shown pre", "hello").await;
@@ -72,10 +72,10 @@ async fn files_texts_and_folders_are_sent() {
     let names = [service.home.file("one.txt", b"one"), service.home.file("two.bin", &content(1_500_000))];
     firefox(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
+        browser.use_token(&service.token).await;
         browser.choose("#files", &[&names[1]]).await;
-        browser.fill("#passphrase", "tea").await;
-        browser.fill("#downloads", "1").await;
+        browser.fill_option("#passphrase", "tea").await;
+        browser.fill_option("#downloads", "1").await;
         browser.click("#send").await;
         browser.wait_until_visible("#sent").await;
         let (link, passphrase) = (browser.value("#link").await, service.home.file("passphrase", b"tea"));
@@ -83,7 +83,7 @@ async fn files_texts_and_folders_are_sent() {
         browser.wait_for_text("#status", "limit reached").await;
 
         browser.click("#another").await;
-        browser.fill("#text", "Grüße").await;
+        browser.write_text("Grüße").await;
         browser.click("#send").await;
         browser.wait_until_visible("#sent").await;
         assert_eq!(service.download(&browser.value("#link").await, &[]), "Grüße".as_bytes());
@@ -95,6 +95,7 @@ async fn files_texts_and_folders_are_sent() {
         service.home.run(&["download", &browser.value("#link").await, "-o", "got"]).text();
         assert_eq!(std::fs::read(service.home.path().join("got/one.txt")).unwrap(), b"one");
         browser.click("#delete").await;
+        browser.click("#confirm-yes").await;
         browser.wait_for_text("#status", "deleted").await;
     })
     .await;

@@ -51,7 +51,7 @@ async fn a_false_received_count_aborts_the_upload() {
     chromium(async |browser| {
         browser.before_scripts(LIE).await;
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
+        browser.use_token(&service.token).await;
         browser.choose("#files", &[&service.home.file("large.bin", &content(SIZE))]).await;
         browser.wait_for_text("#chosen", "large.bin").await;
         for lie in &lies {
@@ -62,7 +62,7 @@ async fn a_false_received_count_aborts_the_upload() {
                 browser.wait_until_hidden("#send-form").await;
                 browser.wait_until_visible("#send-form").await;
                 let finished = browser.wait_for_text("#error", "never sent").await;
-                assert!(finished.contains("What was sent was deleted"), "{lie} as {way}: {finished}");
+                assert!(finished.contains("What was uploaded was deleted"), "{lie} as {way}: {finished}");
                 let offsets = browser.script("return offsets", json!(null)).await;
                 assert_eq!(offsets, json!(["0"]), "{lie} as {way}");
             }

@@ -10,7 +10,7 @@ async fn content_of_100_mib_is_sent_and_received() {
     let original = content(SIZE);
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
+        browser.use_token(&service.token).await;
         browser.choose("#files", &[&service.home.file("large.bin", &original)]).await;
         browser.click("#send").await;
         browser.patiently("the upload to finish", async || browser.is_visible("#sent").await.then_some(())).await;

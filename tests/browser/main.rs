@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 
 mod accessibility;
+mod accessibility_trees;
 mod admin;
 mod benchmark;
 mod cross_browser;
@@ -11,6 +12,7 @@ mod firefox;
 mod formats;
 mod harness;
 mod hostile_server;
+mod languages;
 mod large;
 mod plaintext_leaks;
 mod receive;

@@ -72,12 +72,12 @@ async fn send(
     recipients: &[&str],
 ) -> (String, Vec<SentRequest>) {
     browser.goto(&format!("{}/", tap.url)).await;
-    browser.fill("#token", &service.token).await;
+    browser.use_token(&service.token).await;
     browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
-    browser.fill("#message", MESSAGE).await;
-    browser.fill("#recipients", &recipients.join(", ")).await;
-    browser.fill("#passphrase", PASSPHRASE).await;
-    browser.fill("#downloads", "3").await;
+    browser.fill_option("#message", MESSAGE).await;
+    browser.fill_option("#recipients", &recipients.join(", ")).await;
+    browser.fill_option("#passphrase", PASSPHRASE).await;
+    browser.fill_option("#downloads", "3").await;
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
     let link = match recipients.len() {
@@ -95,7 +95,7 @@ async fn send(
 
 async fn receive(browser: &Browser, link: &str) -> Vec<SentRequest> {
     browser.goto(link).await;
-    browser.fill("#passphrase", PASSPHRASE).await;
+    browser.fill_option("#passphrase", PASSPHRASE).await;
     browser.enter("#passphrase").await;
     browser.wait_for_text("#file-message", MESSAGE).await;
     browser.click("#download").await;
@@ -205,8 +205,8 @@ async fn a_text_does_not_outlive_its_tab() {
     let (service, _) = service();
     let run = chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
-        browser.fill("#text", CONTENT).await;
+        browser.use_token(&service.token).await;
+        browser.write_text(CONTENT).await;
         browser.click("#send").await;
         browser.wait_until_visible("#sent").await;
         let link = browser.value("#link").await;

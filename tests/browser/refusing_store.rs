@@ -60,7 +60,7 @@ async fn a_page_uses_the_service_after_refusals_of_the_store() {
             let refused = async || browser.script("return refused", json!(null)).await.as_u64().unwrap();
             browser.goto(&service.page()).await;
             refuse().await;
-            browser.fill("#token", &service.token).await;
+            browser.use_token(&service.token).await;
             browser.choose("#files", &[&service.home.file("large.bin", &original)]).await;
             browser.click("#send").await;
             browser.wait_until_visible("#sent").await;

@@ -25,7 +25,7 @@ async fn a_download_shows_its_progress() {
         browser.wait_for_text("#outcome", "Download finished").await;
         assert!(browser.download().await.1 == original, "the content differs");
         let lines = browser.script("return lines", json!(null)).await;
-        let of = |line: &str| Some(line.strip_prefix("Downloading ")?.split_once(" of ")?.0.to_owned());
+        let of = |line: &str| Some(line.strip_prefix("Downloading · ")?.split_once(" of ")?.0.to_owned());
         let mut values: Vec<_> = lines.as_array().unwrap().iter().filter_map(|line| of(line.as_str()?)).collect();
         values.dedup();
         assert!(values.len() > 5, "{lines}");
@@ -54,7 +54,7 @@ async fn a_terminated_worker_is_detected_and_the_download_resumes() {
         browser.until("the file to be created", async || (browser.download_count() > 0).then_some(())).await;
         browser.tell("ServiceWorker.stopAllWorkers", json!({})).await;
         proxy.open();
-        browser.wait_for_text("#error", "has stopped the download").await;
+        browser.wait_for_text("#error", "The browser stopped the download").await;
         browser.until("the failed file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
         browser.wait_for_text("#outcome", "Download finished").await;

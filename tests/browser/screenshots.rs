@@ -22,13 +22,14 @@ async fn paint_screenshots() {
     let service = Service::with(&["--public-url", "https://send.example.org"]);
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
+        browser.use_token(&service.token).await;
         browser.choose("#files", &[&service.home.file("contract.pdf", &content(1_300_000))]).await;
         browser.wait_until_visible("#chosen li").await;
         paint(browser, "send").await;
-        browser.fill("#downloads", "3").await;
+        browser.fill_option("#downloads", "3").await;
         browser.click("#send").await;
         browser.wait_until_visible("#sent").await;
+        browser.open_details("#activity").await;
         browser.wait_until_visible("#events li").await;
         paint(browser, "sent").await;
         let link = browser.value("#link").await;

@@ -29,15 +29,15 @@ async fn stopped_during(route: &str) {
     chromium(async |browser| {
         browser.before_scripts(&HOLD.replace("ROUTE", route)).await;
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
-        browser.fill("#text", "hello").await;
+        browser.use_token(&service.token).await;
+        browser.write_text("hello").await;
         browser.click("#send").await;
         browser.until(route, async || (browser.script("return held", json!(null)).await == true).then_some(())).await;
         let id = browser.script("return created", json!(null)).await;
         let link = format!("{}/d/{}", service.serving.public, id.as_str().unwrap());
         // A fast user may press the button before it is visible.
         browser.script("document.querySelector('#cancel').click(); release()", Value::Null).await;
-        browser.wait_for_text("#outcome", "What was sent was deleted").await;
+        browser.wait_for_text("#outcome", "What was uploaded was deleted").await;
         assert!(browser.is_visible("#send-form").await && !browser.is_visible("#sent").await);
         assert_eq!(service.status(&link).await["status"], "deleted");
         assert_eq!(browser.value("#text").await, "hello");

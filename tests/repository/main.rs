@@ -7,6 +7,7 @@ mod doc_comments;
 mod fault_matrix;
 mod layering;
 mod named_files;
+mod page_texts;
 mod security_table;
 mod type_names;
 mod vendored;

@@ -1,11 +1,9 @@
 //! Static files that are built into the program.
 
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use bytes::Bytes;
+use http::HeaderValue;
 
-use crate::domain::crypto::digest::Sha256;
-use crate::server::api::range::{Selection, select};
+use super::file::WebFile;
 
 /// Static file and its path in this folder.
 #[derive(Debug)]
@@ -28,30 +26,21 @@ impl Asset {
         self.path.strip_prefix("scripts/").unwrap_or(self.path)
     }
 
-    fn media_type(&self) -> HeaderValue {
-        HeaderValue::from_static(match self.path.rsplit('.').next() {
+    /// Returns the asset as text. Templates, texts and scripts are UTF-8.
+    pub(super) fn text(&self) -> &'static str {
+        std::str::from_utf8(self.content).expect("the assets of pages are UTF-8")
+    }
+
+    /// Returns the file to serve.
+    pub(super) fn file(&self) -> WebFile {
+        let media_type = HeaderValue::from_static(match self.path.rsplit('.').next() {
             Some("html") => "text/html; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
-            Some("js") => "text/javascript; charset=utf-8",
+            Some("js" | "mjs") => "text/javascript; charset=utf-8",
             Some("txt") => "text/plain; charset=utf-8",
             Some("svg") => "image/svg+xml",
             _ => "application/octet-stream",
-        })
-    }
-
-    /// Returns the response to a request: the file, or 304 if the browser has the current version.
-    pub(super) fn response(&self, headers: &HeaderMap) -> Response {
-        let etag = format!("\"{}\"", Sha256::of(self.content));
-        let not_modified = select(headers, &etag, self.content.len() as u64) == Selection::NotModified;
-        let mut response =
-            if not_modified { StatusCode::NOT_MODIFIED.into_response() } else { self.content.into_response() };
-        let response_headers = response.headers_mut();
-        if !not_modified {
-            response_headers.insert(CONTENT_TYPE, self.media_type());
-        }
-        response_headers.insert(ETAG, HeaderValue::from_str(&etag).expect("hex digits are a header value"));
-        // A page must run with its own version of the scripts, so browsers revalidate every file.
-        response_headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        response
+        });
+        WebFile::new(Bytes::from_static(self.content), media_type, "accept-encoding")
     }
 }

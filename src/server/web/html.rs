@@ -47,7 +47,8 @@ impl Html {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// Escapes a text for elements and quoted attributes.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 

@@ -1,25 +1,40 @@
-//! Web pages and their assets, built into the program and served unmodified.
+//! Web pages and their assets, built into the program.
 //!
-//! No page contains data of a user or transfer: its scripts request data from the API. Nothing is filled into the HTML,
-//! so nothing needs escaping.
+//! No page contains data of a user or transfer: its scripts request data from the API. Pages are rendered when the
+//! server starts, once for each language, with the branding; assets are served unmodified.
 
 mod asset;
+pub(super) mod branding;
+mod catalogue;
+mod file;
 pub(super) mod html;
+mod language;
+mod modules;
 mod policy;
+mod template;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
-use http::{HeaderMap, StatusCode, Uri};
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use crate::domain::audit::ServiceName;
 use crate::domain::error::Error;
 use crate::server::api::error::ApiError;
 use crate::server::state::AppState;
 use asset::{Asset, asset};
+use branding::Branding;
+use catalogue::Catalogue;
+use file::WebFile;
+use language::Language;
 pub(super) use policy::{Policy, store_origin};
+use template::PageTemplate;
 
 /// Assets of all pages.
 const SHARED: &[Asset] = &[
@@ -30,18 +45,20 @@ const SHARED: &[Asset] = &[
     asset!("scripts/ui/dom.js"),
     asset!("scripts/ui/format.js"),
     asset!("scripts/ui/labels.js"),
+    asset!("scripts/ui/text.js"),
 ];
 
 /// Assets of the upload and download pages.
 const PUBLIC: &[Asset] = &[
+    asset!("player.css"),
     asset!("scripts/format/aead.js"),
     asset!("scripts/format/archive-index.js"),
     asset!("scripts/format/archive-path.js"),
     asset!("scripts/format/bytes.js"),
     asset!("scripts/format/envelope.js"),
     asset!("scripts/format/file-name.js"),
-    asset!("scripts/format/key.js"),
     asset!("scripts/format/info.js"),
+    asset!("scripts/format/key.js"),
     asset!("scripts/format/link.js"),
     asset!("scripts/format/padding.js"),
     asset!("scripts/format/sealed.js"),
@@ -50,25 +67,41 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/browser-errors.js"),
     asset!("scripts/receive/chooser.js"),
     asset!("scripts/receive/download.js"),
+    asset!("scripts/receive/file.js"),
     asset!("scripts/receive/main.js"),
     asset!("scripts/receive/payload-reader.js"),
+    asset!("scripts/receive/pdf-preview.js"),
+    asset!("scripts/receive/player.js"),
+    asset!("scripts/receive/preview-kind.js"),
     asset!("scripts/receive/preview.js"),
+    asset!("scripts/receive/run.js"),
+    asset!("scripts/receive/save-content.js"),
     asset!("scripts/receive/save.js"),
-    asset!("scripts/send/links.js"),
     asset!("scripts/receive/tree.js"),
+    asset!("scripts/receive/unshowable.js"),
+    asset!("scripts/send/dialogs.js"),
+    asset!("scripts/send/links.js"),
     asset!("scripts/send/main.js"),
+    asset!("scripts/send/mine.js"),
+    asset!("scripts/send/options.js"),
     asset!("scripts/send/payload.js"),
     asset!("scripts/send/put.js"),
+    asset!("scripts/send/result.js"),
     asset!("scripts/send/selection.js"),
     asset!("scripts/send/service-upload.js"),
     asset!("scripts/send/status.js"),
     asset!("scripts/send/store-upload.js"),
+    asset!("scripts/send/tabs.js"),
     asset!("scripts/send/token-storage.js"),
+    asset!("scripts/send/token.js"),
     asset!("scripts/send/upload.js"),
     asset!("scripts/ui/browser-support.js"),
     asset!("scripts/ui/error-messages.js"),
+    asset!("scripts/ui/icons.js"),
+    asset!("scripts/ui/language.js"),
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
+    asset!("scripts/ui/reveal.js"),
     asset!("scripts/vendor/client-zip/LICENSE.txt"),
     asset!("scripts/vendor/client-zip/index.js"),
 ];
@@ -90,11 +123,27 @@ const ADMIN: &[Asset] = &[
     asset!("scripts/admin/transfers.js"),
 ];
 
+/// Assets of the frame that draws PDF files. Its origin is opaque, so its scripts are requests of another origin.
+const PDF_FRAME: &[Asset] = &[
+    asset!("scripts/pdf/frame.html"),
+    asset!("scripts/pdf/frame.js"),
+    asset!("scripts/vendor/pdfjs-dist/LICENSE.txt"),
+    asset!("scripts/vendor/pdfjs-dist/pdf.min.mjs"),
+    asset!("scripts/vendor/pdfjs-dist/pdf.worker.min.mjs"),
+];
+
+/// Content security policy of that frame: the scripts of this service, and no request.
+const PDF_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; script-src 'self'; sandbox allow-scripts; frame-ancestors 'self'");
+
 /// Service worker that turns a stream of a page into a browser download; its scope is `/save/` only.
 const WORKER: Asset = asset!("save/worker.js");
 
+/// Content security policy of a logo: an SVG may have styles, but neither scripts nor requests.
+const LOGO_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+
 /// Web page of a service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WebPage {
     /// Download page of a link.
     Receive,
@@ -105,7 +154,9 @@ pub(super) enum WebPage {
 }
 
 impl WebPage {
-    const fn asset(self) -> &'static Asset {
+    const EACH: [Self; 3] = [Self::Receive, Self::Send, Self::Admin];
+
+    const fn template(self) -> &'static Asset {
         const RECEIVE: Asset = asset!("receive.html");
         const SEND: Asset = asset!("send.html");
         const ADMIN: Asset = asset!("admin.html");
@@ -116,36 +167,143 @@ impl WebPage {
         }
     }
 
+    /// Returns the relative path from the page to the root of the service.
+    const fn root(self) -> &'static str {
+        match self {
+            Self::Receive => "../",
+            Self::Send | Self::Admin => "",
+        }
+    }
+
+    /// Returns the URL path of the page's script.
+    const fn script(self) -> &'static str {
+        match self {
+            Self::Receive => "receive/main.js",
+            Self::Send => "send/main.js",
+            Self::Admin => "admin/main.js",
+        }
+    }
+
+    /// Returns the groups of texts that the page's scripts use.
+    const fn groups(self) -> &'static [&'static str] {
+        match self {
+            Self::Receive => &["common", "error", "receive"],
+            Self::Send => &["common", "error", "event", "send", "state"],
+            Self::Admin => &["common", "error", "event", "state"],
+        }
+    }
+
+    /// Returns whether the page has texts in all languages.
+    const fn is_translated(self) -> bool {
+        matches!(self, Self::Receive | Self::Send)
+    }
+
     /// Returns the response to a request for the page.
     pub(super) fn response(self, app: &AppState, headers: &HeaderMap) -> Response {
-        let mut response = self.asset().response(headers);
+        let language = if self.is_translated() { Language::of(headers) } else { Language::English };
+        let page = app.pages.pages.get(&(self, language)).expect("each page has each language");
+        let mut response = page.response(headers);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response
     }
 }
 
+/// Pages of both services in all languages, and the files of the branding.
+#[derive(Debug)]
+pub(super) struct RenderedPages {
+    pages: BTreeMap<(WebPage, Language), WebFile>,
+    logo: Option<WebFile>,
+    stylesheet: Option<WebFile>,
+}
+
+impl RenderedPages {
+    /// Renders all pages.
+    pub(super) fn new(branding: &Branding) -> Self {
+        let assets: Vec<&'static Asset> = SHARED.iter().chain(PUBLIC).chain(ADMIN).collect();
+        let scripts = WebPage::EACH.map(|page| (page, modules::with_imports(page.script(), &assets)));
+        let mut pages = BTreeMap::new();
+        for language in Language::EACH {
+            let catalogue = Catalogue::of(language);
+            for (page, scripts) in &scripts {
+                let template =
+                    PageTemplate { html: page.template().text(), root: page.root(), scripts, groups: page.groups() };
+                let html = Bytes::from(template.render(language, &catalogue, branding));
+                let media_type = HeaderValue::from_static("text/html; charset=utf-8");
+                let file = WebFile::new(html, media_type, "accept-encoding, accept-language, cookie");
+                pages.insert((*page, language), file);
+            }
+        }
+        let logo = branding
+            .logo
+            .as_ref()
+            .map(|logo| WebFile::new(logo.content(), HeaderValue::from_static(logo.media_type()), "accept-encoding"));
+        let stylesheet = branding.accent.map(|accent| {
+            let media_type = HeaderValue::from_static("text/css; charset=utf-8");
+            WebFile::new(accent.stylesheet().into(), media_type, "accept-encoding")
+        });
+        Self { pages, logo, stylesheet }
+    }
+}
+
+/// Assets of a service by URL path.
+fn assets(service: ServiceName) -> &'static BTreeMap<&'static str, WebFile> {
+    type Files = LazyLock<BTreeMap<&'static str, WebFile>>;
+    static OF_PUBLIC: Files = Files::new(|| files(SHARED.iter().chain(PUBLIC)));
+    static OF_ADMIN: Files = Files::new(|| files(SHARED.iter().chain(ADMIN)));
+    match service {
+        ServiceName::Public => &OF_PUBLIC,
+        ServiceName::Admin => &OF_ADMIN,
+    }
+}
+
+fn files(assets: impl IntoIterator<Item = &'static Asset>) -> BTreeMap<&'static str, WebFile> {
+    assets.into_iter().map(|asset| (asset.url_path(), asset.file())).collect()
+}
+
 /// Returns the routes of the page assets of a service.
 pub(super) fn routes(service: ServiceName) -> Router<AppState> {
-    let own = match service {
-        ServiceName::Public => PUBLIC,
-        ServiceName::Admin => ADMIN,
-    };
     let file = async move |Path(path): Path<String>, headers: HeaderMap| -> Result<Response, ApiError> {
-        let asset = SHARED.iter().chain(own).find(|asset| asset.url_path() == path);
-        Ok(asset.ok_or(Error::RouteNotFound)?.response(&headers))
+        let file = assets(service).get(path.as_str()).ok_or(Error::RouteNotFound)?;
+        Ok(file.response(&headers))
+    };
+    let pdf = async |uri: Uri, headers: HeaderMap| -> Result<Response, ApiError> {
+        static FILES: LazyLock<BTreeMap<&'static str, WebFile>> = LazyLock::new(|| files(PDF_FRAME));
+        let path = uri.path().strip_prefix("/web/").unwrap_or_default();
+        let file = FILES.get(path).ok_or(Error::RouteNotFound)?;
+        let mut response = file.response(&headers);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, PDF_POLICY);
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        Ok(response)
     };
     let worker = async |State(app): State<AppState>, headers: HeaderMap| -> Response {
-        let mut response = WORKER.response(&headers);
+        static FILE: LazyLock<WebFile> = LazyLock::new(|| WORKER.file());
+        let mut response = FILE.response(&headers);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response.into_response()
     };
-    let routes = Router::new().route("/web/{*path}", get(file));
+    let routes = Router::new()
+        .route("/web/{*path}", get(file))
+        .route("/web/logo", get(logo))
+        .route("/web/brand.css", get(brand));
     match service {
         ServiceName::Public => {
+            let routes = routes.route("/web/pdf/{*path}", get(pdf)).route("/web/vendor/pdfjs-dist/{*path}", get(pdf));
             routes.route("/save/worker.js", get(worker)).route("/d/{transfer_id}/", get(without_slash))
         }
         ServiceName::Admin => routes,
     }
+}
+
+/// Returns the operator's logo.
+async fn logo(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut response = app.pages.logo.as_ref().ok_or(Error::RouteNotFound)?.response(&headers);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, LOGO_POLICY);
+    Ok(response)
+}
+
+/// Returns the stylesheet with the operator's colour.
+async fn brand(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    Ok(app.pages.stylesheet.as_ref().ok_or(Error::RouteNotFound)?.response(&headers))
 }
 
 /// Redirects a link that ends in a slash, as some programs change links. Browsers keep the fragment with the key.
@@ -154,4 +312,16 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
 async fn without_slash(uri: Uri) -> Response {
     let id = uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     (StatusCode::PERMANENT_REDIRECT, [(LOCATION, format!("../{id}"))]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_page_is_rendered_in_each_language() {
+        let rendered = RenderedPages::new(&Branding::default());
+        assert_eq!(rendered.pages.len(), WebPage::EACH.len() * Language::EACH.len());
+        assert!(rendered.logo.is_none() && rendered.stylesheet.is_none());
+    }
 }

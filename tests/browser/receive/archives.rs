@@ -112,7 +112,7 @@ async fn several_files_and_all_are_saved_as_a_zip() {
             assert!(entries[*path].0 == *content, "{path} differs");
         }
         assert_eq!(entries["readme.txt"].1, "2026-03-01");
-        browser.click("#save-all").await;
+        browser.click("#download").await;
         browser.wait_for_text("#outcome", "Download finished: holiday.zip").await;
         let entries = unzip(&browser.download().await.1).unwrap();
         assert!(entries.len() == 6 && entries["zero"].0.is_empty(), "{:?}", entries.keys());

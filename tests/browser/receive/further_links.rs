@@ -16,7 +16,7 @@ async fn a_further_link_opens_like_an_own_link() {
         let link = link_for(&service, "Ada", &["-d", "1"]);
         browser.goto(&link).await;
         browser.wait_for_text("#file-message", "see below").await;
-        browser.wait_for_text("#downloads-left", "1 of 1").await;
+        browser.wait_for_text("#downloads-left", "1 download left").await;
         assert_eq!(browser.text("#file-name").await, "report.txt");
         browser.click("#preview").await;
         browser.wait_for_text("#shown", "hello").await;
@@ -25,7 +25,7 @@ async fn a_further_link_opens_like_an_own_link() {
         let (name, content) = browser.download().await;
         assert_eq!((name.as_str(), content), ("report.txt", b"hello\n".to_vec()));
         browser.goto(&link).await;
-        browser.wait_for_text("#error", "download limit of this file is reached").await;
+        browser.wait_for_text("#file-name", "Limit reached: downloaded ").await;
     })
     .await;
 }
@@ -47,12 +47,12 @@ async fn a_further_link_needs_its_key_and_passphrase() {
         browser.fill("#key", key).await;
         browser.enter("#key").await;
         browser.wait_until_visible("#passphrase").await;
-        browser.fill("#passphrase", "coffee").await;
+        browser.fill_option("#passphrase", "coffee").await;
         browser.enter("#passphrase").await;
         browser.wait_for_text("#error", "Nothing was counted as a download").await;
-        browser.fill("#passphrase", "tea").await;
+        browser.fill_option("#passphrase", "tea").await;
         browser.enter("#passphrase").await;
-        browser.wait_for_text("#downloads-left", "1 of 1").await;
+        browser.wait_for_text("#downloads-left", "1 download left").await;
         browser.click("#download").await;
         browser.wait_for_text("#outcome", "Download finished").await;
         browser.download().await;
@@ -67,7 +67,7 @@ async fn a_closed_link_says_so() {
         let link = link_for(&service, "Ada", &[]);
         service.run(&["link", "revoke", &link]).text();
         browser.goto(&link).await;
-        browser.wait_for_text("#error", "The sender has closed this link").await;
+        browser.wait_for_text("#file-name", "This link was closed").await;
         assert!(!browser.is_visible("#download").await);
     })
     .await;

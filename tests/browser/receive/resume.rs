@@ -1,5 +1,7 @@
 //! Resuming of stopped and interrupted downloads.
 
+use serde_json::json;
+
 use crate::support::{Direction, Service, chromium, content};
 
 #[tokio::test]
@@ -55,6 +57,33 @@ async fn a_restored_network_resumes_the_download() {
         browser.offline(false).await;
         browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await.1, b"hello");
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_paused_download_continues_on_request() {
+    let service = Service::on_disk();
+    let original = content(20 * 1024 * 1024);
+    let link = service.upload("large.bin", &original, &["-d", "1"]);
+    chromium(async |browser| {
+        browser.goto(&link).await;
+        browser.wait_until_visible("#download").await;
+        let slow =
+            json!({ "offline": false, "latency": 0, "downloadThroughput": 4 * 1024 * 1024, "uploadThroughput": -1 });
+        browser.tell("Network.emulateNetworkConditions", slow).await;
+        browser.click("#download").await;
+        browser.wait_for_text("#progress-text", "MiB of").await;
+        browser.click("#pause").await;
+        browser.wait_for_text("#progress-text", "Paused").await;
+        browser.wait_for_text("#pause", "Resume").await;
+        // Longer than the download would take.
+        tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+        assert_eq!(browser.text("#progress-text").await, "Paused");
+        browser.click("#pause").await;
+        browser.wait_for_text("#outcome", "Verified to the last byte").await;
+        assert!(browser.download().await.1 == original, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;

@@ -10,9 +10,9 @@ const SIZE: usize = 20_000_000;
 
 async fn send<S: Serving>(browser: &Browser, service: &Service<S>, page: &str, original: &[u8]) -> String {
     browser.goto(page).await;
-    browser.fill("#token", &service.token).await;
+    browser.use_token(&service.token).await;
     browser.choose("#files", &[&service.home.file("large.bin", original)]).await;
-    browser.fill("#downloads", "2").await;
+    browser.fill_option("#downloads", "2").await;
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
     browser.value("#link").await

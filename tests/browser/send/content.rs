@@ -153,7 +153,7 @@ async fn a_text_is_sent_without_a_file() {
     let service = Service::start();
     chromium(async |browser| {
         open_send_page(browser, &service).await;
-        browser.fill("#text", "Grüße,\nzwei Zeilen").await;
+        browser.write_text("Grüße,\nzwei Zeilen").await;
         let link = send(browser).await;
         assert_eq!(String::from_utf8(service.download(&link, &[])).unwrap(), "Grüße,\nzwei Zeilen");
     })
@@ -166,7 +166,7 @@ async fn sending_without_content_is_rejected() {
     chromium(async |browser| {
         open_send_page(browser, &service).await;
         browser.click("#send").await;
-        browser.wait_for_text("#error", "nothing to send").await;
+        browser.wait_for_text("#error", "Choose a file or a folder first").await;
         assert!(!browser.is_visible("#sent").await);
     })
     .await;

@@ -22,7 +22,7 @@ async fn a_stopped_upload_is_deleted() {
         let proxy = service.start_partial_upload(browser).await;
         proxy.let_others_in();
         browser.click("#cancel").await;
-        browser.wait_for_text("#outcome", "What was sent was deleted").await;
+        browser.wait_for_text("#outcome", "What was uploaded was deleted").await;
         assert!(browser.is_visible("#send-form").await && browser.is_visible("#chosen li").await);
         proxy.open();
         let stats = service.run(&["stats", "--json"]).json();
@@ -40,7 +40,7 @@ async fn an_upload_passes_a_proxy_that_limits_request_bodies() {
         for (limit, largest) in sizes {
             let proxy = tokio::task::block_in_place(|| BufferingProxy::to(&service.serving.public, limit, 0));
             browser.goto(&format!("{}/", proxy.url)).await;
-            browser.fill("#token", &service.token).await;
+            browser.use_token(&service.token).await;
             browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
             browser.wait_for_text("#chosen", "large.bin").await;
             browser.click("#send").await;

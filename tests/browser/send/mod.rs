@@ -3,6 +3,7 @@
 mod after;
 mod content;
 mod interruptions;
+mod mine;
 mod options;
 mod recipients;
 
@@ -13,7 +14,7 @@ use crate::support::{Browser, Service};
 /// Opens the page and fills in a token.
 async fn open_send_page(browser: &Browser, service: &Service) {
     browser.goto(&service.page()).await;
-    browser.fill("#token", &service.token).await;
+    browser.use_token(&service.token).await;
 }
 
 /// Sends the chosen content; returns the link.

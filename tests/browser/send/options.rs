@@ -10,8 +10,8 @@ async fn a_protected_transfer_needs_its_passphrase() {
     let service = Service::start();
     chromium(async |browser| {
         open_send_page(browser, &service).await;
-        browser.fill("#text", "hello").await;
-        browser.fill("#passphrase", "cafe\u{301} ☃").await;
+        browser.write_text("hello").await;
+        browser.fill_option("#passphrase", "cafe\u{301} ☃").await;
         let link = send(browser).await;
         assert!(link.contains("#v1p."), "{link}");
         let (right, wrong) = (service.home.file("right", "café ☃\n".as_bytes()), service.home.file("wrong", b"tea"));
@@ -26,9 +26,10 @@ async fn chosen_limits_are_applied() {
     let service = Service::start();
     chromium(async |browser| {
         open_send_page(browser, &service).await;
-        browser.fill("#text", "hello").await;
+        browser.write_text("hello").await;
+        browser.open_details("#options").await;
         browser.select("#expires", "86400").await;
-        browser.fill("#downloads", "1").await;
+        browser.fill_option("#downloads", "1").await;
         let link = send(browser).await;
         let status = service.status(&link).await;
         let lifetime = status["expires_at"].as_u64().unwrap() - status["created_at"].as_u64().unwrap();
@@ -49,19 +50,18 @@ async fn invalid_tokens_report_the_reason() {
     let unknown = format!("sgs_0123456789abcdef_{}", "0".repeat(64));
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#text", "hello").await;
         for (token, words) in [
-            (unknown.as_str(), "does not know this sender token"),
-            ("not a token", "does not know this sender token"),
+            (unknown.as_str(), "does not know this token"),
+            ("not a token", "does not know this token"),
             (revoked["token"].as_str().unwrap(), "was revoked"),
         ] {
             browser.fill("#token", token).await;
-            browser.click("#send").await;
+            browser.click("#use-token").await;
             browser.wait_for_text("#error", words).await;
-            assert!(browser.is_visible("#send-form").await && !browser.is_visible("#sent").await, "{token}");
+            assert!(!browser.is_visible("#send-form").await, "{token}");
         }
-        // The form still contains the content.
-        browser.fill("#token", &service.token).await;
+        browser.use_token(&service.token).await;
+        browser.write_text("hello").await;
         let link = send(browser).await;
         assert_eq!(service.download(&link, &[]), b"hello");
     })
@@ -69,30 +69,29 @@ async fn invalid_tokens_report_the_reason() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_only_on_request_and_only_in_the_tab() {
+async fn a_token_is_kept_only_on_request() {
     let service = Service::start();
     let secret = service.token.rsplit('_').next().unwrap();
     chromium(async |browser| {
         open_send_page(browser, &service).await;
-        browser.fill("#text", "hello").await;
+        browser.write_text("hello").await;
         send(browser).await;
         assert!(!browser.stored_data().await.to_string().contains(secret));
+        browser.click("#copy-link").await;
         browser.goto(&service.page()).await;
-        assert_eq!(browser.value_now("#token").await, "");
+        browser.wait_until_visible("#token").await;
 
-        browser.fill("#text", "hello").await;
-        browser.fill("#token", &service.token).await;
         browser.click("label:has(#keep-token)").await;
-        send(browser).await;
+        browser.use_token(&service.token).await;
         let stored = browser.stored_data().await;
-        assert!(stored["session"].to_string().contains(secret), "{stored}");
-        assert!(!stored["local"].to_string().contains(secret) && stored["databases"] == json!([]), "{stored}");
+        assert!(stored["local"].to_string().contains(secret), "{stored}");
+        assert!(!stored["session"].to_string().contains(secret) && stored["databases"] == json!([]), "{stored}");
+        // Another page of this browser does not ask again.
         browser.goto(&service.page()).await;
-        assert_eq!(browser.value("#token").await, service.token);
-        // The token is removed once the option is cleared.
-        browser.click("label:has(#keep-token)").await;
-        browser.fill("#text", "hello").await;
-        send(browser).await;
+        browser.wait_until_visible("#send-form").await;
+        assert!(!browser.is_visible("#token").await);
+        browser.click("#forget").await;
+        browser.wait_until_visible("#token").await;
         assert!(!browser.stored_data().await.to_string().contains(secret));
     })
     .await;

@@ -83,6 +83,31 @@ impl Browser {
         .await;
     }
 
+    /// Gives the send page its token.
+    pub(crate) async fn use_token(&self, token: &str) {
+        self.fill("#token", token).await;
+        self.click("#use-token").await;
+        self.wait_until_visible("#send-form").await;
+    }
+
+    /// Writes a text to send.
+    pub(crate) async fn write_text(&self, text: &str) {
+        self.click("#text-tab").await;
+        self.fill("#text", text).await;
+    }
+
+    /// Replaces the value of a field, among the options if the page has them.
+    pub(crate) async fn fill_option(&self, selector: &str, text: &str) {
+        self.open_details("#options").await;
+        self.fill(selector, text).await;
+    }
+
+    /// Opens a `details` element, if the page has one with this selector.
+    pub(crate) async fn open_details(&self, selector: &str) {
+        let open = "const details = document.querySelector(args); if (details) details.open = true";
+        self.script(open, selector.into()).await;
+    }
+
     /// Presses Enter in the field.
     pub(crate) async fn enter(&self, selector: &str) {
         self.wait_until_visible(selector).await.send_keys(Key::Enter + "").await.unwrap();
@@ -105,9 +130,22 @@ impl Browser {
         id.as_str().unwrap_or_default().to_owned()
     }
 
+    /// Runs a script like [`Browser::script`], in the frame with this selector.
+    pub(crate) async fn script_in_frame(&self, selector: &str, body: &str) -> serde_json::Value {
+        self.wait_until_visible(selector).await.enter_frame().await.unwrap();
+        let value = self.script(body, serde_json::Value::Null).await;
+        self.session.enter_default_frame().await.unwrap();
+        value
+    }
+
     /// Presses the Tab key.
     pub(crate) async fn tab(&self) {
-        self.session.action_chain().send_keys(Key::Tab + "").perform().await.unwrap();
+        self.press("\u{e004}").await;
+    }
+
+    /// Presses a key, as `WebDriver` names it.
+    pub(crate) async fn press(&self, key: &str) {
+        self.session.action_chain().send_keys(key).perform().await.unwrap();
     }
 
     async fn find(&self, selector: &str) -> Option<WebElement> {

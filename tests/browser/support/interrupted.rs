@@ -10,7 +10,7 @@ impl Service {
     pub(crate) async fn start_partial_upload(&self, browser: &Browser) -> BlockingProxy {
         let proxy = BlockingProxy::to(&self.serving.public);
         browser.goto(&format!("{}/", proxy.url)).await;
-        browser.fill("#token", &self.token).await;
+        browser.use_token(&self.token).await;
         browser.choose("#files", &[&self.home.file("large.bin", &content(9_000_000))]).await;
         browser.wait_for_text("#chosen", "large.bin").await;
         proxy.close_after(Direction::Upstream, 4_000_000);

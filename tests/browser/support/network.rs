@@ -47,6 +47,16 @@ impl Browser {
         all
     }
 
+    /// Returns the number of bytes received from `origin` so far, headers included and as compressed.
+    pub(crate) async fn received_bytes(&self, origin: &str) -> u64 {
+        let requests = self.requests().await;
+        let ids: Vec<_> = requests.iter().filter(|sent| sent.url.starts_with(origin)).map(|sent| &sent.id).collect();
+        let is_wanted = |event: &&Value| ids.iter().any(|id| event["params"]["requestId"] == id.as_str());
+        let events = self.events.lock().unwrap();
+        let finished = events.iter().filter(|event| event["method"] == "Network.loadingFinished").filter(is_wanted);
+        finished.map(|event| event["params"]["encodedDataLength"].as_f64().unwrap_or(0.0) as u64).sum()
+    }
+
     async fn request(&self, id: &str, request: &Value) -> SentRequest {
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
         let mut body = text("postData").into_bytes();

@@ -9,6 +9,7 @@ use http::HeaderName;
 
 use super::acme::{ACME_LISTEN, AcmeOptions};
 use super::argument_values::{DurabilityName, IpModeName, bytes, limits, rate};
+use super::branding::BrandingArguments;
 use super::listen::{ListenAddress, SocketMode, listen_address};
 use super::monitoring::MonitoringOptions;
 use super::notifications::NotificationArguments;
@@ -154,6 +155,8 @@ pub(super) struct CommonArguments {
     pub(super) monitoring: MonitoringOptions,
     #[command(flatten)]
     pub(super) notifications: NotificationArguments,
+    #[command(flatten)]
+    branding: BrandingArguments,
     /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
     #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
     durability: DurabilityName,
@@ -188,6 +191,7 @@ impl CommonArguments {
         settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
         settings.plain_loopback_admin = self.one_process;
         self.monitoring.apply(&mut settings);
+        self.branding.apply(&mut settings)?;
         if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
             settings.tls = Some(TlsFiles { certificate, key });
         }

@@ -4,6 +4,7 @@ mod acme;
 mod admin_key;
 mod argument_values;
 mod arguments;
+mod branding;
 pub(crate) mod lambda;
 mod listen;
 pub(crate) mod log;

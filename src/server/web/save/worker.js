@@ -1,9 +1,11 @@
-// Service worker that streams a download from a page to the browser, so that no file has to fit into memory.
+// Service worker that streams a download from a page to the browser, so that no file has to fit into memory. It also
+// gives a player for sounds and videos the parts that it asks for.
 //
 // The page registers a download with a message port. A hidden frame requests `save/ID`, and the worker responds with
-// the data from the port. The worker stores nothing: neither data nor names outlive the download.
+// the data from the port. The worker stores nothing: neither data nor names outlive the download. A player is a frame
+// with `save/ID`; it plays `save/ID/content`, and each of its requests asks the page for a range.
 
-/** @typedef {{ id: string, name: string, size: number }} Announcement */
+/** @typedef {{ id: string, name: string, size: number, media?: string }} Announcement */
 /** @typedef {Announcement & { port: MessagePort }} Download */
 
 const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (self);
@@ -31,9 +33,16 @@ worker.addEventListener("message", ({ data, ports, source }) => {
 });
 
 worker.addEventListener("fetch", (event) => {
-  const id = new URL(event.request.url).pathname.split("/").at(-1) ?? "";
+  const [last = "", before = ""] = new URL(event.request.url).pathname.split("/").reverse();
+  const id = last === "content" ? before : last;
   const download = downloads.get(id);
   if (!download) return;
+  if (download.media) {
+    active.add(id);
+    const response = last === "content" ? mediaPart(download, event.request.headers.get("range")) : player(download);
+    event.respondWith(response);
+    return;
+  }
   downloads.delete(id);
   active.add(id);
   event.respondWith(respond(download));
@@ -52,6 +61,46 @@ function respond({ id, name, size, port }) {
 }
 
 /**
+ * Returns the page with the player: nothing but a media element.
+ *
+ * @param {Download} download
+ */
+function player({ id }) {
+  const page = `<!doctype html><meta charset="utf-8"><title>Player</title><link rel="stylesheet" href="../web/player.css">
+    <video controls src="${id}/content"></video>`;
+  return new Response(page, {
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": "default-src 'none'; media-src 'self'; style-src 'self'; frame-ancestors 'self'",
+      "x-content-type-options": "nosniff",
+    },
+  });
+}
+
+/**
+ * Returns a part of a sound or video, which the page decrypts.
+ *
+ * @param {Download} download
+ * @param {string | null} range
+ */
+function mediaPart({ id, size, media = "", port }, range) {
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];
+  const start = Number(from ?? 0);
+  const end = to ? Math.min(size, Number(to) + 1) : size;
+  if (start >= end) return new Response(null, { status: 416, headers: { "content-range": `bytes */${size}` } });
+  const { port1, port2 } = new MessageChannel();
+  port.postMessage({ start, end }, [port2]);
+  const headers = {
+    "accept-ranges": "bytes",
+    "content-type": media,
+    "content-length": `${end - start}`,
+    "x-content-type-options": "nosniff",
+    ...(range && { "content-range": `bytes ${start}-${end - 1}/${size}` }),
+  };
+  return new Response(stream(id, port1), { status: range ? 206 : 200, headers });
+}
+
+/**
  * @param {string} id
  * @param {MessagePort} port
  */
@@ -64,7 +113,7 @@ function stream(id, port) {
           if (data === "end") controller.close();
           else if (data === "failed") controller.error(new Error("the page has given up"));
           else controller.enqueue(new Uint8Array(data));
-          if (data === "end" || data === "failed") active.delete(id);
+          if (data === "end" || data === "failed") ended(id);
           resolvePull();
         };
       },
@@ -74,7 +123,7 @@ function stream(id, port) {
           port.postMessage("more");
         }),
       cancel() {
-        active.delete(id);
+        ended(id);
         port.postMessage("gone");
       },
     },
@@ -89,4 +138,13 @@ function stream(id, port) {
  */
 function extended(name) {
   return encodeURIComponent(name).replace(/['()*!]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/**
+ * Forgets a download that has ended; a player may ask for further parts.
+ *
+ * @param {string} id
+ */
+function ended(id) {
+  if (!downloads.get(id)?.media) active.delete(id);
 }

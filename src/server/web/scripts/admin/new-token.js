@@ -30,7 +30,7 @@ const LIMITS = [
  */
 export function watchNewToken(created) {
   onEvent("token-form", "submit", () => attempt(() => create(created)));
-  onEvent("copy-token", "click", () => copy("created-token", "The token"));
+  onEvent("copy-token", "click", () => copy("created-token", "Token").then(() => {}));
   onEvent("forget-token", "click", () => {
     forget();
     byId("token-name").focus();

@@ -1,112 +1,159 @@
 // Download page of a link: shows the transfer, and downloads and decrypts it on request.
 
 import { ApiError, call, withRetries } from "../api.js";
-import { safeName } from "../format/file-name.js";
-import { agrees, openInfo } from "../format/info.js";
+import { openInfo } from "../format/info.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { unwrapKey } from "../format/link.js";
 import { Layout } from "../format/sealed.js";
 import { showIfSupported } from "../ui/browser-support.js";
-import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
-import { codeMessage, errorMessage } from "../ui/error-messages.js";
-import { count, size, time } from "../ui/format.js";
-import { Progress } from "../ui/progress.js";
-import { saveAll, saveChosen, saveTar, showFiles, showTree } from "./chooser.js";
+import { byId, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
+import { errorMessage } from "../ui/error-messages.js";
+import { size, time } from "../ui/format.js";
+import { offerLanguages } from "../ui/language.js";
+import { offerReveal } from "../ui/reveal.js";
+import { t } from "../ui/text.js";
 import { Download } from "./download.js";
-import { preview, previewable } from "./preview.js";
-import { newFile } from "./save.js";
+import { showFile, showHeading, showLimits } from "./file.js";
+import { isPlayed, previewKind } from "./preview-kind.js";
+import { offerPause, runDownload } from "./run.js";
+import { saveContent } from "./save-content.js";
 
-/** @import { RetryOptions } from "../api.js" */
 /** @import { Bytes } from "../format/bytes.js" */
-/** @import { Metadata } from "../format/envelope.js" */
-/** @import { Info } from "../format/info.js" */
-/** @import { LinkStatus } from "../wire.d.ts" */
-/** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress }} Context */
+/** @import { EventRecord, LinkStatus, Page } from "../wire.d.ts" */
+/** @import { Opened, Work } from "./run.js" */
 
 const linkId = location.pathname.split("/").findLast((part) => part !== "") ?? "";
 const path = `/transfers/id/${linkId}`;
+/** Keys of the heading and of the advice, by state in which nothing can be downloaded. */
+const ENDS = {
+  pending: ["error.pending", "error.pending_hint"],
+  expired: ["error.expired", "error.expired_hint"],
+  exhausted: ["error.exhausted", "error.exhausted_hint"],
+  deleted: ["error.deleted", "error.deleted_hint"],
+  closed: ["error.closed", "error.closed_hint"],
+};
 
 // Both are set before the first form or button is shown.
 /** @type {LinkStatus} */
 let transfer;
 /** @type {LinkKey} */
 let linkKey;
-/** @type {Download | undefined} */
-let download;
-/** @type {Info | undefined} */
-let info;
+/** @type {Opened | undefined} */
+let opened;
 /**
  * Request headers that show the possession of the link's key.
  *
  * @type {Record<string, string>}
  */
 let proofHeaders = {};
-let stopping = new AbortController();
 
 /** Returns the key in the address and removes it from there, so that it is not left visible to others. */
 function keyInAddress() {
   const found = LinkKey.find(location.hash);
-  const was = location.hash;
-  if (was) history.replaceState(null, "", location.href.split("#")[0]);
-  if (was.length > 1 && !found) showError("The part of the link behind the # is not a key. Was it cut off?");
+  if (location.hash) history.replaceState(null, "", location.href.split("#")[0]);
   return found;
 }
 
-/** @param {LinkKey} [key] */
+/**
+ * @param {LinkKey} [key]
+ * @returns {Promise<void>}
+ */
 async function open(key) {
   try {
     transfer = await withRetries(() => call(`${path}/status`), {
-      waiting: () => showMessage("The server does not answer yet …"),
+      waiting: () => showMessage(t("common.retrying")),
     });
-    showState();
   } catch (error) {
+    const isUnknown = error instanceof ApiError && (error.status === 404 || error.code === "invalid_id");
+    if (isUnknown) hide("security");
+    showHeading(t(isUnknown ? "error.not_found" : "receive.title"));
     showError(errorMessage(error));
     return;
   }
   if (byId("outcome").textContent) showMessage("");
-  if (transfer.status !== "completed") {
-    showError(codeMessage(endCode(transfer.status)));
-  } else if (key) {
-    await useKey(key);
-  } else {
-    show("key-form");
-    byId("key").focus();
-  }
+  if (transfer.status !== "completed") return showEnd(transfer.status, key);
+  if (key) return useKey(key);
+  askForKey("");
 }
 
 /**
- * Returns the error code of a state in which nothing can be downloaded.
+ * Shows that nothing can be downloaded, and why.
  *
- * @param {Exclude<LinkStatus["status"], "completed">} status
+ * @param {keyof typeof ENDS} status
+ * @param {LinkKey} [key]
  */
-function endCode(status) {
-  if (status === "pending") return "not_completed";
-  return status === "closed" ? "link_closed" : /** @type {const} */ (`transfer_${status}`);
+async function showEnd(status, key) {
+  const [heading, advice] = ENDS[status];
+  opened = undefined;
+  hide("key-form", "passphrase-form", "security");
+  showHeading(t(heading));
+  showError(t(advice));
+  if (status !== "exhausted") return;
+  // The records of a further link are shown only to clients with its key.
+  if (key && !key.needsPassphrase) proofHeaders = { "x-sgsend-access": `${await AccessProof.of(await key.secret())}` };
+  const at = await lastDownload().catch(() => undefined);
+  if (at !== undefined) byId("file-name").textContent = t("error.exhausted_at", { time: time(at) });
 }
 
-function showState() {
-  // A further link shows its size and limits only to clients with its key.
-  if (transfer.size_bytes === undefined) return;
-  byId("size").textContent = `about ${size(Layout.ofSealed(transfer.size_bytes).plaintextBytes)}`;
-  byId("expires").textContent = time(transfer.expires_at);
-  const left = transfer.downloads_remaining;
-  byId("downloads-left").textContent = left === null ? "any number" : `${left} of ${transfer.max_downloads}`;
-  show("state");
+/** Returns the time of the last counted download, so that a recipient learns whether somebody else was faster. */
+async function lastDownload() {
+  let last;
+  let after;
+  do {
+    const query = new URLSearchParams({ limit: "1000", ...(after && { after }) });
+    /** @type {Page<EventRecord>} */
+    const page = await call(`${path}/events/list?${query}`, { headers: proofHeaders });
+    last = page.items.findLast(({ kind }) => kind === "download_granted")?.at ?? last;
+    after = page.next;
+  } while (after);
+  return last;
 }
 
-/** @param {LinkKey} key */
+/**
+ * Asks for the key; the heading says what is wrong with the link.
+ *
+ * @param {string} problem
+ */
+function askForKey(problem) {
+  showHeading(t("receive.incomplete"));
+  show("key-form");
+  byId("key").focus();
+  if (problem) showFieldError("key", problem);
+}
+
+/**
+ * @param {LinkKey} key
+ * @returns {Promise<void>}
+ */
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
   if (!key.needsPassphrase) return unlock(await key.secret());
+  askForPassphrase();
+}
+
+function askForPassphrase() {
+  showHeading(t("receive.protected"));
   show("passphrase-form");
   byId("passphrase").focus();
+}
+
+/**
+ * Shows an error of a field.
+ *
+ * @param {"key" | "passphrase"} id
+ * @param {string} problem
+ */
+function showFieldError(id, problem) {
+  field(id).setAttribute("aria-invalid", "true");
+  showError(problem);
 }
 
 /**
  * Checks the key without counting a download, and shows the available actions.
  *
  * @param {Bytes} secret of the link
+ * @returns {Promise<void>}
  */
 async function unlock(secret) {
   const proof = transfer.access_proof ? await AccessProof.of(secret) : undefined;
@@ -114,36 +161,66 @@ async function unlock(secret) {
   try {
     // The service checks the proof, and counts no download.
     if (proof) transfer = await withRetries(() => call(`${path}/status`, { headers: proofHeaders }));
-    if (transfer.status !== "completed") return open();
+    if (transfer.status !== "completed") return showEnd(transfer.status);
   } catch (error) {
     if (error instanceof ApiError && error.status === 410) return open();
-    if (linkKey.needsPassphrase) {
-      show("passphrase-form");
-      field("passphrase").select();
-    } else {
-      show("key-form");
-      byId("key").focus();
-    }
-    showError(errorMessage(error, linkKey.needsPassphrase));
+    refuse(errorMessage(error, linkKey.needsPassphrase));
     return;
   }
   const payloadKey = await payloadKeyOf(secret);
-  if (!payloadKey || transfer.size_bytes === undefined) {
-    showError("This key does not fit this link. Is the link whole? Otherwise, ask the sender for another link.");
+  const sealed = transfer.size_bytes === undefined ? undefined : transfer.info;
+  const info = payloadKey && sealed !== undefined ? await openInfo(sealed, payloadKey) : undefined;
+  // The info block tells a wrong key from the right one before a download is counted.
+  if (!payloadKey || transfer.size_bytes === undefined || (sealed !== undefined && !info)) {
+    refuse(t("error.wrong_key"));
     return;
   }
   showMessage("");
-  showState();
-  info = transfer.info === undefined ? undefined : await openInfo(transfer.info, payloadKey);
+  hide("passphrase-form");
+  for (const id of ["key", "passphrase"]) field(id).removeAttribute("aria-invalid");
+  // Of an archive or a video, a recipient may want only parts.
+  const isPartial = info !== undefined && (info.archive !== undefined || isPlayed(previewKind(info)));
+  const download = new Download(transfer, payloadKey, { proof, isPartial });
+  opened = { download, info, sizeBytes: transfer.size_bytes, needsPassphrase: linkKey.needsPassphrase };
+  showOpened();
+  const event = { json: { kind: "link_opened" }, headers: proofHeaders };
+  await call(`${path}/events/add`, event).catch(() => {});
+}
+
+/** Shows the file and what can be done with it. */
+function showOpened() {
+  if (!opened || transfer.size_bytes === undefined) return;
+  const { info } = opened;
+  if (info) {
+    showFile(info);
+  } else {
+    showHeading(t("receive.title"));
+    byId("file-facts").textContent = size(Layout.ofSealed(transfer.size_bytes).plaintextBytes);
+  }
+  showLimits(transfer);
   const isArchive = info?.archive !== undefined;
-  download = new Download(transfer, payloadKey, { proof, isPartial: isArchive });
-  if (info) showFile(info);
+  const hasPreview = info !== undefined && previewKind(info) !== undefined;
+  byId("download").textContent = t(isArchive ? "receive.download_all" : "receive.download");
   byId("choose").hidden = !isArchive;
-  byId("preview").hidden = isArchive;
-  show("actions", "actions-hint");
+  byId("preview").hidden = !hasPreview;
+  byId("actions-hint").hidden = transfer.max_downloads === null || !(isArchive || hasPreview);
+  show("actions");
   byId("download").focus();
-  const opened = { json: { kind: "link_opened" }, headers: proofHeaders };
-  await call(`${path}/events/add`, opened).catch(() => {});
+}
+
+/**
+ * Asks for the key or passphrase again.
+ *
+ * @param {string} problem
+ */
+function refuse(problem) {
+  if (linkKey.needsPassphrase) {
+    askForPassphrase();
+    field("passphrase").select();
+    showFieldError("passphrase", problem);
+  } else {
+    askForKey(problem);
+  }
 }
 
 /**
@@ -158,55 +235,15 @@ async function payloadKeyOf(secret) {
 }
 
 /**
- * Runs `work` with the download's metadata and reports the result.
+ * Runs `work` on the opened link, and shows its limits again.
  *
- * @param {(download: Download, metadata: Metadata, current: Context) => Promise<void>} work
+ * @param {Work} work
  */
-async function runDownload(work) {
-  const current = download;
-  if (!current || transfer.size_bytes === undefined) return;
-  hide("actions", "actions-hint", "files");
-  showMessage("");
-  stopping = new AbortController();
-  const { signal } = stopping;
-  const progress = new Progress("Downloading", transfer.size_bytes);
-  byId("cancel").focus();
-  addEventListener("beforeunload", warnBeforeLeaving);
-  const options = { signal, waiting: () => progress.wait("The connection broke. Retrying …") };
-  try {
-    const metadata = await current.metadata(options);
-    showFile({ ...metadata, message: info?.message });
-    if (info && !agrees(info, metadata)) {
-      showError("The sender announced other content than was sent: the name and the size above are those of the content.");
-    }
-    await work(current, metadata, { options, progress });
-  } catch (error) {
-    if (signal.aborted) {
-      showMessage("Download stopped. Resuming on this page does not count as another download.");
-    } else {
-      showError(errorMessage(error, linkKey.needsPassphrase));
-      current.reportFailure(error);
-      if (current.isLocked) show(linkKey.needsPassphrase ? "passphrase-form" : "key-form");
-    }
-  } finally {
-    removeEventListener("beforeunload", warnBeforeLeaving);
-    current.pause();
-    progress.end();
-    show("actions", "actions-hint");
-    byId(showTree() ? "files-title" : "download").focus();
-    if (current.transparency) showTransparency(byId("transparency"), current.transparency);
-    // Not awaited: the new status is not urgent.
-    refresh();
-  }
-}
-
-/**
- * Warns before a reload, which would lose the key and the grant of the counted download.
- *
- * @param {Event} event
- */
-function warnBeforeLeaving(event) {
-  event.preventDefault();
+async function run(work) {
+  if (!opened) return;
+  await runDownload(opened, work);
+  // Not awaited: the new status is not urgent.
+  refresh();
 }
 
 async function refresh() {
@@ -215,77 +252,24 @@ async function refresh() {
   const fresh = await status.catch(() => undefined);
   if (!fresh) return;
   transfer = fresh;
-  showState();
+  if (transfer.size_bytes !== undefined) showLimits(transfer);
 }
 
-/** @param {Metadata & { message?: string } | Info} metadata */
-function showFile({ filename, size: bytes, content_type: type, archive, message }) {
-  const name = safeName(filename);
-  byId("file-name").textContent = archive ? `${name}.tar` : name;
-  const inside = typeof archive === "object" ? count(archive.files, "file") : "several files";
-  const facts = [size(bytes), archive ? `${inside} in one archive; sgsend download unpacks it` : type];
-  byId("file-message").textContent = message ?? "";
-  byId("file-message").hidden = !message;
-  byId("file-facts").textContent = facts.filter(Boolean).join(", ");
-  show("file");
-}
-
-/**
- * @param {Download} current
- * @param {Metadata} metadata
- * @param {Context} context
- */
-async function save(current, metadata, { options, progress }) {
-  const name = byId("file-name").textContent;
-  const file = await newFile(name, metadata.size, options.signal);
-  let saved = 0;
-  try {
-    for await (const piece of current.content(options)) {
-      // Writing transfers the buffer to the browser, after which its length is 0.
-      saved += piece.length;
-      await file.write(piece);
-      progress.at(saved);
-    }
-    await file.close();
-  } catch (error) {
-    await file.abort();
-    throw error;
-  }
-  showMessage(`Download finished: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
-  current.report("decrypt_succeeded");
-}
-
-/**
- * @param {Download} current
- * @param {Metadata} metadata
- * @param {Context} context
- */
-async function showPreview(current, metadata, { options, progress }) {
-  const reason = previewable(metadata);
-  if (reason) {
-    showMessage(`${reason} Download it; that counts as no further download.`);
-    return;
-  }
-  /** @type {Bytes[]} */
-  const pieces = [];
-  let received = 0;
-  for await (const piece of current.content(options)) {
-    pieces.push(piece);
-    progress.at((received += piece.length));
-  }
-  await preview(byId("shown"), metadata, pieces);
-  show("shown");
-  showMessage("This is what was sent. Downloading it as well counts as no further download.");
-  current.report("decrypt_succeeded");
+/** @type {Work} */
+async function save(download, metadata, context) {
+  if (metadata.archive) return (await import("./chooser.js")).saveAll(download, metadata, context);
+  const name = byId("file-name").textContent ?? "";
+  await saveContent(download, { name, bytes: metadata.size, content: download.content(context.options) }, context);
 }
 
 onEvent("key-form", "submit", async () => {
   const key = LinkKey.find(field("key").value);
   if (!key) {
-    showError("That is no key: one is v1., v1p., v2. or v2p. and 43 letters, digits, - or _, mostly behind the # of a link.");
+    showFieldError("key", t("receive.no_key"));
     return;
   }
   field("key").value = "";
+  field("key").removeAttribute("aria-invalid");
   showMessage("");
   await useKey(key);
 });
@@ -293,18 +277,22 @@ onEvent("key-form", "submit", async () => {
 onEvent("passphrase-form", "submit", async () => {
   const passphrase = field("passphrase").value;
   hide("passphrase-form");
-  showMessage("Making the key of the passphrase …");
+  showMessage(t("receive.deriving"));
   await unlock(await linkKey.secret(passphrase));
-  if (download) field("passphrase").value = "";
+  if (opened) field("passphrase").value = "";
 });
 
-onEvent("download", "click", () => runDownload(save));
-onEvent("choose", "click", () => runDownload(showFiles));
-onEvent("save-chosen", "click", () => runDownload(saveChosen));
-onEvent("save-all", "click", () => runDownload(saveAll));
-onEvent("save-tar", "click", () => runDownload(saveTar));
-onEvent("preview", "click", () => runDownload(showPreview));
-byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
+onEvent("download", "click", () => run(save));
+onEvent("choose", "click", () => run(async (...all) => (await import("./chooser.js")).showFiles(...all)));
+onEvent("save-chosen", "click", () => run(async (...all) => (await import("./chooser.js")).saveChosen(...all)));
+onEvent("save-tar", "click", () => run(async (...all) => (await import("./chooser.js")).saveTar(...all)));
+onEvent("preview", "click", () => run(async (...all) => (await import("./preview.js")).showPreview(...all)));
+offerPause();
+offerReveal();
+// The page loads again with the key in its address, and removes it from there again.
+offerLanguages(() => {
+  if (linkKey) history.replaceState(null, "", `${location.href.split("#")[0]}#${linkKey}`);
+});
 addEventListener("hashchange", () => location.hash && location.reload());
 
 const key = keyInAddress();

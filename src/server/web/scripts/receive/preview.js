@@ -1,76 +1,83 @@
-// Previews of images and texts, shown in the page on request.
+// Previews on request: pictures, texts, PDF, sounds and videos.
 
-import { element } from "../ui/dom.js";
+import { button, byId, element, show, showMessage } from "../ui/dom.js";
+import { copyText } from "../ui/clipboard.js";
+import { t } from "../ui/text.js";
+import { showPdf } from "./pdf-preview.js";
+import { showPlayer } from "./player.js";
+import { isPlayed, previewKind } from "./preview-kind.js";
+import { Unshowable } from "./unshowable.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { Metadata } from "../format/envelope.js" */
-/** @typedef {(metadata: Metadata, pieces: Bytes[]) => Promise<HTMLElement>} Show */
-
-/** Image types that browsers show without running scripts in them, by file extension. */
-const PICTURES = new Map([
-  ["png", "image/png"],
-  ["jpg", "image/jpeg"],
-  ["jpeg", "image/jpeg"],
-  ["gif", "image/gif"],
-  ["webp", "image/webp"],
-  ["avif", "image/avif"],
-  ["bmp", "image/bmp"],
-]);
-const TEXTS = /^(text\/|application\/(json|xml|toml|yaml|x-yaml)$)/;
-const TEXT_NAMES = /\.(txt|md|log|csv|json|toml|ya?ml|xml|ini|conf|sh|rs|py|js|html|css)$/i;
-
-const MAX_PICTURE_BYTES = 32 * 1024 * 1024;
-const MAX_TEXT_BYTES = 1024 * 1024;
+/** @import { Download } from "./download.js" */
+/** @import { Context } from "./run.js" */
 
 /**
- * Returns the reason why a file has no preview; `undefined` if it has one.
+ * Shows the file below its name. The metadata of the envelope decide about the kind, not those of the info block.
  *
+ * @param {Download} download
  * @param {Metadata} metadata
+ * @param {Context} context
  */
-export function previewable(metadata) {
-  const kind = kindOf(metadata);
-  if (!kind) return "Only pictures and texts can be shown here.";
-  if (metadata.size > kind.maxBytes) return "It is too large to be shown here.";
-  return undefined;
+export async function showPreview(download, metadata, context) {
+  const preview = previewKind(metadata);
+  const container = byId("shown");
+  if (!preview) {
+    showMessage(t("receive.not_previewed"));
+    return;
+  }
+  try {
+    if (isPlayed(preview)) {
+      await showPlayer(container, download, { ...metadata, content_type: preview.type }, context);
+    } else {
+      const content = await whole(download, metadata.size, context);
+      if (preview.kind === "picture") container.replaceChildren(await picture(metadata, preview.type, content));
+      else if (preview.kind === "pdf") await showPdf(container, content);
+      else showText(container, await content.text());
+    }
+  } catch (error) {
+    if (!(error instanceof Unshowable)) throw error;
+    showMessage(t("receive.not_previewed"));
+    return;
+  }
+  button("preview").hidden = true;
+  show("shown");
+  download.report("decrypt_succeeded");
 }
 
 /**
- * Shows the file in the element `container`.
+ * Downloads the whole file.
  *
- * @param {HTMLElement} container
- * @param {Metadata} metadata
- * @param {Bytes[]} pieces
+ * @param {Download} download
+ * @param {number} bytes
+ * @param {Context} context
  */
-export async function preview(container, metadata, pieces) {
-  const kind = kindOf(metadata);
-  if (kind) container.replaceChildren(await kind.show(metadata, pieces));
-}
-
-/**
- * @param {Metadata} metadata
- * @returns {{ maxBytes: number, show: Show } | undefined}
- */
-function kindOf({ content_type: type = "", filename, archive }) {
-  if (archive) return undefined;
-  const bare = type.split(";")[0].trim().toLowerCase();
-  // Some senders omit the content type.
-  const declared = [...PICTURES.values()].find((known) => known === bare);
-  const kind = declared ?? PICTURES.get(filename.split(".").at(-1)?.toLowerCase() ?? "");
-  if (kind) return { maxBytes: MAX_PICTURE_BYTES, show: (file, pieces) => picture(file, kind, pieces) };
-  if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { maxBytes: MAX_TEXT_BYTES, show: text };
-  return undefined;
+async function whole(download, bytes, { options, progress, gate }) {
+  progress.of(bytes);
+  /** @type {Bytes[]} */
+  const pieces = [];
+  let received = 0;
+  for await (const piece of download.content(options)) {
+    await gate.passed();
+    pieces.push(piece);
+    progress.at((received += piece.length));
+  }
+  return new Blob(pieces);
 }
 
 /**
  * @param {Metadata} metadata
  * @param {string} type
- * @param {Bytes[]} pieces
+ * @param {Blob} content
  */
-async function picture({ filename }, type, pieces) {
-  const url = URL.createObjectURL(new Blob(pieces, { type }));
+async function picture({ filename }, type, content) {
+  const url = URL.createObjectURL(content.slice(0, content.size, type));
   const image = element("img", { src: url, alt: filename });
   try {
     await image.decode();
+  } catch {
+    throw new Unshowable();
   } finally {
     URL.revokeObjectURL(url);
   }
@@ -78,9 +85,11 @@ async function picture({ filename }, type, pieces) {
 }
 
 /**
- * @param {Metadata} _
- * @param {Bytes[]} pieces
+ * @param {HTMLElement} container
+ * @param {string} text
  */
-async function text(_, pieces) {
-  return element("pre", { tabindex: "0" }, await new Blob(pieces).text());
+function showText(container, text) {
+  const copy = element("button", { type: "button", id: "copy-text" }, t("receive.copy_text"));
+  copy.addEventListener("click", () => copyText(text, t("receive.preview")));
+  container.replaceChildren(element("pre", { tabindex: "0", dir: "auto" }, text), copy);
 }

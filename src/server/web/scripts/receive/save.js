@@ -11,9 +11,9 @@ import { Stopped, TooLarge } from "./browser-errors.js";
 const MAX_IN_MEMORY = 512 * 1024 * 1024;
 
 /** Timeout for the start of the service worker and of the frame, in milliseconds. */
-const START = 10_000;
+export const START = 10_000;
 /** Interval of keep-alive messages to the service worker, in milliseconds: browsers stop an idle worker after 30 s. */
-const AWAKE = 10_000;
+export const AWAKE = 10_000;
 /**
  * Time after the end of a download until its resources are released, in milliseconds; the browser may still read them.
  */
@@ -191,7 +191,7 @@ function handOver(blob, name) {
  *
  * @returns {Promise<ServiceWorker>}
  */
-async function startedWorker() {
+export async function startedWorker() {
   if (!navigator.serviceWorker) throw new Error("there are no service workers here");
   const url = new URL("save/worker.js", root).href;
   const script = ownScripts ? ownScripts.createScriptURL(url) : url;
@@ -218,7 +218,7 @@ async function startedWorker() {
  * @param {Promise<T>} promise
  * @param {AbortSignal} signal
  */
-async function within(milliseconds, promise, signal) {
+export async function within(milliseconds, promise, signal) {
   const ended = new AbortController();
   const late = sleep(milliseconds, AbortSignal.any([signal, ended.signal])).then(() => {
     throw new Error("that took too long");

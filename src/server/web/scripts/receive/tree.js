@@ -1,7 +1,8 @@
 // Tree of an archive's entries with boxes to tick, of native elements. Folders are filled when they are opened.
 
 import { element } from "../ui/dom.js";
-import { count, size } from "../ui/format.js";
+import { size } from "../ui/format.js";
+import { t } from "../ui/text.js";
 
 /** @import { IndexRecord } from "../format/archive-index.js" */
 /**
@@ -73,7 +74,7 @@ export class Tree {
     const rest = children.length - from - shown.length;
     if (from > 0) shown[0]?.box?.focus();
     if (rest === 0) return;
-    const more = element("button", { type: "button" }, `Show ${Math.min(rest, SHOWN_AT_ONCE)} more of ${rest}`);
+    const more = element("button", { type: "button" }, t("receive.more", { shown: Math.min(rest, SHOWN_AT_ONCE), total: rest }));
     const last = element("li", {}, more);
     more.addEventListener("click", () => {
       last.remove();
@@ -84,13 +85,14 @@ export class Tree {
 
   /** @param {TreeNode} node */
   #item(node) {
-    const kind = node.children ? "folder" : node.entry?.kind === "symlink" ? "link" : "file";
+    const isLink = node.entry?.kind === "symlink";
+    const kind = t(node.children ? "receive.kind_folder" : isLink ? "receive.kind_link" : "receive.kind_file");
     const box = element("input", { type: "checkbox", "aria-label": `${node.name}, ${kind}` });
     node.box = box;
     box.addEventListener("change", () => this.#choose(node, box.checked));
     refresh(node);
-    const facts = node.children ? `${count(node.files, "file")}, ${size(node.bytes)}` : size(node.bytes);
-    const text = [element("bdi", {}, node.name), " ", element("small", {}, kind === "link" ? "link" : facts)];
+    const facts = node.children ? `${t("common.files", { count: node.files })}, ${size(node.bytes)}` : size(node.bytes);
+    const text = [element("bdi", {}, node.name), " ", element("small", {}, isLink ? kind : facts)];
     if (!node.children) return element("li", {}, box, element("span", {}, ...text));
     const list = element("ul");
     const details = element("details", {}, element("summary", {}, ...text), list);

@@ -6,6 +6,7 @@ import { AccessProof, LinkKey } from "../format/key.js";
 import { isLinkName, MAX_NAME_BYTES, sealLabel, wrapKey } from "../format/link.js";
 import { copy } from "../ui/clipboard.js";
 import { byId, element } from "../ui/dom.js";
+import { t } from "../ui/text.js";
 
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Bytes } from "../format/bytes.js" */
@@ -81,10 +82,10 @@ export function namesIn(text) {
  */
 export function problemWith(names) {
   const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) return `The name ${twice} is there twice.`;
+  if (twice !== undefined) return t("send.name_twice", { name: twice });
   const unfit = names.find((name) => !isLinkName(name));
-  if (unfit !== undefined) return `The name ${unfit.slice(0, MAX_NAME_BYTES)} is too long: shorten it.`;
-  return names.length > MAX_LINKS ? `A transfer has at most ${MAX_LINKS} recipients.` : undefined;
+  if (unfit !== undefined) return t("send.name_long", { name: unfit.slice(0, MAX_NAME_BYTES) });
+  return names.length > MAX_LINKS ? t("send.names_many", { count: MAX_LINKS }) : undefined;
 }
 
 /**
@@ -97,8 +98,8 @@ export function problemWith(names) {
 export function showLinks(links, pageOf, isApart) {
   const rows = links.flatMap(({ name, key, request }, at) => {
     const page = pageOf(request.link_id);
-    const link = row(`link-${at}`, name, isApart ? page : `${page}#${key}`, `The link for ${name}`);
-    return isApart ? [...link, ...row(`key-${at}`, `${name}, key`, `${key}`, `The key for ${name}`)] : link;
+    const link = row(`link-${at}`, name, isApart ? page : `${page}#${key}`, t("send.link_for", { name }));
+    return isApart ? [...link, ...row(`key-${at}`, t("send.key_for", { name }), `${key}`, t("send.key_for", { name }))] : link;
   });
   byId("links").replaceChildren(...rows);
 }
@@ -111,7 +112,7 @@ export function showLinks(links, pageOf, isApart) {
  */
 function row(id, name, value, what) {
   const field = element("input", { id, readonly: "", autocomplete: "off", value });
-  const button = element("button", { "aria-label": `Copy: ${what}` }, "Copy");
+  const button = element("button", { type: "button", "aria-label": `${t("common.copy")}: ${what}` }, t("common.copy"));
   button.addEventListener("click", () => copy(id, what));
   return [element("label", { for: id }, name), element("div", { class: "with-button" }, field, button)];
 }

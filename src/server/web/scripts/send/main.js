@@ -1,37 +1,28 @@
 // Upload page: encrypts and uploads the selected content, and follows the transfer's status.
 
-import { at, call, root, withRetries } from "../api.js";
-import { characters, MAX_MESSAGE_CHARACTERS } from "../format/info.js";
+import { call, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { showIfSupported } from "../ui/browser-support.js";
-import { copy } from "../ui/clipboard.js";
-import {
-  byId,
-  element,
-  field,
-  hide,
-  onEvent,
-  show,
-  showError,
-  showMessage,
-  showTransparency,
-  typedById,
-} from "../ui/dom.js";
+import { byId, element, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
-import { count, size, span } from "../ui/format.js";
+import { size } from "../ui/format.js";
+import { offerLanguages } from "../ui/language.js";
 import { Progress } from "../ui/progress.js";
-import { qrImage } from "../ui/qr.js";
-import { namesIn, NewLink, problemWith, showLinks } from "./links.js";
+import { offerReveal } from "../ui/reveal.js";
+import { t } from "../ui/text.js";
+import { NewLink } from "./links.js";
+import { closeMine, offerMine, rememberName } from "./mine.js";
+import { chosenLimits, chosenMessage, chosenNames, offerOptions, problemWithOptions, resetOptions } from "./options.js";
 import { Payload } from "./payload.js";
+import { closeResult, offerResult, showSent } from "./result.js";
 import { Selection, textContent } from "./selection.js";
-import { showStatus, StatusPoller } from "./status.js";
-import { storedToken, storeToken } from "./token-storage.js";
+import { isSelected, offerTabs, selectTab } from "./tabs.js";
+import { ask, currentToken, isAboutToken, offerToken } from "./token.js";
 import { Upload } from "./upload.js";
 
-/** @import { HealthLimits, Health, CompletedTransfer, CreatedTransfer, TransferOptions } from "../wire.d.ts" */
+/** @import { HealthLimits, Health, TransferOptions } from "../wire.d.ts" */
 /** @import { Bytes } from "../format/bytes.js" */
-
-const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
+/** @import { Content } from "./selection.js" */
 
 const chosen = new Selection();
 /** @type {HealthLimits | undefined} */
@@ -46,12 +37,8 @@ let reading = Promise.resolve();
 let stopping;
 /** @type {Upload | undefined} */
 let upload;
-/** @type {StatusPoller | undefined} */
-let poller;
 
 async function prepare() {
-  field("token").value = storedToken();
-  field("keep-token").checked = field("token").value !== "";
   try {
     /** @type {Health} */
     const health = await withRetries(() => call("/health"));
@@ -60,22 +47,21 @@ async function prepare() {
     showError(errorMessage(error));
     return;
   }
-  const { min, default: usual, max } = limits.expires_in_s;
-  const lifetimes = LIFETIMES.filter((seconds) => seconds >= min && seconds <= max);
-  const expires = typedById("expires", HTMLSelectElement);
-  for (const seconds of lifetimes) expires.append(element("option", { value: seconds }, span(seconds)));
-  expires.value = `${usual}`;
+  byId("max-size").textContent = t("send.max_size", { size: size(limits.max_content_bytes) });
+  offerOptions(limits);
 }
 
 function showChosen() {
   const items = chosen.tops.map(({ name, isFolder, files, bytes }) => {
-    const remove = element("button", { type: "button", "aria-label": `Leave out ${name}` }, "Leave out");
+    const remove = element("button", { type: "button", "aria-label": t("send.remove", { name }) }, "✕");
     remove.addEventListener("click", () => {
       chosen.remove(name);
       showChosen();
       byId("files").focus();
     });
-    return element("li", {}, `${name} (${isFolder ? `${count(files, "file")}, ` : ""}${size(bytes)}) `, remove);
+    const facts = `${isFolder ? `${t("common.files", { count: files })}, ` : ""}${size(bytes)}`;
+    const text = element("span", {}, element("bdi", {}, name), " ", element("small", {}, facts));
+    return element("li", {}, text, remove);
   });
   byId("chosen").replaceChildren(...items);
 }
@@ -86,26 +72,18 @@ function showChosen() {
  * @param {number} max
  */
 function content(max) {
+  const isText = isSelected("text-tab");
   const text = typedById("text", HTMLTextAreaElement).value;
-  if (chosen.isEmpty && text === "") {
-    showError("There is nothing to send yet: choose a file or a folder, or write a text.");
+  if (isText ? text === "" : chosen.isEmpty) {
+    showError(t(isText ? "send.empty_text" : "send.empty"));
     return undefined;
   }
-  const selected = chosen.isEmpty ? textContent(text) : withText(text).content();
+  const selected = isText ? textContent(text) : chosen.content();
   if (selected.metadata.size > max) {
-    showError(`That is ${size(selected.metadata.size)}, and this server takes ${size(max)} at most.`);
+    showError(t("send.too_large", { size: size(selected.metadata.size), max: size(max) }));
     return undefined;
   }
   return selected;
-}
-
-/**
- * Returns the selection, with the text as an additional file if there is any.
- *
- * @param {string} text
- */
-function withText(text) {
-  return text === "" ? chosen : chosen.with("text.txt", new File([text], "text.txt"));
 }
 
 async function send() {
@@ -113,65 +91,59 @@ async function send() {
   await Promise.all([prepared, reading]);
   const selected = limits && content(limits.max_content_bytes);
   if (!selected) return;
-  if (characters(typedById("message", HTMLTextAreaElement).value.trim()) > MAX_MESSAGE_CHARACTERS) {
-    showError(`The message has more than ${MAX_MESSAGE_CHARACTERS} characters: send it as a text.`);
-    return;
-  }
-  const names = namesIn(field("recipients").value);
-  const problem = problemWith(names);
+  const problem = problemWithOptions();
   if (problem) {
     showError(problem);
     return;
   }
-  const token = field("token").value.trim();
-  storeToken(field("keep-token").checked ? token : undefined);
   stopping = new AbortController();
-  const { signal } = stopping;
-  hide("send-form", "sent");
-  showMessage("");
+  hide("send-form", "account");
+  closeMine();
   addEventListener("beforeunload", warnBeforeLeaving);
-  const passphrase = field("passphrase").value;
-  const linkKey = LinkKey.random(passphrase !== "");
-  /** @type {NewLink[]} */
-  let links = [];
-  /** @type {Progress | undefined} */
-  let progress;
-  let completed;
   try {
-    const payloadKey = await linkKey.secret(passphrase);
-    const message = typedById("message", HTMLTextAreaElement).value.trim();
-    const info = { ...selected.info, ...(message && { message }) };
-    const payload = await Payload.of({ ...selected, info }, payloadKey);
-    const shown = new Progress("Sending", payload.size);
-    progress = shown;
-    const waiting = () => shown.wait("The connection broke. Retrying …");
-    const options = { signal, progress: shown, waiting };
-    // With recipients, the limits hold for each of their links, and nobody can use the transfer's own link.
-    const secrets = { payloadKey, passphrase };
-    links = await Promise.all(names.map((name) => NewLink.of(name, secrets, chosenLimits())));
-    const own = names.length > 0 ? closedLink() : chosenLimits();
-    const proof = await ownProof(linkKey, payloadKey);
-    upload = await Upload.create(payload, token, { ...own, ...proof }, options);
-    signal.throwIfAborted();
-    for (const link of links) await link.create(upload, options);
-    completed = await upload.send(payload, options);
-    signal.throwIfAborted();
+    await uploadContent(selected, stopping.signal);
   } catch (error) {
-    progress?.end();
-    await deleteAndReport(signal.aborted ? undefined : error);
-    return;
+    await deleteAndReport(stopping.signal.aborted ? undefined : error);
   } finally {
     removeEventListener("beforeunload", warnBeforeLeaving);
+    hide("progress");
   }
-  progress.end();
-  showSent(upload, linkKey, links, completed);
 }
 
-/** Returns the chosen lifetime and download limit. */
-function chosenLimits() {
-  const downloads = field("downloads").valueAsNumber;
-  const expires = Number(typedById("expires", HTMLSelectElement).value);
-  return { expires_in_s: expires, ...(downloads > 0 && { max_downloads: downloads }) };
+/**
+ * Encrypts and uploads the content, and shows the result.
+ *
+ * @param {Content} selected
+ * @param {AbortSignal} signal
+ */
+async function uploadContent(selected, signal) {
+  const passphrase = field("passphrase").value;
+  const linkKey = LinkKey.random(passphrase !== "");
+  const payloadKey = await linkKey.secret(passphrase);
+  const message = chosenMessage();
+  const info = { ...selected.info, ...(message && { message }) };
+  const payload = await Payload.of({ ...selected, info }, payloadKey);
+  const progress = new Progress(t("send.uploading"), payload.size);
+  byId("cancel").focus();
+  const options = { signal, progress, waiting: () => progress.wait(t("common.retrying")) };
+  // With recipients, the limits hold for each of their links, and nobody can use the transfer's own link.
+  const names = chosenNames();
+  const links = await Promise.all(names.map((name) => NewLink.of(name, { payloadKey, passphrase }, chosenLimits())));
+  const own = names.length > 0 ? closedLink() : chosenLimits();
+  const proof = await ownProof(linkKey, payloadKey);
+  upload = await Upload.create(payload, currentToken(), { ...own, ...proof }, options);
+  signal.throwIfAborted();
+  for (const link of links) await link.create(upload, options);
+  const completed = await upload.send(payload, options);
+  signal.throwIfAborted();
+  progress.end();
+  const { filename, size: bytes } = selected.metadata;
+  // The name of an archive of several files is random.
+  const isNamed = isSelected("text-tab") || chosen.tops.length === 1;
+  const name = isNamed ? filename : t("common.files", { count: selected.info.archive?.files ?? 0 });
+  rememberName(upload.transfer.transfer_id, name);
+  showSent({ upload, linkKey, links, completed, content: { name, bytes } });
+  show("account");
 }
 
 /**
@@ -196,87 +168,33 @@ async function ownProof(linkKey, payloadKey) {
 
 /** @param {unknown} error */
 async function deleteAndReport(error) {
-  if (upload) showMessage("Deleting what was sent …");
+  hide("progress");
+  if (upload) showMessage(t("send.deleting"));
   const removed = await upload?.remove().then(
     () => true,
     () => false,
   );
-  const rest = removed
-    ? "\nWhat was sent was deleted."
-    : "\nWhat was sent could not be deleted; it expires in a day.";
-  if (error) showError(`${errorMessage(error)}${upload ? rest : ""}`);
-  else showMessage(`Stopped.${upload ? rest : ""}`);
+  const rest = upload ? `\n${t(removed ? "send.rolled_back" : "send.left_behind")}` : "";
   upload = undefined;
-  show("send-form");
+  if (error) showError(`${errorMessage(error)}${rest}`);
+  else showMessage(`${t("send.cancelled")}${rest}`);
+  if (isAboutToken(error)) return ask();
+  show("send-form", "account");
   byId("send").focus();
 }
 
-/**
- * @param {Upload} sent
- * @param {LinkKey} linkKey
- * @param {NewLink[]} links
- * @param {CompletedTransfer} completed
- */
-function showSent(sent, linkKey, links, { transparency, ...status }) {
-  const page = pageOf(sent.transfer);
-  const apart = field("apart").checked;
-  byId("link-panel").hidden = links.length > 0;
-  byId("links-panel").hidden = links.length === 0;
-  if (links.length > 0) {
-    showLinks(links, (id) => page.slice(0, -id.length) + id, apart);
-  } else {
-    field("link").value = apart ? page : `${page}#${linkKey}`;
-    field("link-key").value = apart ? `${linkKey}` : "";
-    byId("key-row").hidden = !apart;
-    byId("link-advice").hidden = apart;
-    byId("qr").replaceChildren(qrImage(field("link").value, apart ? "The link, without its key" : "The link"));
-  }
-  showTransparency(byId("transparency"), transparency);
-  showStatus(status);
-  show("sent");
-  const also = links.length > 0 ? "The recipients also need the passphrase." : "The recipient also needs the passphrase.";
-  showMessage(linkKey.needsPassphrase ? `Sent. ${also}` : "Sent.");
-  byId("sent-title").focus();
-  poller = new StatusPoller(sent, new Map(links.map(({ name, request }) => [request.link_id, name])));
-}
-
-/**
- * Returns the URL of the transfer's page: the server's, if plausible, or one below this page's root.
- *
- * @param {CreatedTransfer} transfer
- */
-function pageOf({ transfer_id: id, page_url: named }) {
-  const page = at(named);
-  const isPage = ["http:", "https:"].includes(page.protocol) && page.pathname.endsWith(`/d/${id}`);
-  return isPage && !page.search && !page.hash ? page.href : new URL(`d/${id}`, root).href;
-}
-
 function another() {
-  poller?.stop();
+  closeResult();
   upload = undefined;
   chosen.clear();
   showChosen();
-  const fields = ["files", "folder", "recipients", "passphrase", "downloads", "link", "link-key"];
-  for (const id of fields) field(id).value = "";
+  resetOptions();
+  for (const id of ["files", "folder"]) field(id).value = "";
   typedById("text", HTMLTextAreaElement).value = "";
-  byId("qr").replaceChildren();
-  byId("links").replaceChildren();
-  typedById("qr-details", HTMLDetailsElement).open = false;
-  hide("sent");
+  selectTab("files-tab");
   show("send-form");
   showMessage("");
   byId("files").focus();
-}
-
-async function remove() {
-  if (!upload) return;
-  try {
-    await upload.remove();
-    showMessage("Deleted. Nobody can fetch it any more.");
-    poller?.poll().catch(() => {});
-  } catch (error) {
-    showError(errorMessage(error));
-  }
 }
 
 /** @param {Event} event */
@@ -305,10 +223,17 @@ byId("drop").addEventListener("drop", ({ dataTransfer }) => {
 });
 
 onEvent("send-form", "submit", send);
-onEvent("delete", "click", remove);
-onEvent("another", "click", async () => another());
-onEvent("copy-link", "click", () => copy("link", "The link"));
-onEvent("copy-key", "click", () => copy("link-key", "The key"));
+onEvent("another", "click", another);
 byId("cancel").addEventListener("click", () => stopping?.abort(new Error("stopped")));
+offerTabs();
+offerReveal();
+offerResult();
+offerMine();
+offerLanguages();
 
-const prepared = showIfSupported("send-form") ? prepare() : undefined;
+/** @type {Promise<void> | undefined} */
+let prepared;
+if (showIfSupported("token-form")) {
+  prepared = prepare();
+  offerToken(() => byId("files").focus());
+}

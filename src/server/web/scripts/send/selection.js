@@ -35,19 +35,6 @@ export class Selection {
   }
 
   /**
-   * Returns a copy with one more entry.
-   *
-   * @param {string} path
-   * @param {File} [file]
-   */
-  with(path, file) {
-    const more = new Selection();
-    more.#entries = new Map(this.#entries);
-    more.add(path, file);
-    return more;
-  }
-
-  /**
    * Adds a file, or a folder if `file` is missing. A top-level file whose name is taken by another file is renamed.
    *
    * @param {string} path

@@ -4,6 +4,7 @@ import { call } from "../api.js";
 import { button, byId, element } from "../ui/dom.js";
 import { time } from "../ui/format.js";
 import { EVENTS, STATES } from "../ui/labels.js";
+import { locale, t } from "../ui/text.js";
 
 /** @import { EventRecord, LinkItem, Page, TransferStatus } from "../wire.d.ts" */
 /** @import { Upload } from "./upload.js" */
@@ -81,11 +82,11 @@ export class StatusPoller {
     if (this.#seen.has(event.id)) return;
     this.#seen.add(event.id);
     const agent = event.client?.agent ? `, ${event.client.agent}` : "";
-    const claim = event.source === "client" ? `, says the recipient's program${agent}` : "";
+    const claim = event.source === "client" ? ` (${t("send.claimed")}${agent})` : "";
     const when = element(
       "time",
       { datetime: new Date(event.at).toISOString() },
-      new Date(event.at).toLocaleTimeString(),
+      new Date(event.at).toLocaleTimeString(locale),
     );
     const name = this.#names.get(event.link_id ?? "");
     const recipient = name === undefined ? "" : ` (${name})`;
@@ -127,10 +128,13 @@ export function showStatus(status, links = []) {
   byId("status").textContent = STATES[state] ?? state;
   if (further.length > 0 || status.status === "closed") {
     const count = further.reduce((sum, link) => sum + link.download_count, 0);
-    byId("download-count").textContent = `${count}, by all recipients`;
+    byId("download-count").textContent = `${count}`;
   } else {
-    const limit = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;
-    byId("download-count").textContent = `${status.download_count}, ${limit}`.replace(", of", " of");
+    const { download_count: count, max_downloads: max } = status;
+    const isLimited = max !== null;
+    byId("download-count").textContent = isLimited
+      ? t("send.downloads_of", { count, max })
+      : t("send.downloads_unlimited", { count });
   }
   byId("expires-at").textContent = time(status.expires_at);
   button("delete").disabled = status.status === "deleted";

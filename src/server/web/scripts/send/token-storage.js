@@ -1,4 +1,4 @@
-// Stores the sender token for the lifetime of the tab, if requested.
+// Stores the sender token in this browser, if requested; otherwise only the page remembers it.
 
 const NAME = "sgsend-token";
 
@@ -24,7 +24,7 @@ export function storeToken(token) {
  */
 function withStorage(work) {
   try {
-    return work(sessionStorage);
+    return work(localStorage);
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 // Checks the browser's features.
 
 import { byId, hide, show } from "./dom.js";
+import { t } from "./text.js";
 
 /**
  * Shows the element `id` in place of the fallback for unsupported browsers; returns whether the browser is supported.
@@ -20,10 +21,10 @@ export function showIfSupported(id) {
 
 function missingFeature() {
   if (!globalThis.isSecureContext) {
-    return "This page needs https: on plain http, browsers encrypt and decrypt nothing. Without it:";
+    return t("common.needs_https");
   }
   if (!globalThis.crypto?.subtle || !Promise.withResolvers || !AbortSignal.any) {
-    return "This browser is too old for this page. Without it:";
+    return t("common.too_old");
   }
   return undefined;
 }

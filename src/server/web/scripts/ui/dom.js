@@ -1,6 +1,7 @@
 // Helpers for page elements. Text from other sources is inserted as text, never as HTML.
 
 import { messageOf } from "./format.js";
+import { t } from "./text.js";
 
 /** @import { Transparency } from "../wire.d.ts" */
 /** @typedef {Record<string, string | number | URL>} Attributes */
@@ -146,7 +147,7 @@ export function onEvent(id, event, work) {
     try {
       await work();
     } catch (error) {
-      showError(`That did not work: ${messageOf(error)}.`);
+      showError(t("error.unexpected", { reason: messageOf(error) }));
     } finally {
       busy = false;
     }
@@ -166,9 +167,9 @@ export function showTransparency(details, transparency) {
   const item = (text) => element("li", {}, text);
   const { stored: fields = {}, not_stored: absent = [], seen_by_others: seen = [] } = transparency ?? {};
   const stored = Object.entries(fields).map(([field, form]) => item(`${field.replaceAll("_", " ")}: ${form}`));
-  const parts = [...list("Stored", stored), ...list("Not stored", absent.map(item))];
+  const parts = [...list(t("common.stored"), stored), ...list(t("common.not_stored"), absent.map(item))];
   if (seen.length > 0) {
-    parts.push(...list("Seen by others", seen.map(item)));
+    parts.push(...list(t("common.seen_by_others"), seen.map(item)));
   }
   details.replaceChildren(...details.querySelectorAll("summary"), ...parts);
   details.hidden = false;

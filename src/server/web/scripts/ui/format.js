@@ -1,6 +1,8 @@
-// Formats sizes, times and counts for people.
+// Formats sizes, times and counts for people, in the language of the page.
 
-const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+import { decimal, isolated, locale, t } from "./text.js";
+
+const UNITS = ["KiB", "MiB", "GiB", "TiB"];
 /**
  * Units of durations and their seconds, the largest first.
  *
@@ -19,19 +21,22 @@ const SPANS = [
  * @param {number} bytes
  */
 export function size(bytes) {
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  const power = Math.min(UNITS.length, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  if (power === 0) return t("common.bytes", { count: bytes });
   const number = bytes / 1024 ** power;
-  const digits = power === 0 || number >= 100 ? 0 : number >= 10 ? 1 : 2;
-  return `${number.toFixed(digits)} ${power === 0 && bytes === 1 ? "byte" : UNITS[power]}`;
+  return isolated(`${decimal(number, number >= 100 ? 0 : number >= 10 ? 1 : 2)} ${UNITS[power - 1]}`);
 }
 
 /**
- * Formats a time in milliseconds since the Unix epoch, in the reader's time zone.
+ * Formats a time in milliseconds since the Unix epoch, in the reader's time zone; the year only if it is another.
  *
  * @param {number} milliseconds
  */
 export function time(milliseconds) {
-  return new Date(milliseconds).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const date = new Date(milliseconds);
+  const year = date.getFullYear() === new Date().getFullYear() ? {} : { year: /** @type {const} */ ("numeric") };
+  const parts = /** @type {const} */ ({ day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
+  return new Intl.DateTimeFormat(locale, { ...parts, ...year }).format(date);
 }
 
 /**
@@ -41,7 +46,8 @@ export function time(milliseconds) {
  */
 export function span(seconds) {
   const [unit, each] = SPANS.find(([, each]) => seconds >= each) ?? ["second", 1];
-  return count(Math.round(seconds / each), unit);
+  const style = /** @type {const} */ ({ style: "unit", unit, unitDisplay: "long" });
+  return new Intl.NumberFormat(locale, style).format(Math.round(seconds / each));
 }
 
 /**
@@ -63,7 +69,7 @@ export function messageOf(error) {
 }
 
 /**
- * Formats a number with its noun.
+ * Formats a number with its English noun.
  *
  * @param {number} number
  * @param {string} noun

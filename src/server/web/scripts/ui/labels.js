@@ -1,5 +1,7 @@
 // Labels of transfer states and events.
 
+import { t } from "./text.js";
+
 /** @import { EventKind, LinkState } from "../wire.d.ts" */
 
 /**
@@ -8,24 +10,24 @@
  * @type {Record<EventKind, string>}
  */
 export const EVENTS = {
-  transfer_created: "Created",
-  transfer_completed: "Upload finished",
-  download_granted: "A download was counted",
-  payload_removed: "The payload was removed",
-  transfer_expired: "Expired",
-  transfer_exhausted: "Download limit reached",
-  transfer_deleted: "Deleted",
-  link_created: "A link was created",
-  link_updated: "A link was changed",
-  link_revoked: "A link was closed",
-  link_expired: "A link expired",
-  link_exhausted: "Download limit of a link reached",
-  audit_truncated: "Records were left out",
-  link_opened: "The link was opened",
-  download_started: "A download began",
-  download_completed: "A download finished",
-  decrypt_succeeded: "Decrypted",
-  decrypt_failed: "Could not be decrypted",
+  transfer_created: t("event.transfer_created"),
+  transfer_completed: t("event.transfer_completed"),
+  download_granted: t("event.download_granted"),
+  payload_removed: t("event.payload_removed"),
+  transfer_expired: t("event.transfer_expired"),
+  transfer_exhausted: t("event.transfer_exhausted"),
+  transfer_deleted: t("event.transfer_deleted"),
+  link_created: t("event.link_created"),
+  link_updated: t("event.link_updated"),
+  link_revoked: t("event.link_revoked"),
+  link_expired: t("event.link_expired"),
+  link_exhausted: t("event.link_exhausted"),
+  audit_truncated: t("event.audit_truncated"),
+  link_opened: t("event.link_opened"),
+  download_started: t("event.download_started"),
+  download_completed: t("event.download_completed"),
+  decrypt_succeeded: t("event.decrypt_succeeded"),
+  decrypt_failed: t("event.decrypt_failed"),
 };
 
 /**
@@ -34,10 +36,10 @@ export const EVENTS = {
  * @type {Record<LinkState, string>}
  */
 export const STATES = {
-  pending: "pending",
-  completed: "ready",
-  expired: "expired",
-  exhausted: "limit reached",
-  deleted: "deleted",
-  closed: "closed",
+  pending: t("state.pending"),
+  completed: t("state.completed"),
+  expired: t("state.expired"),
+  exhausted: t("state.exhausted"),
+  deleted: t("state.deleted"),
+  closed: t("state.closed"),
 };

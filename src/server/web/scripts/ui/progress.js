@@ -2,6 +2,7 @@
 
 import { byId, hide, show, typedById } from "./dom.js";
 import { size, span } from "./format.js";
+import { t } from "./text.js";
 
 /** Time span of the rate measurement, in milliseconds. */
 const WINDOW = 5_000;
@@ -18,7 +19,7 @@ export class Progress {
   #written = -Infinity;
 
   /**
-   * Shows the bar; `doing` is a label such as "Sending", `total` is in bytes.
+   * Shows the bar; `doing` is a label such as "Uploading", `total` is in bytes.
    *
    * @param {string} doing
    * @param {number} total
@@ -52,7 +53,8 @@ export class Progress {
     if (now - this.#written < EVERY && done < this.#total) return;
     this.#written = now;
     typedById("progress-bar", HTMLProgressElement).value = done / this.#total;
-    byId("progress-text").textContent = `${this.#doing} ${size(done)} of ${size(this.#total)}${this.#rate(now)}`;
+    const moved = t("common.progress", { done: size(done), total: size(this.#total) });
+    byId("progress-text").textContent = [this.#doing, moved, ...this.#rate(now)].join(" · ");
   }
 
   /**
@@ -73,8 +75,8 @@ export class Progress {
   #rate(now) {
     const [since, before] = this.#marks[0];
     const rate = ((this.#done - before) / (now - since)) * 1000;
-    if (now - since < 1000 || !(rate > 0)) return "";
+    if (now - since < 1000 || !(rate > 0)) return [];
     const left = Math.ceil((this.#total - this.#done) / rate);
-    return `, ${size(rate)} a second, ${left < 1 ? "nearly done" : `${span(left)} left`}`;
+    return [t("common.rate", { size: size(rate) }), t("common.left", { time: span(Math.max(1, left)) })];
   }
 }

@@ -1,0 +1,4 @@
+// Error of previews.
+
+/** The browser cannot show the file. */
+export class Unshowable extends Error {}
