@@ -71,6 +71,15 @@ pub enum ActionName {
     /// List actions.
     #[serde(rename = "action.list")]
     ActionList,
+    /// Create a request: a limited token for guests.
+    #[serde(rename = "request.create")]
+    RequestCreate,
+    /// List the requests of the token.
+    #[serde(rename = "request.list")]
+    RequestList,
+    /// Revoke a request.
+    #[serde(rename = "request.revoke")]
+    RequestRevoke,
     /// Create a token.
     #[serde(rename = "token.create")]
     TokenCreate,
@@ -118,6 +127,7 @@ impl ActionName {
             | Self::EventList
             | Self::EventStream
             | Self::ActionList
+            | Self::RequestList
             | Self::TokenStatus
             | Self::TokenList
             | Self::StatsRead
@@ -135,6 +145,8 @@ impl ActionName {
             | Self::UploadComplete
             | Self::DownloadGrant
             | Self::EventAdd
+            | Self::RequestCreate
+            | Self::RequestRevoke
             | Self::TokenCreate
             | Self::TokenUpdate
             | Self::TokenRevoke

@@ -3,6 +3,7 @@
 mod counting;
 mod further_link;
 mod grant;
+mod guest_upload;
 mod own_link;
 mod parts;
 mod removal;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use counting::{GrantObjects, LimitHistory, MAX_GATHERED};
 pub use further_link::{FurtherLink, LinkState};
 pub use grant::{CountedDownload, GrantRecord};
+pub use guest_upload::{Guest, GuestUpload};
 pub use parts::PartPlan;
 pub use removal::LATE_UPLOAD_PERIOD;
 pub use resolved_link::ResolvedLink;
@@ -50,7 +52,7 @@ pub struct Transfer {
     pub v: V1,
     /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// Id of the creating token, the only token allowed to upload, complete and delete.
+    /// Id of the creating token, the only token allowed to upload and complete. See [`Transfer::owner`].
     pub token_id: TokenId,
     /// Encrypted size of the payload, in bytes.
     pub size_bytes: u64,
@@ -118,6 +120,9 @@ pub struct Transfer {
     /// Mark of the quota reservation used for the creation; `None` for transfers of layouts without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<ReservationMark>,
+    /// Guest and owner of an upload for a request; `None` for the transfer of a sender token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<GuestUpload>,
     /// Whether the transfer's records are being removed; the counters no longer include the transfer then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
@@ -155,6 +160,7 @@ impl Transfer {
             payload: PayloadState::Stored,
             holds_quota: false,
             reservation: None,
+            guest: None,
             forgotten: false,
         }
     }

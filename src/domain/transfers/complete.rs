@@ -43,7 +43,11 @@ impl Transfers {
             };
             let schedule = transfer.reminder_at().map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
             let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
-            transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferCompleted]);
+            let kind = match transfer.guest {
+                Some(_) => NotificationKind::RequestReceived,
+                None => NotificationKind::TransferCompleted,
+            };
+            transfer.notify(&mut with, &self.0.ids, now, &[kind]);
             let events = [EventKind::TransferCompleted];
             let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
             Ok(Swap::write(transfer.clone(), with, transfer))

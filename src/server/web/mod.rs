@@ -98,6 +98,8 @@ const WORKER: Asset = asset!("save/worker.js");
 pub(super) enum WebPage {
     /// Download page of a link.
     Receive,
+    /// Upload page of guests, for a request.
+    Request,
     /// Upload page.
     Send,
     /// Admin page.
@@ -107,10 +109,12 @@ pub(super) enum WebPage {
 impl WebPage {
     const fn asset(self) -> &'static Asset {
         const RECEIVE: Asset = asset!("receive.html");
+        const REQUEST: Asset = asset!("request.html");
         const SEND: Asset = asset!("send.html");
         const ADMIN: Asset = asset!("admin.html");
         match self {
             Self::Receive => &RECEIVE,
+            Self::Request => &REQUEST,
             Self::Send => &SEND,
             Self::Admin => &ADMIN,
         }
@@ -142,7 +146,7 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
     let routes = Router::new().route("/web/{*path}", get(file));
     match service {
         ServiceName::Public => {
-            routes.route("/save/worker.js", get(worker)).route("/d/{transfer_id}/", get(without_slash))
+            routes.route("/save/worker.js", get(worker)).route("/d/{transfer_id}/", get(without_slash)).route("/r/{token_id}/", get(without_slash))
         }
         ServiceName::Admin => routes,
     }

@@ -15,6 +15,7 @@ mod presigned;
 mod quota;
 mod read_retention;
 mod repair;
+mod requests;
 mod slow_store;
 mod sweep_order;
 mod transfer_lists;

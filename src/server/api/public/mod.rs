@@ -11,6 +11,7 @@ mod links;
 mod list_transfers;
 mod pages;
 mod presign_urls;
+mod requests;
 mod status;
 mod token_status;
 mod upload_bytes;
@@ -47,7 +48,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(links::list))
         .routes(routes!(links::update))
         .routes(routes!(links::revoke))
+        .routes(routes!(requests::create))
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::revoke))
         .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
+        .routes(routes!(pages::guest))
         .routes(routes!(pages::sender))
 }
