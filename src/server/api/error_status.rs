@@ -23,6 +23,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::TransferNotFound
         | ErrorCode::LinkNotFound
         | ErrorCode::TokenNotFound
+        | ErrorCode::NoKeys
         | ErrorCode::RouteNotFound
         | ErrorCode::ProofUnavailable => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
