@@ -139,8 +139,10 @@ errors! {
     SizeMismatch = "size_mismatch", "the size of the stored payload differs from the declared size, so the transfer was deleted";
     /// The idempotency key was already used for a different request body.
     IdempotencyMismatch = "idempotency_mismatch", "this idempotency key was already used with a different request body";
-    /// The transfer is complete with another info block.
-    InfoMismatch = "info_mismatch", "this transfer is already complete with another info block";
+    /// The transfer is complete with another info block, signature or keys.
+    InfoMismatch = "info_mismatch", "this transfer is already complete with another info block, signature or keys";
+    /// The transfer has no keys for recipients.
+    NoKeys = "no_keys", "this transfer has no keys for recipients";
     /// The upload cannot be completed, since the transfer has no link that recipients could use.
     NoLink = "no_link", "this transfer has no link that recipients could use";
     /// The id in the path is that of a further link; the route takes the id of the transfer.

@@ -19,7 +19,6 @@ use super::response;
 use super::secret::sensitive;
 use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
-use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{
@@ -162,8 +161,8 @@ impl Api {
     }
 
     /// Completes an upload after all its bytes have arrived.
-    pub async fn complete(&self, id: TransferId, info: &SealedInfo) -> Result<CompletedTransfer, ClientError> {
-        let request = self.post(self.route(id, "upload/complete"), &CompleteUpload { info: Some(info.clone()) });
+    pub async fn complete(&self, id: TransferId, with: &CompleteUpload) -> Result<CompletedTransfer, ClientError> {
+        let request = self.post(self.route(id, "upload/complete"), with);
         response::call(&self.transport.destination, "upload/complete", self.as_sender(request)?).await
     }
 

@@ -57,7 +57,7 @@ use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::wire::{CompletedTransfer, Flow, Health};
+use crate::domain::wire::{CompleteUpload, CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -188,7 +188,7 @@ pub async fn run(
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
-        info: Arc::new(info),
+        completion: Arc::new(CompleteUpload { info: Some(info), ..CompleteUpload::default() }),
         may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let may_have_arrived = payload.may_have_arrived.clone();

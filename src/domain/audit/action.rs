@@ -56,6 +56,9 @@ pub enum ActionName {
     /// Complete an upload.
     #[serde(rename = "upload.complete")]
     UploadComplete,
+    /// Read the keys for recipients.
+    #[serde(rename = "keys.read")]
+    KeysRead,
     /// Request a download grant.
     #[serde(rename = "download.grant")]
     DownloadGrant,
@@ -124,6 +127,7 @@ impl ActionName {
             | Self::TransferList
             | Self::LinkList
             | Self::UploadStatus
+            | Self::KeysRead
             | Self::EventList
             | Self::EventStream
             | Self::ActionList

@@ -110,6 +110,7 @@ mod tests {
     use super::*;
     use crate::domain::id::{TokenId, TransferId};
     use crate::domain::transfer::TransferTerms;
+    use crate::domain::wire::CompleteUpload;
 
     fn completed(lifetime: Duration) -> Transfer {
         let terms = TransferTerms {
@@ -123,7 +124,7 @@ mod tests {
         };
         let start = Timestamp::from_millis(1_767_268_800_000);
         let mut transfer = Transfer::new(TransferId::random(), TokenId::random(), &terms, start);
-        transfer.complete(start, None).unwrap();
+        transfer.complete(start, &CompleteUpload::default()).unwrap();
         transfer
     }
 

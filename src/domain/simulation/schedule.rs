@@ -132,6 +132,7 @@ impl Schedule {
             21 if self.below(2) == 0 => Box::pin(clients.create_request()),
             22 if self.below(6) == 0 => Box::pin(clients.revoke_request()),
             20 => Box::pin(async move { clients.upload_presigned(id) }),
+            21 => Box::pin(clients.read_keys(id)),
             24..27 => Box::pin(clients.create_link(id)),
             27..29 => Box::pin(clients.change_link(id)),
             29..31 => Box::pin(clients.download_link(id)),

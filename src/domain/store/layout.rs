@@ -5,6 +5,7 @@
 //! | 1 | the first one |
 //! | 2 | the header has a `store_id` and always names both retentions; a transfer can be deleted as `payload_lost` |
 //! | 3 | an index of transfers; use of tokens without limits; further links, under `links/`; `links_closed` deletions; notifications, under `notifications/`, `outbox/` and `targets/` |
+//! | 4 | a transfer can have keys for recipients and a signature; requests: tokens with an owner, and transfers of guests |
 //!
 //! Each record has a format version of its own, [`V1`](crate::domain::version::V1).
 
@@ -27,7 +28,7 @@ struct AnyHeader {
 
 impl LayoutVersion {
     /// The version that this program creates, and the newest that it can use.
-    pub const CURRENT: Self = Self(3);
+    pub const CURRENT: Self = Self(4);
 
     /// Returns the version with this number.
     #[must_use]
@@ -78,8 +79,8 @@ mod tests {
         for (stored, is_newer) in [
             (r#"{"v":1,"retain_audit_s":1}"#, false),
             (r#"{"v":2}"#, false),
-            (r#"{"v":3}"#, false),
-            (r#"{"v":4,"other":{}}"#, true),
+            (r#"{"v":4}"#, false),
+            (r#"{"v":5,"other":{}}"#, true),
             (r#"{"v":4294967295}"#, true),
             ("{", false),
             ("{}", false),

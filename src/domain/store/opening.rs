@@ -124,12 +124,12 @@ pub async fn upgrade_layout(store: &dyn Store) -> Result<StoreHeader, StoreError
     check_layout(store).await?;
     let before = StoreHeader::of(store).await?.map(|header| header.v);
     let header = swap(store, &StorageKey::header(), missing, upgrade).await?;
-    if header.transfers_indexed {
-        return Ok(header);
-    }
     if before != Some(LayoutVersion::CURRENT) && !store.counter_delay().is_zero() {
         // Without transactions, servers of the older version may write until they look at the header again.
         tokio::time::sleep(LAYOUT_CHECK_INTERVAL).await;
+    }
+    if header.transfers_indexed {
+        return Ok(header);
     }
     upgrade_records(store).await?;
     swap(store, &StorageKey::header(), missing, |mut header: StoreHeader| {

@@ -29,12 +29,14 @@ use super::audit::EventKind;
 use super::error::Error;
 use super::id::{LinkId, TokenId, TransferId};
 use super::notification::TransferNotifications;
+use super::recipient_keys::KeysBlob;
 use super::timestamp::Timestamp;
 use super::token::ReservationMark;
 use super::version::V1;
-use super::wire::Flow;
+use super::wire::{CompleteUpload, Flow};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
+use crate::domain::crypto::sealed_signature::SealedSignature;
 
 /// Time without upload activity after which a pending transfer expires.
 const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);
@@ -109,6 +111,12 @@ pub struct Transfer {
     /// Encrypted info block, as the sender gave it with the completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
+    /// Payload key wrapped for recipients, as the sender gave it with the completion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysBlob>,
+    /// Encrypted signature of the sender, as the sender gave it with the completion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SealedSignature>,
     /// Choice and state of the notifications about the transfer.
     #[serde(default, skip_serializing_if = "TransferNotifications::is_default")]
     pub notifications: TransferNotifications,
@@ -156,6 +164,8 @@ impl Transfer {
             limit_history: LimitHistory::default(),
             last_download_at: None,
             info: None,
+            keys: None,
+            signature: None,
             notifications: TransferNotifications { choice: terms.notify, ..TransferNotifications::default() },
             payload: PayloadState::Stored,
             holds_quota: false,
@@ -256,20 +266,22 @@ impl Transfer {
         Ok(!covered)
     }
 
-    /// Marks the upload as complete, with an info block.
+    /// Marks the upload as complete, with an info block, wrapped keys and a signature.
     ///
     /// Returns `false` if the transfer is already completed.
     ///
     /// # Errors
-    /// [`Error::InfoMismatch`] if the transfer is completed with another info block; as [`Transfer::check_pending`].
-    pub fn complete(&mut self, now: Timestamp, info: Option<&SealedInfo>) -> Result<bool, Error> {
+    /// [`Error::InfoMismatch`] if the transfer is completed with other ones; as [`Transfer::check_pending`].
+    pub fn complete(&mut self, now: Timestamp, with: &CompleteUpload) -> Result<bool, Error> {
+        let is_same = self.info == with.info && self.keys == with.keys && self.signature == with.signature;
         match self.state_at(now) {
-            State::Completed { .. } | State::Exhausted { .. } if self.info.as_ref() != info => Err(Error::InfoMismatch),
+            State::Completed { .. } | State::Exhausted { .. } if !is_same => Err(Error::InfoMismatch),
             State::Completed { .. } | State::Exhausted { .. } => Ok(false),
             _ => {
                 self.check_pending(now)?;
                 self.state = State::Completed { at: now };
-                self.info = info.cloned();
+                let CompleteUpload { info, keys, signature } = with.clone();
+                (self.info, self.keys, self.signature) = (info, keys, signature);
                 Ok(true)
             }
         }

@@ -26,6 +26,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::LinkNotFound
         | ErrorCode::TokenNotFound
         | ErrorCode::RequestNotFound
+        | ErrorCode::NoKeys
         | ErrorCode::RouteNotFound
         | ErrorCode::ProofUnavailable => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

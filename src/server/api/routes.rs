@@ -147,6 +147,12 @@ pub const ROUTES: &[Route] = &[
         &[ANY_TRANSFER, &[InvalidRequest, AccessInvalid]],
     ),
     public(
+        "GET",
+        "/transfers/id/{transfer_id}/keys",
+        ActionName::KeysRead,
+        &[ANY_TRANSFER, NOT_DOWNLOADABLE, &[NoKeys]],
+    ),
+    public(
         "POST",
         "/transfers/id/{transfer_id}/download/create-presign-url",
         ActionName::DownloadGrant,

@@ -5,6 +5,7 @@ mod downloads;
 mod errors;
 mod info;
 mod key_proofs;
+mod keys;
 mod lifecycle;
 pub(crate) mod links;
 mod metrics;

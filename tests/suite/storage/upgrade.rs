@@ -80,7 +80,7 @@ async fn upgrade_and_use(name: &str) {
     let made_at = Timestamp::from_millis(fixture.facts["made_at_ms"].as_u64().unwrap());
     let service = Service::at(fixture.location()).start_at(made_at.plus(Duration::from_mins(1))).await;
     let header = fixture.header();
-    assert_eq!((&header["v"], &header["transfers_indexed"]), (&3.into(), &true.into()), "{header}");
+    assert_eq!((&header["v"], &header["transfers_indexed"]), (&4.into(), &true.into()), "{header}");
     assert!(header["store_id"].is_string() && header["retain_reads_s"].is_number(), "{header}");
     let sender = service.public().with_header("authorization", &format!("Bearer {}", fixture.fact("token")));
 
@@ -138,4 +138,9 @@ async fn a_store_of_the_last_version_of_layout_1_is_upgraded_in_place() {
 async fn a_store_of_layout_2_is_upgraded_in_place() {
     Box::pin(upgrade_and_use("layout-2")).await;
     Box::pin(upgrade_and_use("layout-2-last")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_layout_3_is_upgraded_in_place() {
+    Box::pin(upgrade_and_use("layout-3-last")).await;
 }

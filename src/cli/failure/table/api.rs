@@ -154,6 +154,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::TransferNotFound => (Exit::NotFound, Some("check the link and the server")),
         ErrorCode::LinkNotFound => (Exit::NotFound, Some("`sgsend link list` shows the links of a transfer")),
         ErrorCode::RequestNotFound => (Exit::NotFound, Some("`sgsend request list` shows the requests of this token")),
+        ErrorCode::NoKeys => (Exit::NotFound, Some("check the link: this transfer is not for recipients with keys")),
         ErrorCode::TokenNotFound => (Exit::NotFound, Some("`sgsend token list` shows all tokens")),
         ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
             (Exit::NotFound, Some("check the address: the public and the admin service have different addresses"))

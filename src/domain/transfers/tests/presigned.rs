@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::*;
 use crate::domain::store::{FaultyStore, Presigner, SignedRequest, StoreError};
 use crate::domain::transfer::{PartPlan, UploadKind};
-use crate::domain::wire::UploadInstruction;
+use crate::domain::wire::{CompleteUpload, UploadInstruction};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -79,7 +79,11 @@ async fn a_payload_written_again_after_its_deletion_is_removed() {
     let id = transfer.transfer_id;
     assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
     put(&*fixture.store, id, b"abc").await;
-    fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
+    fixture
+        .transfers
+        .complete(&fixture.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
+        .await
+        .unwrap();
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), id).await.unwrap();
     assert_eq!(fixture.store.received(id).await.unwrap(), 0);
     put(&*fixture.store, id, b"abc").await;
@@ -126,7 +130,11 @@ async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     let transfer = fixture.create_transfer(Some(9)).await;
     let id = transfer.transfer_id;
     put(&*fixture.store, id, b"abc").await;
-    fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
+    fixture
+        .transfers
+        .complete(&fixture.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
+        .await
+        .unwrap();
     let transfer = find_transfer(&fixture, id).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = fixture

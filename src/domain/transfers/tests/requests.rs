@@ -283,7 +283,7 @@ async fn the_owner_is_notified_of_what_arrives() {
     let scope = fixture.scope(ActionName::PayloadUpload);
     fixture.transfers.upload(&scope, &transfer, chunk).await.unwrap();
     let scope = fixture.scope(ActionName::UploadComplete);
-    fixture.transfers.complete(&scope, transfer.clone(), None).await.unwrap();
+    fixture.transfers.complete(&scope, transfer.clone(), &CompleteUpload::default()).await.unwrap();
     let keys = fixture.store.keys(&StorageKey::all_notifications(), None, 10).await.unwrap();
     assert_eq!(keys.len(), 1);
     assert!(keys[0].as_str().contains(&owner.token_id.to_string()), "{}", keys[0]);

@@ -13,7 +13,7 @@ use crate::server::state::AppState;
 
 /// Completes an upload after all its bytes have arrived.
 ///
-/// Idempotent: a repeated call with the same info block returns the same response.
+/// Idempotent: a repeated call with the same body returns the same response.
 #[utoipa::path(
     post, operation_id = "complete_upload", path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
     params(("transfer_id" = TransferId, Path), ("x-sgsend-guest" = inline(Option<GuestProof>), Header)),
@@ -25,9 +25,9 @@ pub(super) async fn complete(
     State(app): State<AppState>,
     scope: Scope,
     UploadedTransfer(transfer): UploadedTransfer,
-    Json(CompleteUpload { info }): Json<CompleteUpload>,
+    Json(request): Json<CompleteUpload>,
 ) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
-    let transfer = app.transfers.complete(&scope, transfer, info.as_ref()).await?;
+    let transfer = app.transfers.complete(&scope, transfer, &request).await?;
     let transparency = Transparency::for_sender(app.transfers.settings().ip_mode, transfer.upload_flow());
     let token = app.tokens.find(transfer.owner()).await?;
     Ok(JsonResponse(CompletedTransfer {

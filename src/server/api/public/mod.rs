@@ -7,6 +7,7 @@ mod download;
 mod download_bytes;
 mod event_stream;
 mod events;
+mod keys;
 mod links;
 mod list_transfers;
 mod pages;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(presign_urls::create_presign_urls))
         .routes(routes!(complete::complete))
         .routes(routes!(status::status))
+        .routes(routes!(keys::keys))
         .routes(routes!(download::create_presign_url))
         .routes(routes!(download_bytes::get_bytes, download_bytes::head_bytes))
         .routes(routes!(events::add))

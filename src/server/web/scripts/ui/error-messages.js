@@ -13,6 +13,7 @@ const MESSAGES = {
   transfer_expired: "This file has expired. Ask the sender to send it again.",
   transfer_exhausted: "The download limit of this file is reached. Ask the sender to send it again.",
   transfer_deleted: "This file was deleted.",
+  no_keys: "This link does not belong to this file. Is the link whole?",
   link_closed: "The sender has closed this link. Ask the sender for another link.",
   grant_expired: "This download has taken too long. Load the link again; that counts as another download.",
   token_invalid: "The server does not know this sender token. Ask whoever runs it for one.",
