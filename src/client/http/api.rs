@@ -19,6 +19,7 @@ use super::response;
 use super::secret::sensitive;
 use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{
@@ -31,6 +32,8 @@ use crate::domain::wire::{
 const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
 /// Request header with the download grant: shows that the download was counted.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
+/// Request header with the guest proof of an upload for a request, or with its digest when the transfer is created.
+const GUEST: HeaderName = HeaderName::from_static("x-sgsend-guest");
 
 /// Pause behind the first byte of a probe, in which a proxy's early response arrives.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
@@ -45,6 +48,8 @@ pub struct Api {
     base_url: BaseUrl,
     origin: Origin,
     token: Option<Arc<SenderToken>>,
+    /// Proof of a guest, who uploads with the token of a request.
+    guest: Option<GuestProof>,
 }
 
 impl Api {
@@ -56,7 +61,19 @@ impl Api {
     ) -> Result<Self, ClientError> {
         let transport = Transport::to(&base_url, options)?;
         let origin = Origin::from(&base_url);
-        Ok(Self { transport, base_url, origin, token })
+        Ok(Self { transport, base_url, origin, token, guest: None })
+    }
+
+    /// Lets the client upload as the guest with this proof. Its token must be that of a request.
+    #[must_use]
+    pub fn as_guest(self, proof: GuestProof) -> Self {
+        Self { guest: Some(proof), ..self }
+    }
+
+    /// Returns the proof of the guest, if the client uploads with the token of a request.
+    #[must_use]
+    pub const fn guest(&self) -> Option<&GuestProof> {
+        self.guest.as_ref()
     }
 
     /// Returns the service's base URL.
@@ -90,6 +107,10 @@ impl Api {
     /// Creates a transfer.
     pub async fn create(&self, transfer: &CreateTransfer) -> Result<CreatedTransfer, ClientError> {
         let request = self.post(self.base_url.join("/transfers/create"), transfer);
+        let request = match &self.guest {
+            Some(proof) => request.header(GUEST, proof.digest().to_string()),
+            None => request,
+        };
         response::call(&self.transport.destination, "create", self.as_sender(request)?).await
     }
 
@@ -260,6 +281,11 @@ impl Api {
         bearer.push_str(&text);
         let value = sensitive(&bearer).ok_or(ClientError::MalformedSecret("sender token"))?;
         request.headers_mut().insert(AUTHORIZATION, value);
+        if let Some(proof) = &self.guest {
+            let value = sensitive(&proof.to_text()).ok_or(ClientError::MalformedSecret("guest proof"))?;
+            // The creation already has the digest.
+            request.headers_mut().entry(GUEST).or_insert(value);
+        }
         Ok(RequestBuilder::from_parts(client, request))
     }
 

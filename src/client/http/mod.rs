@@ -14,6 +14,7 @@ mod links;
 mod one_connection;
 pub(super) mod origin;
 pub(super) mod proxy;
+mod requests;
 mod resolver;
 pub(super) mod response;
 pub(super) mod retry;

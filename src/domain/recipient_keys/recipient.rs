@@ -7,6 +7,9 @@ use ssh_key::{Algorithm, PublicKey};
 
 use crate::domain::crypto::digest::Sha256;
 
+/// Human-readable part of the Bech32 form of an X25519 public key of age.
+const X25519_PREFIX: &str = "age";
+
 /// Public key of a person: an X25519 key of age (`age1…`), or an Ed25519 key of SSH (`ssh-ed25519 AAAA…`).
 ///
 /// Its text is canonical: without a comment, and one text for one key.
@@ -66,6 +69,25 @@ impl RecipientKey {
     /// Creates a recipient from an X25519 key of age.
     pub(super) fn of_x25519(key: age::x25519::Recipient) -> Self {
         Self { text: key.to_string(), key: AgeRecipient::X25519(key) }
+    }
+
+    /// Creates a recipient from the 32 bytes of an X25519 public key, as in request links.
+    ///
+    /// # Panics
+    /// Never: every 32 bytes are an X25519 public key.
+    #[must_use]
+    pub fn of_x25519_bytes(bytes: &[u8; 32]) -> Self {
+        let text = bech32::encode::<bech32::Bech32>(bech32::Hrp::parse_unchecked(X25519_PREFIX), bytes);
+        let text = text.expect("32 bytes are not too long");
+        Self::of_x25519(text.parse().expect("every 32 bytes are a public key"))
+    }
+
+    /// Returns the 32 bytes of an X25519 public key; `None` for a key of SSH.
+    #[must_use]
+    pub fn x25519_bytes(&self) -> Option<[u8; 32]> {
+        let AgeRecipient::X25519(key) = &self.key else { return None };
+        let (_, bytes) = bech32::decode(&key.to_string()).ok()?;
+        bytes.try_into().ok()
     }
 
     /// Creates a recipient from a public key of SSH.

@@ -243,7 +243,8 @@ impl WorldState {
 
     /// Returns the transfers and bytes that a quota should record.
     fn used_by(&self, token: TokenId, model: &TokenModel, quota: &Quota) -> (u64, u64) {
-        let transfers = || self.model.transfers.values().filter(|transfer| transfer.last.charged_tokens().any(|id| id == token));
+        let transfers =
+            || self.model.transfers.values().filter(|transfer| transfer.last.charged_tokens().any(|id| id == token));
         let held = transfers().filter(|transfer| transfer.last.holds_quota && !transfer.removed);
         let held: u64 = held.map(|transfer| transfer.last.size_bytes).sum();
         let (mut created, mut bytes) = (model.created, held);

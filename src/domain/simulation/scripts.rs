@@ -99,13 +99,14 @@ impl Clients {
         let token = self.one_of(&self.tokens.borrow())?;
         let idempotency_key = (self.below(4) > 0).then(|| format!("{:064x}", self.below(u64::MAX)));
         let request = CreateTransfer {
-            own_link: if token.guest.is_none() && self.below(6) == 0 { OwnLinkChoice::Closed } else { OwnLinkChoice::Open },
+            own_link: if token.guest.is_none() && self.below(6) == 0 {
+                OwnLinkChoice::Closed
+            } else {
+                OwnLinkChoice::Open
+            },
             size_bytes: 3 + self.below(7),
             expires_in_s: Some(self.one_of(&[60, 1_800, 7_200, 200_000]).expect("a lifetime")),
-            max_downloads: self
-                .one_of(&[None, Some(1), Some(2), Some(3)])
-                .flatten()
-                .filter(|_| token.guest.is_none()),
+            max_downloads: self.one_of(&[None, Some(1), Some(2), Some(3)]).flatten().filter(|_| token.guest.is_none()),
             access_sha256: (self.below(2) == 0).then(|| self.new_proof()),
             access_from_passphrase: self.below(2) == 0,
             idempotency_key,

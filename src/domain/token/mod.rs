@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 pub use authenticate::AuthenticatedToken;
-pub use requests::MAX_REQUESTS;
 pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark};
+pub use requests::MAX_REQUESTS;
 
 use super::error::Error;
 use super::id::{TokenId, decode_lower_hex};

@@ -92,12 +92,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::RequestNotFound`] for a token that is not a request of `owner`.
-    pub async fn revoke_request(
-        &self,
-        scope: &RequestScope,
-        owner: &Token,
-        id: TokenId,
-    ) -> Result<RequestItem, Error> {
+    pub async fn revoke_request(&self, scope: &RequestScope, owner: &Token, id: TokenId) -> Result<RequestItem, Error> {
         let now = self.clock.now();
         let missing = || Error::RequestNotFound;
         let token = swap(&*self.store, &StorageKey::token(id), missing, |mut token: Token| {

@@ -125,9 +125,20 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
         ActionName::PayloadUpload,
-        &[UPLOADER, UPLOADED_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
+        &[
+            UPLOADER,
+            UPLOADED_TRANSFER,
+            BODY,
+            UPLOAD_ENDED,
+            &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode],
+        ],
     ),
-    public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[UPLOADER, UPLOADED_TRANSFER]),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/upload/status",
+        ActionName::UploadStatus,
+        &[UPLOADER, UPLOADED_TRANSFER],
+    ),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/create-presign-urls",

@@ -145,9 +145,10 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
     };
     let routes = Router::new().route("/web/{*path}", get(file));
     match service {
-        ServiceName::Public => {
-            routes.route("/save/worker.js", get(worker)).route("/d/{transfer_id}/", get(without_slash)).route("/r/{token_id}/", get(without_slash))
-        }
+        ServiceName::Public => routes
+            .route("/save/worker.js", get(worker))
+            .route("/d/{transfer_id}/", get(without_slash))
+            .route("/r/{token_id}/", get(without_slash)),
         ServiceName::Admin => routes,
     }
 }

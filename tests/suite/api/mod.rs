@@ -11,6 +11,7 @@ pub(crate) mod links;
 mod metrics;
 mod openapi;
 mod presigned;
+mod requests;
 mod sessions;
 mod tokens;
 mod transfer_lists;

@@ -141,7 +141,9 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         }
         ErrorCode::NotYourTransfer => (Exit::NotAuthorised, Some("use the token that created the transfer")),
         ErrorCode::NotForRequests => (Exit::NotAuthorised, Some("use a sender token instead of a request link")),
-        ErrorCode::GuestProofInvalid => (Exit::NotAuthorised, Some("only the guest who began this upload can change it")),
+        ErrorCode::GuestProofInvalid => {
+            (Exit::NotAuthorised, Some("only the guest who began this upload can change it"))
+        }
         ErrorCode::AdminKeyInvalid | ErrorCode::ProofUnavailable => {
             (Exit::NotAuthorised, Some("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY_FILE"))
         }

@@ -209,10 +209,7 @@ async fn a_request_is_found_by_its_owner_only_and_makes_no_requests() {
     let scope = fixture.scope(ActionName::RequestRevoke);
     let id = request.token_id;
     assert!(matches!(fixture.tokens.revoke_request(&scope, &stranger, id).await, Err(Error::RequestNotFound)));
-    assert!(matches!(
-        fixture.tokens.revoke_request(&scope, owner, owner.token_id).await,
-        Err(Error::RequestNotFound)
-    ));
+    assert!(matches!(fixture.tokens.revoke_request(&scope, owner, owner.token_id).await, Err(Error::RequestNotFound)));
     let query = OwnTransferQuery { request: Some(id), ..OwnTransferQuery::default() };
     let transfer = requested.create().await.unwrap();
     let page = fixture.transfers.list_own(owner.token_id, query.clone()).await.unwrap();

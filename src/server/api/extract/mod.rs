@@ -22,6 +22,4 @@ pub(crate) use path::{Id, LinkInPath};
 pub(crate) use proofs::{GuestDigest, GuestHeader, Proofs};
 pub(crate) use scope::Scope;
 pub(crate) use token::{KnownToken, Sender, Uploader};
-pub(crate) use transfer::{
-    AnyLink, AnyTransfer, DeletableTransfer, OwnedTransfer, UploadedTransfer, VisibleLink,
-};
+pub(crate) use transfer::{AnyLink, AnyTransfer, DeletableTransfer, OwnedTransfer, UploadedTransfer, VisibleLink};

@@ -8,7 +8,7 @@ use crate::domain::id::TransferId;
 use crate::domain::notification::NotificationChoice;
 use crate::domain::wire::{CompleteUpload, CompletedTransfer, TransferStatus, Transparency};
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{Json, UploadedTransfer, Scope};
+use crate::server::api::extract::{Json, Scope, UploadedTransfer};
 use crate::server::state::AppState;
 
 /// Completes an upload after all its bytes have arrived.

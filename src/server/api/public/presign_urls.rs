@@ -7,7 +7,7 @@ use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::id::TransferId;
 use crate::domain::wire::{PartNumbers, UploadInstruction};
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{Json, UploadedTransfer, Scope};
+use crate::server::api::extract::{Json, Scope, UploadedTransfer};
 use crate::server::state::AppState;
 
 /// Creates presigned upload URLs for further parts, or to replace expired URLs.

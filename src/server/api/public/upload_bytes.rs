@@ -11,13 +11,13 @@ use http::header::CONTENT_LENGTH;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::domain::error::Error;
 use crate::domain::crypto::guest_proof::GuestProof;
+use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfers::{BodyError, PayloadChunk};
 use crate::domain::wire::Received;
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{UploadedTransfer, Params, Scope};
+use crate::server::api::extract::{Params, Scope, UploadedTransfer};
 use crate::server::state::AppState;
 
 /// Query parameter with the start of the uploaded bytes.

@@ -265,6 +265,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         access_proof: state.max_downloads.is_some(),
         mode,
         info: None,
+        signature: None,
         wrapped_key: None,
     }
 }
