@@ -16,8 +16,20 @@ struct VendoredLibrary {
     source: String,
     /// Digest of the package, as its registry states it.
     integrity: String,
+    /// How a library of several packages became one file, which its package does not have.
+    bundle: Option<Bundle>,
     /// SHA-256 of each file, in hex.
     files: BTreeMap<String, String>,
+}
+
+/// One file made of several packages.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bundle {
+    /// Command that makes the file, with the version of its program.
+    command: String,
+    /// Digest of each package that the library needs, as its registry states it.
+    packages: BTreeMap<String, String>,
 }
 
 #[test]
@@ -41,7 +53,16 @@ fn vendored_libraries_are_unchanged() {
             assert_eq!(found, *digest, "{} {file} is not the released file", library.name);
         }
         let licence = fs::read_to_string(path.join("LICENSE.txt")).unwrap();
-        assert!(library.licence == "MIT" && licence.contains("Permission is hereby granted, free of charge"));
+        let has_text = |licence_name: &str| match licence_name {
+            "MIT" => licence.contains("Permission is hereby granted, free of charge"),
+            "BSD-3-Clause" => licence.contains("Redistribution and use in source and binary forms"),
+            _ => false,
+        };
+        assert!(library.licence.split(", ").all(has_text), "{}", library.licence);
+        if let Some(Bundle { command, packages }) = library.bundle {
+            assert!(command.contains("esbuild@"));
+            assert!(packages.values().all(|integrity| integrity.starts_with("sha512-")));
+        }
         assert!(library.source.ends_with(&format!("/{}-{}.tgz", library.name, library.version)));
         assert!(library.integrity.starts_with("sha512-"));
     }
