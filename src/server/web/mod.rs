@@ -56,6 +56,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/preview.js"),
     asset!("scripts/receive/save.js"),
     asset!("scripts/request/errors.js"),
+    asset!("scripts/request/inbox.js"),
     asset!("scripts/request/main.js"),
     asset!("scripts/request/texts.js"),
     asset!("scripts/request/wrap-key.js"),

@@ -6,8 +6,8 @@ import { t } from "./texts.js";
 
 /** Texts by error code. @type {Record<string, string>} */
 const BY_CODE = {
-  token_revoked: "request.revoked",
-  token_expired: "request.expired",
+  token_revoked: "request.ended",
+  token_expired: "request.too_late",
   token_invalid: "request.unknown",
   invalid_id: "request.unknown",
   quota_exceeded: "request.full",

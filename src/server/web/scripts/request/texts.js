@@ -1,4 +1,4 @@
-// Texts of the guests' page that its scripts show.
+// Texts of the guests' page and of the list of requests.
 
 /** @type {Record<string, string>} */
 const TEXTS = {
@@ -18,13 +18,19 @@ const TEXTS = {
   "request.deleted": "Deleted. Nothing of it is left on the server.",
   "request.cancelled": "Cancelled. What was sent is deleted.",
   "request.failed": "That did not work: {reason}.",
-  "request.revoked": "The person who made this link has ended it. Ask for another link.",
-  "request.expired": "This link has expired. Ask for another link.",
+  "request.ended": "The person who made this link has ended it. Ask for another link.",
+  "request.too_late": "This link has expired. Ask for another link.",
   "request.unknown": "The server does not know this link. Check that it is complete, or ask for another link.",
   "request.full": "This link takes no more files, or not as large ones. Ask for another link.",
   "request.downloaded": "This was downloaded already. Ask the recipient to delete it.",
   "request.unreachable": "The server does not answer. Check the network, and try again.",
   "request.storage_full": "The server has no space left. Tell whoever runs it.",
+  "request.active": "Active.",
+  "request.revoked": "Revoked.",
+  "request.expired": "Expired.",
+  "request.of": " of {limit}",
+  "request.facts": "Arrived: {count}{limit}. Expires {time}. Download with:",
+  "request.revoke": "Revoke",
   "request.limited": "Too many tries. Wait a minute, and try again.",
 };
 

@@ -17,6 +17,7 @@ import {
   showTransparency,
   typedById,
 } from "../ui/dom.js";
+import { showRequests } from "../request/inbox.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { count, size, span } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
@@ -314,4 +315,20 @@ onEvent("copy-link", "click", () => copy("link", "The link"));
 onEvent("copy-key", "click", () => copy("link-key", "The key"));
 byId("cancel").addEventListener("click", () => stopping?.abort(new Error("stopped")));
 
+/** Lists the requests of the token in the form. */
+async function listRequests() {
+  const token = field("token").value.trim();
+  const number = token === "" ? 0 : await showRequests(byId("requests"), token);
+  if (token === "") showError("Fill in your sender token first.");
+  else showMessage(number === 0 ? "This token has no requests." : "");
+}
+
+onEvent("show-requests", "click", async () => {
+  try {
+    await listRequests();
+  } catch (error) {
+    showError(errorMessage(error));
+  }
+});
 const prepared = showIfSupported("send-form") ? prepare() : undefined;
+byId("inbox").hidden = prepared === undefined;

@@ -1,5 +1,7 @@
 //! Request links: the owner asks, guests send by the command, and the owner downloads.
 
+mod leaks;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +11,7 @@ use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::link::RequestLink;
 use sgsend::domain::recipient_keys::{encode_payload_key, wrap};
 
-use crate::support::{Home, Serving, ServerProcess};
+use crate::support::{Home, ServerProcess, Serving};
 
 /// Owner with a request, and a guest on another machine.
 struct Requested {
@@ -71,7 +73,10 @@ fn what_guests_send_arrives_once_each_in_its_own_directory() {
     assert!(second["link"].is_null() && second["transfer_id"].is_string(), "{second}");
     let listed = requested.owner(&["request", "list", "--json"]).json();
     let item = &listed["items"][0];
-    assert_eq!((&item["for"], &item["transfers_created"], &item["saved"]), (&"tax papers".into(), &2.into(), &true.into()));
+    assert_eq!(
+        (&item["for"], &item["transfers_created"], &item["saved"]),
+        (&"tax papers".into(), &2.into(), &true.into())
+    );
     let (received, folder) = requested.download("inbox", &[]);
     let items = received["items"].as_array().unwrap();
     assert_eq!((items.len(), &received["set_aside"]), (2, &Value::Array(Vec::new())), "{received}");
@@ -221,7 +226,9 @@ fn the_secret_and_the_identity_are_needed_and_private() {
 #[test]
 fn a_request_upload_takes_no_options_of_a_link() {
     let requested = Requested::new(&[]);
-    for options in [&["-d", "1"][..], &["--link", "Ada"], &["-p"], &["--separate-key"], &["--notify", "every"], &["--qr"]] {
+    for options in
+        [&["-d", "1"][..], &["--link", "Ada"], &["-p"], &["--separate-key"], &["--notify", "every"], &["--qr"]]
+    {
         let sent = requested.send("a.txt", b"x", options);
         assert_eq!(sent.exit, 2, "{options:?}: {}", sent.stderr);
     }
