@@ -1,15 +1,9 @@
 //! Typed client of the public service: one method per route.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::HeaderName;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
-use http_body::Frame;
-use http_body_util::StreamBody;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 use url::Url;
@@ -34,9 +28,6 @@ const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
 /// Request header with the guest proof of an upload for a request, or with its digest when the transfer is created.
 const GUEST: HeaderName = HeaderName::from_static("x-sgsend-guest");
-
-/// Pause behind the first byte of a probe, in which a proxy's early response arrives.
-const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Page of audit records as raw JSON: a newer server may send fields and kinds unknown to this version.
 pub type RawRecordPage = Page<serde_json::Value>;
@@ -149,28 +140,6 @@ impl Api {
         }
         let request = self.bare(Method::POST, url).header(CONTENT_TYPE, "application/octet-stream").body(body);
         response::call(&self.transport.destination, "upload-bytes", self.as_sender(request)?).await
-    }
-
-    /// Sends a request body of `length` bytes that the service rejects. The request names a transfer that does not
-    /// exist, and has no token.
-    ///
-    /// # Errors
-    /// Fails if the response does not come from the service, such as a proxy's 413.
-    pub async fn probe_request_body(&self, length: usize) -> Result<(), ClientError> {
-        let url = self.route(TransferId::random(), "payload/upload-bytes");
-        let frame = |length| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![0; length])));
-        let rest = async move {
-            // A proxy that refuses the length responds now, and may reset a connection on which more bytes arrive.
-            tokio::time::sleep(PROBE_PAUSE).await;
-            frame(length - 1)
-        };
-        let body = Body::wrap(StreamBody::new(stream::iter([frame(1)]).chain(stream::once(rest))));
-        let request = self.bare(Method::POST, url).timeout(self.transport.call_timeout).body(body);
-        let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
-        match response::send(&self.transport.destination, request).await {
-            Err(ClientError::Api(error)) if error.code.is_some() => Ok(()),
-            outcome => outcome.map(drop),
-        }
     }
 
     /// Requests presigned URLs for the parts `numbers`. Without numbers, requests the URL of the payload as a single

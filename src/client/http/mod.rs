@@ -13,6 +13,7 @@ mod health;
 mod links;
 mod one_connection;
 pub(super) mod origin;
+mod probe;
 pub(super) mod proxy;
 mod requests;
 mod resolver;

@@ -15,6 +15,7 @@ mod presigned;
 mod quota;
 mod read_retention;
 mod repair;
+mod request_store;
 mod requests;
 mod slow_store;
 mod sweep_order;

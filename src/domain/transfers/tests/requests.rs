@@ -11,8 +11,8 @@ use crate::domain::transfer::Guest;
 use crate::domain::wire::{CreateRequest, OwnTransferQuery, RequestItem};
 
 /// Owner with one request, and the guest's side of it.
-struct Requested {
-    fixture: Fixture,
+pub(super) struct Requested {
+    pub(super) fixture: Fixture,
     owner: Token,
     owner_text: String,
     request: RequestItem,
@@ -26,8 +26,16 @@ fn limits(max_transfers: Option<u64>, max_total_bytes: Option<u64>) -> CreateReq
 
 impl Requested {
     /// Creates an owner with these limits of its token, and a request with its own limits.
-    async fn with(of_owner: (Option<u64>, Option<u64>), of_request: (Option<u64>, Option<u64>)) -> Self {
-        let fixture = Fixture::new();
+    pub(super) async fn with(of_owner: (Option<u64>, Option<u64>), of_request: (Option<u64>, Option<u64>)) -> Self {
+        Self::over(Fixture::new(), of_owner, of_request).await
+    }
+
+    /// Creates both in the store of `fixture`.
+    pub(super) async fn over(
+        fixture: Fixture,
+        of_owner: (Option<u64>, Option<u64>),
+        of_request: (Option<u64>, Option<u64>),
+    ) -> Self {
         let token = CreateToken {
             name: "press".to_owned(),
             expires_in_s: Some(7_200),
@@ -46,7 +54,16 @@ impl Requested {
         Self { fixture, owner, owner_text: owner_plain.to_text().to_string(), request, plain }
     }
 
-    async fn authenticate(&self) -> Result<AuthenticatedToken, Error> {
+    /// Lets owner and request live longer.
+    pub(super) async fn renew(&self) {
+        for id in [self.owner.token_id, self.request.token_id] {
+            let scope = self.fixture.scope(ActionName::TokenUpdate);
+            let update = crate::domain::wire::UpdateToken { expires_in_s: Some(None), ..Default::default() };
+            self.fixture.tokens.update(&scope, id, update).await.unwrap();
+        }
+    }
+
+    pub(super) async fn authenticate(&self) -> Result<AuthenticatedToken, Error> {
         let scope = self.fixture.scope(ActionName::TransferCreate);
         self.fixture.tokens.authenticate(&scope, &self.plain.to_text()).await
     }
@@ -59,12 +76,12 @@ impl Requested {
         self.fixture.transfers.create_as_guest(&scope, &token, guest, &request).await.map(|new| new.transfer)
     }
 
-    async fn create(&self) -> Result<Transfer, Error> {
+    pub(super) async fn create(&self) -> Result<Transfer, Error> {
         self.create_with(&GuestProof::random(), create_request()).await
     }
 
     /// Returns the transfers and bytes that the owner and the request have in use.
-    async fn used(&self) -> [(u64, u64); 2] {
+    pub(super) async fn used(&self) -> [(u64, u64); 2] {
         let mut used = [(0, 0); 2];
         for (used, id) in used.iter_mut().zip([self.owner.token_id, self.request.token_id]) {
             let quota = self.fixture.tokens.find(id).await.unwrap().quota;
