@@ -20,7 +20,8 @@ use crate::server::state::{App, AppState};
 /// Idempotent: a retry with the same `idempotency_key` and token returns the same transfer.
 ///
 /// With the token of a request, `x-sgsend-guest` is required: the SHA-256 of the guest proof that the other calls for
-/// the upload then need. `max_downloads`, `own_link` and `notify` are refused.
+/// the upload then need; `max_downloads`, `own_link` and `notify` are refused. With the token of a sender, the header is
+/// ignored.
 #[utoipa::path(
     post, operation_id = "create_transfer", path = "/transfers/create", tag = "transfers",
     params(("x-sgsend-guest" = inline(Option<Sha256>), Header)),
@@ -36,12 +37,14 @@ pub(super) async fn create(
     Json(request): Json<CreateTransfer>,
 ) -> Result<(StatusCode, JsonResponse<CreatedTransfer>), ApiError> {
     let NewTransfer { transfer, upload } = match (&owner, guest) {
-        (None, None) => app.transfers.create(&scope, &token, &request).await?,
+        (None, _) => app.transfers.create(&scope, &token, &request).await?,
         (Some(owner), Some(proof_sha256)) => {
             app.transfers.create_as_guest(&scope, &token, Guest { owner, proof_sha256 }, &request).await?
         }
-        (Some(_), None) => return Err(invalid("x-sgsend-guest is required with the token of a request")),
-        (None, Some(_)) => return Err(invalid("x-sgsend-guest is only for the token of a request")),
+        (Some(_), None) => {
+            let missing = "x-sgsend-guest is required with the token of a request".to_owned();
+            return Err(Error::InvalidRequest(missing).into());
+        }
     };
     let id = transfer.transfer_id;
     let created = CreatedTransfer {
@@ -56,10 +59,6 @@ pub(super) async fn create(
         upload,
     };
     Ok((StatusCode::CREATED, JsonResponse(created)))
-}
-
-fn invalid(text: &str) -> ApiError {
-    Error::InvalidRequest(text.to_owned()).into()
 }
 
 /// Returns the URL of the recipient page: absolute if the public base URL is configured, else a path.
