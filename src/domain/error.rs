@@ -95,6 +95,10 @@ errors! {
     TokenRevoked = "token_revoked", "the sender token was revoked";
     /// The token has expired.
     TokenExpired = "token_expired", "the sender token has expired";
+    /// The token belongs to a request, which can only upload.
+    NotForRequests = "not_for_requests", "the token of a request can only upload";
+    /// The guest proof of an upload for a request is missing or wrong.
+    GuestProofInvalid = "guest_proof_invalid", "the guest proof of this upload is missing or wrong";
     /// The transfer was created with another token.
     NotYourTransfer = "not_your_transfer", "this transfer was created with another sender token";
     /// The access proof is wrong.
@@ -107,6 +111,8 @@ errors! {
     TransferNotFound = "transfer_not_found", "no such transfer";
     /// The transfer has no link with this id.
     LinkNotFound = "link_not_found", "no such link of this transfer";
+    /// The request does not exist, or belongs to another token.
+    RequestNotFound = "request_not_found", "no such request of this sender token";
     /// The token does not exist.
     TokenNotFound = "token_not_found", "no such token";
     /// The route does not exist.
@@ -133,8 +139,10 @@ errors! {
     SizeMismatch = "size_mismatch", "the size of the stored payload differs from the declared size, so the transfer was deleted";
     /// The idempotency key was already used for a different request body.
     IdempotencyMismatch = "idempotency_mismatch", "this idempotency key was already used with a different request body";
-    /// The transfer is complete with another info block.
-    InfoMismatch = "info_mismatch", "this transfer is already complete with another info block";
+    /// The transfer is complete with another info block, signature or keys.
+    InfoMismatch = "info_mismatch", "this transfer is already complete with another info block, signature or keys";
+    /// The transfer has no keys for recipients.
+    NoKeys = "no_keys", "this transfer has no keys for recipients";
     /// The upload cannot be completed, since the transfer has no link that recipients could use.
     NoLink = "no_link", "this transfer has no link that recipients could use";
     /// The id in the path is that of a further link; the route takes the id of the transfer.
@@ -146,6 +154,10 @@ errors! {
     LinkMismatch = "link_mismatch", "this link id is already in use by another link";
     /// The transfer has as many links as it can.
     TooManyLinks = "too_many_links", "this transfer has as many links as it can have";
+    /// The token has as many active requests as it can.
+    TooManyRequests = "too_many_requests", "this sender token has as many active requests as it can have";
+    /// The owner of the request has downloaded the transfer, so its guest can no longer delete it.
+    AlreadyDownloaded = "already_downloaded", "this transfer was downloaded, so its sender can no longer delete it";
     /// The upload is not finished yet.
     NotCompleted = "not_completed", "the upload of this transfer is not finished";
     /// The transfer's mode (presigned URLs or bytes through the service) does not use this route.

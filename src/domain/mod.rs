@@ -15,6 +15,7 @@ pub mod limits;
 pub mod link;
 pub mod maintenance;
 pub mod notification;
+pub mod recipient_keys;
 mod schema;
 #[cfg(test)]
 mod simulation;

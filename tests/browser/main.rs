@@ -17,6 +17,7 @@ mod large;
 mod plaintext_leaks;
 mod receive;
 mod refusing_store;
+mod request;
 mod s3;
 mod save_to_disk;
 mod screenshots;

@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let live = || StatusFilter::of([Status::Pending, Status::Completed]);
     let state = if arguments.all { None } else { Some(arguments.state.filter().unwrap_or_else(live)) };
     let page = |after: Option<String>| {
-        let query = OwnTransferQuery { after, limit: Some(PAGE), state: state.clone() };
+        let query = OwnTransferQuery { after, limit: Some(PAGE), state: state.clone(), request: None };
         let api = &api;
         async move {
             let page = context.first_call(|| api.list_transfers(&query)).await?;

@@ -13,6 +13,7 @@ pub(super) mod list;
 pub(super) mod login;
 pub(super) mod man;
 pub(super) mod open;
+pub(super) mod request;
 pub(super) mod serve;
 pub(super) mod stats;
 pub(super) mod status;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Edit(link::edit::Arguments),
     /// Add, list, change and revoke further links of a transfer
     Link(Box<link::Arguments>),
+    /// Ask others for files, and download what they send
+    Request(Box<request::Arguments>),
     /// List the transfers of this user's token, as the server knows them
     List(list::Arguments),
     /// Show this user's uploads
@@ -135,6 +138,9 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
                 return Box::pin(download::run(arguments, &context)).await.map(|()| Exit::Done);
             }
             Command::Store(arguments) => return Box::pin(store::run(*arguments, &context)).await,
+            Command::Request(arguments) if arguments.handles_interrupt() => {
+                return Box::pin(request::run(*arguments, &context)).await.map(|()| Exit::Done);
+            }
             command => command,
         };
         tokio::select! {
@@ -163,6 +169,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Delete(arguments) => delete::run(arguments, context).await,
         Command::Edit(arguments) => link::edit::run(arguments, context).await,
         Command::Link(arguments) => Box::pin(link::run(*arguments, context)).await,
+        Command::Request(arguments) => Box::pin(request::run(*arguments, context)).await,
         Command::List(arguments) => list::run(arguments, context).await,
         Command::Admin(arguments) => return admin::run(arguments, context).await,
         Command::Token(arguments) => token::run(arguments, context).await,

@@ -32,6 +32,18 @@ pub fn admin_key_origins_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("admin-key-origins"))
 }
 
+/// Returns the path of this user's identity: a private key in the format of age, mode 0600.
+#[must_use]
+pub fn identity_file() -> Option<PathBuf> {
+    config_directory().map(|directory| directory.join("identity"))
+}
+
+/// Returns the directory of this user's requests, with their secrets.
+#[must_use]
+pub fn requests_directory() -> Option<PathBuf> {
+    config_directory().map(|directory| directory.join("requests"))
+}
+
 /// Returns the directory of the history and of unfinished transfers.
 ///
 /// Returns `None` for a user without a home directory.

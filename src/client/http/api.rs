@@ -1,15 +1,9 @@
 //! Typed client of the public service: one method per route.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::HeaderName;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
-use http_body::Frame;
-use http_body_util::StreamBody;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 use url::Url;
@@ -19,7 +13,7 @@ use super::response;
 use super::secret::sensitive;
 use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
-use crate::domain::crypto::info::SealedInfo;
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{
@@ -32,9 +26,8 @@ use crate::domain::wire::{
 const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
 /// Request header with the download grant: shows that the download was counted.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
-
-/// Pause behind the first byte of a probe, in which a proxy's early response arrives.
-const PROBE_PAUSE: Duration = Duration::from_millis(500);
+/// Request header with the guest proof of an upload for a request, or with its digest when the transfer is created.
+const GUEST: HeaderName = HeaderName::from_static("x-sgsend-guest");
 
 /// Page of audit records as raw JSON: a newer server may send fields and kinds unknown to this version.
 pub type RawRecordPage = Page<serde_json::Value>;
@@ -46,6 +39,8 @@ pub struct Api {
     base_url: BaseUrl,
     origin: Origin,
     token: Option<Arc<SenderToken>>,
+    /// Proof of a guest, who uploads with the token of a request.
+    guest: Option<GuestProof>,
 }
 
 impl Api {
@@ -57,7 +52,19 @@ impl Api {
     ) -> Result<Self, ClientError> {
         let transport = Transport::to(&base_url, options)?;
         let origin = Origin::from(&base_url);
-        Ok(Self { transport, base_url, origin, token })
+        Ok(Self { transport, base_url, origin, token, guest: None })
+    }
+
+    /// Lets the client upload as the guest with this proof. Its token must be that of a request.
+    #[must_use]
+    pub fn as_guest(self, proof: GuestProof) -> Self {
+        Self { guest: Some(proof), ..self }
+    }
+
+    /// Returns the proof of the guest, if the client uploads with the token of a request.
+    #[must_use]
+    pub const fn guest(&self) -> Option<&GuestProof> {
+        self.guest.as_ref()
     }
 
     /// Returns the service's base URL.
@@ -91,6 +98,10 @@ impl Api {
     /// Creates a transfer.
     pub async fn create(&self, transfer: &CreateTransfer) -> Result<CreatedTransfer, ClientError> {
         let request = self.post(self.base_url.join("/transfers/create"), transfer);
+        let request = match &self.guest {
+            Some(proof) => request.header(GUEST, proof.digest().to_string()),
+            None => request,
+        };
         response::call(&self.transport.destination, "create", self.as_sender(request)?).await
     }
 
@@ -131,28 +142,6 @@ impl Api {
         response::call(&self.transport.destination, "upload-bytes", self.as_sender(request)?).await
     }
 
-    /// Sends a request body of `length` bytes that the service rejects. The request names a transfer that does not
-    /// exist, and has no token.
-    ///
-    /// # Errors
-    /// Fails if the response does not come from the service, such as a proxy's 413.
-    pub async fn probe_request_body(&self, length: usize) -> Result<(), ClientError> {
-        let url = self.route(TransferId::random(), "payload/upload-bytes");
-        let frame = |length| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![0; length])));
-        let rest = async move {
-            // A proxy that refuses the length responds now, and may reset a connection on which more bytes arrive.
-            tokio::time::sleep(PROBE_PAUSE).await;
-            frame(length - 1)
-        };
-        let body = Body::wrap(StreamBody::new(stream::iter([frame(1)]).chain(stream::once(rest))));
-        let request = self.bare(Method::POST, url).timeout(self.transport.call_timeout).body(body);
-        let request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
-        match response::send(&self.transport.destination, request).await {
-            Err(ClientError::Api(error)) if error.code.is_some() => Ok(()),
-            outcome => outcome.map(drop),
-        }
-    }
-
     /// Requests presigned URLs for the parts `numbers`. Without numbers, requests the URL of the payload as a single
     /// object.
     pub async fn upload_urls(&self, id: TransferId, numbers: &[u32]) -> Result<UploadInstruction, ClientError> {
@@ -162,8 +151,8 @@ impl Api {
     }
 
     /// Completes an upload after all its bytes have arrived.
-    pub async fn complete(&self, id: TransferId, info: &SealedInfo) -> Result<CompletedTransfer, ClientError> {
-        let request = self.post(self.route(id, "upload/complete"), &CompleteUpload { info: Some(info.clone()) });
+    pub async fn complete(&self, id: TransferId, with: &CompleteUpload) -> Result<CompletedTransfer, ClientError> {
+        let request = self.post(self.route(id, "upload/complete"), with);
         response::call(&self.transport.destination, "upload/complete", self.as_sender(request)?).await
     }
 
@@ -261,6 +250,11 @@ impl Api {
         bearer.push_str(&text);
         let value = sensitive(&bearer).ok_or(ClientError::MalformedSecret("sender token"))?;
         request.headers_mut().insert(AUTHORIZATION, value);
+        if let Some(proof) = &self.guest {
+            let value = sensitive(&proof.to_text()).ok_or(ClientError::MalformedSecret("guest proof"))?;
+            // The creation already has the digest.
+            request.headers_mut().entry(GUEST).or_insert(value);
+        }
         Ok(RequestBuilder::from_parts(client, request))
     }
 

@@ -59,13 +59,29 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     name: &'static str,
     response: Response,
 ) -> Result<T, ClientError> {
-    let invalid = |source| ClientError::InvalidResponse { origin: destination.origin().clone(), call: name, source };
-    let body = match read(response, MAX_RESPONSE_BYTES).await {
-        Ok(Some(body)) => body,
-        Ok(None) => return Err(invalid("the response is too long".into())),
-        Err(error) => return Err(ClientError::of_request(destination, error)),
-    };
-    serde_json::from_slice(&body).map_err(|error| invalid(error.into()))
+    let body = bytes(destination, name, response).await?;
+    serde_json::from_slice(&body).map_err(|error| invalid(destination, name, error.into()))
+}
+
+/// Reads the body of a successful response.
+pub(crate) async fn bytes(
+    destination: &Destination,
+    name: &'static str,
+    response: Response,
+) -> Result<BytesMut, ClientError> {
+    match read(response, MAX_RESPONSE_BYTES).await {
+        Ok(Some(body)) => Ok(body),
+        Ok(None) => Err(invalid(destination, name, "the response is too long".into())),
+        Err(error) => Err(ClientError::of_request(destination, error)),
+    }
+}
+
+fn invalid(
+    destination: &Destination,
+    call: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+) -> ClientError {
+    ClientError::InvalidResponse { origin: destination.origin().clone(), call, source }
 }
 
 /// Parses an error response. Never fails: without a valid body the error describes the status.

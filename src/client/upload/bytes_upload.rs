@@ -80,7 +80,7 @@ impl BytesUpload {
             let outcome = if offset < size {
                 self.send_from(offset).await.map(|received| received.received_bytes)
             } else {
-                match self.api.complete(self.id, &self.payload.info).await {
+                match self.api.complete(self.id, &self.payload.completion).await {
                     Ok(completed) => return Ok(completed),
                     Err(error) => Err(error.into()),
                 }

@@ -37,6 +37,8 @@ pub use unfinished::{EarlierUpload, UnfinishedUpload};
 pub use watched_file::{Fingerprint, WatchedFile, fills_its_size};
 pub(in crate::client) use watched_file::{has_doubtful_size, plain_flags};
 
+use zeroize::Zeroizing;
+
 use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
 use self::progress::SentCounter;
@@ -50,14 +52,17 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
+use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
+use crate::domain::crypto::request_secret::RequestSecret;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::wire::{CompletedTransfer, Flow, Health};
+use crate::domain::recipient_keys::{self, KeysBlob, RecipientKey, encode_payload_key};
+use crate::domain::wire::{CompleteUpload, CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -83,6 +88,8 @@ pub struct Upload {
     pub links: Vec<LinkName>,
     /// Which notifications the transfer causes; `None` for the default of the token.
     pub notify: Option<NotificationChoice>,
+    /// Request that the upload is for, instead of a link for recipients.
+    pub request: Option<RequestTarget>,
     /// Location of the state file, which only uploads of more than 8 MiB (encrypted size) need.
     pub state: StateFileLocation,
     /// Unfinished upload to resume.
@@ -91,6 +98,28 @@ pub struct Upload {
     pub flow: FlowChoice,
     /// Base URL for the link, chosen by the user; `None` for the URL at which the service was reached.
     pub link_server: Option<BaseUrl>,
+}
+
+/// Request that a guest uploads for.
+#[derive(Clone)]
+pub struct RequestTarget {
+    /// Secret of the request, which marks its transfers.
+    pub secret: RequestSecret,
+    /// Public key of the request's owner.
+    pub recipient: RecipientKey,
+}
+
+impl RequestTarget {
+    /// Wraps a payload key for the owner, with the mark of the request.
+    #[must_use]
+    pub fn wrap(&self, key: &PayloadKey) -> KeysBlob {
+        let mut plaintext = Zeroizing::new(String::with_capacity(128));
+        for part in [&*encode_payload_key(key), "\n", &self.secret.mark(key).to_text()] {
+            plaintext.push_str(part);
+        }
+        let wrapped = recipient_keys::wrap(plaintext.as_bytes(), std::slice::from_ref(&self.recipient));
+        wrapped.expect("a key and a mark fit for one recipient")
+    }
 }
 
 /// Location of the state file of a large upload, which lets another process resume the upload.
@@ -180,7 +209,7 @@ pub async fn run(
         }
     };
     retry.reset();
-    let UploadSession { id, page_url, link_key, links, segments, info, journal, instruction, already } = session;
+    let UploadSession { id, page_url, link_key, links, segments, info, keys, journal, instruction, already } = session;
     let (base_url, suggested_base_url) = link_base_url(api.base_url(), link_server, id, &page_url);
     let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
@@ -188,7 +217,7 @@ pub async fn run(
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
-        info: Arc::new(info),
+        completion: Arc::new(CompleteUpload { info: Some(info), keys, ..CompleteUpload::default() }),
         may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let may_have_arrived = payload.may_have_arrived.clone();

@@ -17,7 +17,7 @@ use super::pipeline::produce;
 use super::progress::SentCounter;
 use super::segments::Segments;
 use crate::client::{ClientError, Destination};
-use crate::domain::crypto::info::SealedInfo;
+use crate::domain::wire::CompleteUpload;
 
 /// Interval between checks for a stalled connection.
 const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,8 +28,8 @@ pub(super) struct UploadPayload {
     pub segments: Arc<Segments>,
     pub journal: Arc<Journal>,
     pub sent_counter: Arc<SentCounter>,
-    /// Encrypted info block, which the completion carries: each time the same.
-    pub info: Arc<SealedInfo>,
+    /// Body of the completion: each time the same.
+    pub completion: Arc<CompleteUpload>,
     /// Whether any byte may have arrived at the server; then another process can resume.
     pub may_have_arrived: Arc<AtomicBool>,
 }

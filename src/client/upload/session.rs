@@ -22,6 +22,7 @@ use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::notification::NotificationChoice;
+use crate::domain::recipient_keys::KeysBlob;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, OwnLinkChoice, UploadInstruction, UploadStatus};
 
@@ -33,6 +34,8 @@ pub(super) struct UploadSession {
     pub links: Vec<NewLink>,
     pub segments: Segments,
     pub info: SealedInfo,
+    /// Payload key wrapped for the owner of a request.
+    pub keys: Option<KeysBlob>,
     pub journal: Journal,
     pub instruction: UploadInstruction,
     pub already: AlreadyReceived,
@@ -87,10 +90,15 @@ impl UploadSession {
         let is_notified = notify != Some(NotificationChoice::Never);
         let access_from_passphrase = upload.passphrase.is_some();
         let has_links = !upload.links.is_empty();
+        let is_for_request = upload.request.is_some();
         // An id alone gives nobody what the sender restricts.
-        let is_restricted = max_downloads.is_some() || access_from_passphrase || upload.message.is_some() || has_links;
+        let is_restricted = max_downloads.is_some()
+            || access_from_passphrase
+            || upload.message.is_some()
+            || has_links
+            || is_for_request;
         let needs_proof = is_restricted || is_notified;
-        let PreparedUpload { link_key, key, links, segments, info, location } =
+        let PreparedUpload { link_key, key, links, segments, info, keys, location } =
             spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
             own_link: if has_links { OwnLinkChoice::Closed } else { OwnLinkChoice::Open },
@@ -117,6 +125,7 @@ impl UploadSession {
                     &created,
                     (&segments, padding, &info),
                     (&link_key, &key, &links),
+                    (api.guest(), keys.as_ref()),
                 );
                 Self::journal(uploads, state, segments.layout().segments(), progress).await
             }
@@ -127,7 +136,7 @@ impl UploadSession {
         };
         let CreatedTransfer { transfer_id: id, page_url, upload: instruction, .. } = created;
         let already = AlreadyReceived::default();
-        Ok(Self { id, page_url, link_key, links, segments, info, journal, instruction, already })
+        Ok(Self { id, page_url, link_key, links, segments, info, keys, journal, instruction, already })
     }
 
     /// Creates a journal with a state file; in memory only if the file cannot be written.
@@ -168,8 +177,9 @@ impl UploadSession {
             }
         };
         let instruction = instruction(api, &resumed, status, retry, progress).await?;
-        let Resumed { id, page_url, link_key, links, segments, info, journal, .. } = resumed;
-        Ok(Self { id, page_url, link_key, links, segments, info, journal, instruction, already: already(status) })
+        let Resumed { id, page_url, link_key, links, segments, info, keys, journal, .. } = resumed;
+        let already = already(status);
+        Ok(Self { id, page_url, link_key, links, segments, info, keys, journal, instruction, already })
     }
 }
 
@@ -211,6 +221,7 @@ struct PreparedUpload {
     links: Vec<NewLink>,
     segments: Segments,
     info: SealedInfo,
+    keys: Option<KeysBlob>,
     location: StateFileLocation,
 }
 
@@ -229,7 +240,8 @@ impl PreparedUpload {
         let links = upload.links.into_iter().map(new_link).collect();
         let archive = upload.source.plan().map(Plan::info);
         let info = ContentInfo::of(&upload.metadata, archive, upload.message).seal(&key);
+        let keys = upload.request.map(|request| request.wrap(&key));
         let segments = Segments::new(upload.source, &upload.metadata, upload.padding, &key)?;
-        Ok(Self { link_key, key, links, segments, info, location: upload.state })
+        Ok(Self { link_key, key, links, segments, info, keys, location: upload.state })
     }
 }

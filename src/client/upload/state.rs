@@ -23,12 +23,14 @@ use crate::client::pack::Plan;
 use crate::client::state_files::MAX_AGE;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::Tag;
+use crate::domain::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{CreateLink, CreatedTransfer};
 
@@ -76,6 +78,13 @@ pub struct UploadState {
     /// Encrypted info block.
     #[zeroize(skip)]
     pub info: SealedInfo,
+    /// Payload key wrapped for the owner of a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[zeroize(skip)]
+    pub keys: Option<KeysBlob>,
+    /// Guest proof of an upload for a request, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<String>,
     /// URL of the transfer's page, as the service names it.
     pub page_url: String,
     /// Address at which the service itself accepts the payload, if it does.
@@ -124,6 +133,7 @@ impl UploadState {
         created: &CreatedTransfer,
         (segments, padding, info): (&Segments, Padding, &SealedInfo),
         (link_key, key, links): (&LinkKey, &PayloadKey, &[NewLink]),
+        (guest, keys): (Option<&GuestProof>, Option<&KeysBlob>),
     ) -> Self {
         Self {
             v: VERSION,
@@ -138,6 +148,8 @@ impl UploadState {
             envelope: URL_SAFE_NO_PAD.encode(segments.envelope()),
             padding,
             info: info.clone(),
+            keys: keys.cloned(),
+            guest: guest.map(|proof| proof.to_text().to_string()),
             page_url: created.page_url.clone(),
             bytes_url: address_of(&created.upload),
             entries: segments.source().plan().and_then(Plan::recorded).unwrap_or_default(),
@@ -236,6 +248,8 @@ pub(super) mod tests {
             envelope: "e".into(),
             padding: Padding::Padme,
             info: SealedInfo::example(),
+            keys: None,
+            guest: None,
             page_url: "https://send.example/d/x".into(),
             bytes_url: None,
             entries: String::new(),

@@ -19,6 +19,7 @@ use crate::client::tag_file::TagFile;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::padding::Padding;
@@ -26,6 +27,7 @@ use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::{Header, Tag};
 use crate::domain::id::TransferId;
+use crate::domain::recipient_keys::KeysBlob;
 
 /// Unfinished upload of an earlier process, locked by this process.
 pub struct UnfinishedUpload {
@@ -40,6 +42,8 @@ pub struct UnfinishedUpload {
     envelope: Vec<u8>,
     padding: Padding,
     info: SealedInfo,
+    keys: Option<KeysBlob>,
+    guest: Option<GuestProof>,
     entries: String,
     tags: Vec<Option<Tag>>,
     file: TagFile,
@@ -116,6 +120,8 @@ impl UnfinishedUpload {
             envelope: decode(&state.envelope)?,
             padding: state.padding,
             info: state.info.clone(),
+            keys: state.keys.clone(),
+            guest: state.guest.as_deref().map(str::parse).transpose().ok()?,
             entries: state.entries.clone(),
             tags,
             file,
@@ -126,6 +132,12 @@ impl UnfinishedUpload {
     #[must_use]
     pub const fn id(&self) -> TransferId {
         self.id
+    }
+
+    /// Returns the guest proof of an upload for a request.
+    #[must_use]
+    pub const fn guest(&self) -> Option<&GuestProof> {
+        self.guest.as_ref()
     }
 
     /// Returns whether the link needs a passphrase.
@@ -182,8 +194,9 @@ impl UnfinishedUpload {
 
     /// Resumes the upload with the `segments` that [`check`](Self::check) returned.
     pub(super) fn resume(self, segments: Segments) -> Resumed {
-        let Self { id, page_url, bytes_url, link_key, links, info, tags, file, .. } = self;
-        Resumed { id, page_url, bytes_url, link_key, links, segments, info, journal: Journal::resumed(file, tags) }
+        let Self { id, page_url, bytes_url, link_key, links, info, keys, tags, file, .. } = self;
+        let journal = Journal::resumed(file, tags);
+        Resumed { id, page_url, bytes_url, link_key, links, segments, info, keys, journal }
     }
 }
 
@@ -196,5 +209,6 @@ pub(super) struct Resumed {
     pub links: Vec<NewLink>,
     pub segments: Segments,
     pub info: SealedInfo,
+    pub keys: Option<KeysBlob>,
     pub journal: Journal,
 }

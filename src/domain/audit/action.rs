@@ -56,6 +56,9 @@ pub enum ActionName {
     /// Complete an upload.
     #[serde(rename = "upload.complete")]
     UploadComplete,
+    /// Read the keys for recipients.
+    #[serde(rename = "keys.read")]
+    KeysRead,
     /// Request a download grant.
     #[serde(rename = "download.grant")]
     DownloadGrant,
@@ -71,6 +74,15 @@ pub enum ActionName {
     /// List actions.
     #[serde(rename = "action.list")]
     ActionList,
+    /// Create a request: a limited token for guests.
+    #[serde(rename = "request.create")]
+    RequestCreate,
+    /// List the requests of the token.
+    #[serde(rename = "request.list")]
+    RequestList,
+    /// Revoke a request.
+    #[serde(rename = "request.revoke")]
+    RequestRevoke,
     /// Create a token.
     #[serde(rename = "token.create")]
     TokenCreate,
@@ -115,9 +127,11 @@ impl ActionName {
             | Self::TransferList
             | Self::LinkList
             | Self::UploadStatus
+            | Self::KeysRead
             | Self::EventList
             | Self::EventStream
             | Self::ActionList
+            | Self::RequestList
             | Self::TokenStatus
             | Self::TokenList
             | Self::StatsRead
@@ -135,6 +149,8 @@ impl ActionName {
             | Self::UploadComplete
             | Self::DownloadGrant
             | Self::EventAdd
+            | Self::RequestCreate
+            | Self::RequestRevoke
             | Self::TokenCreate
             | Self::TokenUpdate
             | Self::TokenRevoke

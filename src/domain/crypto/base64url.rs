@@ -5,17 +5,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 /// Number of characters that encode 32 bytes.
-pub(super) const CHARACTERS: usize = 43;
+pub(in crate::domain) const CHARACTERS: usize = 43;
 
 /// Encodes 32 bytes as 43 characters.
-pub(super) fn encode(bytes: &[u8; 32]) -> Zeroizing<String> {
+pub(in crate::domain) fn encode(bytes: &[u8; 32]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(CHARACTERS));
     URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
     text
 }
 
 /// Decodes 43 characters. Returns `None` for padding, another alphabet, or set bits after the last byte.
-pub(super) fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+pub(in crate::domain) fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
     if text.len() != CHARACTERS {
         return None;

@@ -99,6 +99,14 @@ impl TryFrom<String> for Sha256 {
     }
 }
 
+impl std::str::FromStr for Sha256 {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        decode_lower_hex(text).map(Self).ok_or(InvalidDigest)
+    }
+}
+
 impl From<Sha256> for String {
     fn from(digest: Sha256) -> Self {
         digest.to_string()

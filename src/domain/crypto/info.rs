@@ -1,32 +1,20 @@
 //! Info block: what a recipient may know before a download is counted, encrypted with the payload key.
 //!
-//! JSON, padded with spaces to a multiple of 1 KiB, sealed with AES-256-GCM. The server stores it as it is, and learns its
-//! length in KiB.
+//! The server stores it as it is, and learns its length in KiB.
 
-use std::fmt;
-use std::str::FromStr;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::aead::{self, NONCE_BYTES, Purpose, TAG_BYTES};
+use super::aead::Purpose;
 use super::envelope::Metadata;
 use super::key::PayloadKey;
+use super::sealed_block::{self, MAX_BYTES, sealed_block};
 
 /// Purpose of the key that seals info blocks. The payload key belongs to one payload, which binds the block to it.
 const INFO: Purpose<'static> = Purpose { label: b"sgsend/v1/info", bound_to: &[] };
-/// The JSON is padded to a multiple of this size, in bytes.
-const STEP_BYTES: usize = 1024;
-/// Maximum size of the padded JSON, in bytes.
-const MAX_BYTES: usize = 16 * 1024;
 /// Maximum length of a message, in Unicode characters.
 pub const MAX_MESSAGE_CHARACTERS: usize = 2_000;
 /// Maximum length of a media type in bytes: longer ones are in the envelope only.
 const MAX_TYPE_BYTES: usize = 255;
-/// Longest text form: base64url without padding.
-const MAX_CHARACTERS: usize = (NONCE_BYTES + MAX_BYTES + TAG_BYTES).div_ceil(3) * 4;
 
 /// Description of a content, for recipients before they download. Names and texts come from the sender and are not sanitised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,18 +46,13 @@ pub struct ArchiveInfo {
     pub bytes: u64,
 }
 
-/// Encrypted info block in its text form: base64url of nonce, ciphertext and tag.
-///
-/// In the pattern, 3 KiB more are 4 096 characters more.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, min_length = 1403, max_length = 21883, pattern = "^(?:[A-Za-z0-9_-]{4096}){0,5}(?:[A-Za-z0-9_-]{1402}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{2768}|[A-Za-z0-9_-]{4133}[AQgw])$")]
-pub struct SealedInfo(String);
-
-/// The text is not an encrypted info block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an info block must be base64url of 28 bytes and 1 to 16 KiB")]
-pub struct InvalidInfo;
+sealed_block!(
+    /// Encrypted info block in its text form: base64url of nonce, ciphertext and tag.
+    SealedInfo,
+    /// The text is not an encrypted info block.
+    InvalidInfo,
+    "an info block"
+);
 
 /// The info block cannot be decrypted with this key, or does not contain an info block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,11 +89,11 @@ impl ContentInfo {
     /// If the message is longer than [`MAX_MESSAGE_CHARACTERS`].
     #[must_use]
     pub fn seal(&self, key: &PayloadKey) -> SealedInfo {
-        SealedInfo(URL_SAFE_NO_PAD.encode(aead::seal(key.as_bytes(), INFO, &self.to_padded_json())))
+        SealedInfo(sealed_block::seal(key, INFO, self.to_json()))
     }
 
     /// Encodes the info, with a name that is short enough.
-    fn to_padded_json(&self) -> Vec<u8> {
+    fn to_json(&self) -> Vec<u8> {
         let encode = |info: &Self| serde_json::to_vec(info).expect("an info has no maps");
         let mut json = encode(self);
         let mut name = self.filename.as_str();
@@ -121,7 +104,6 @@ impl ContentInfo {
             name = &name[..name.floor_char_boundary(name.len().saturating_sub(excess))];
             json = encode(&Self { filename: format!("{name}{ELLIPSIS}"), ..self.clone() });
         }
-        json.resize(json.len().next_multiple_of(STEP_BYTES), b' ');
         json
     }
 }
@@ -130,67 +112,23 @@ impl ContentInfo {
 const ELLIPSIS: &str = "…";
 
 impl SealedInfo {
-    /// Returns a block of zero bytes, as an example of the form.
-    #[cfg(test)]
-    pub(crate) fn example() -> Self {
-        Self("A".repeat(1403))
-    }
-
-    /// Returns the text form.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Decrypts the info block.
     ///
     /// # Errors
     /// [`DamagedInfo`] if it belongs to another key, was changed, or has no valid content.
     pub fn open(&self, key: &PayloadKey) -> Result<ContentInfo, DamagedInfo> {
-        let sealed = URL_SAFE_NO_PAD.decode(&self.0).map_err(|_| DamagedInfo)?;
-        let json = aead::open(key.as_bytes(), INFO, &sealed).ok_or(DamagedInfo)?;
+        let json = sealed_block::open(key, INFO, &self.0).ok_or(DamagedInfo)?;
         let info: ContentInfo = serde_json::from_slice(&json).map_err(|_| DamagedInfo)?;
         let message_length = info.message.as_ref().map_or(0, |message| message.chars().count());
         if message_length > MAX_MESSAGE_CHARACTERS { Err(DamagedInfo) } else { Ok(info) }
     }
 }
 
-impl FromStr for SealedInfo {
-    type Err = InvalidInfo;
-
-    fn from_str(text: &str) -> Result<Self, InvalidInfo> {
-        Self::try_from(text.to_owned())
-    }
-}
-
-impl TryFrom<String> for SealedInfo {
-    type Error = InvalidInfo;
-
-    fn try_from(text: String) -> Result<Self, InvalidInfo> {
-        if text.len() > MAX_CHARACTERS {
-            return Err(InvalidInfo);
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(&text).map_err(|_| InvalidInfo)?;
-        let padded = bytes.len().checked_sub(NONCE_BYTES + TAG_BYTES).ok_or(InvalidInfo)?;
-        let fits = (STEP_BYTES..=MAX_BYTES).contains(&padded) && padded.is_multiple_of(STEP_BYTES);
-        if fits { Ok(Self(text)) } else { Err(InvalidInfo) }
-    }
-}
-
-impl From<SealedInfo> for String {
-    fn from(info: SealedInfo) -> Self {
-        info.0
-    }
-}
-
-impl fmt::Debug for SealedInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SealedInfo({} characters)", self.0.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn info(filename: &str, message: Option<&str>) -> ContentInfo {
@@ -273,11 +211,7 @@ mod tests {
     #[test]
     fn unknown_members_are_ignored_and_content_is_checked() {
         let key = PayloadKey::random();
-        let seal = |json: &str| {
-            let mut bytes = json.as_bytes().to_vec();
-            bytes.resize(bytes.len().next_multiple_of(STEP_BYTES), b' ');
-            SealedInfo(URL_SAFE_NO_PAD.encode(aead::seal(key.as_bytes(), INFO, &bytes)))
-        };
+        let seal = |json: &str| SealedInfo(sealed_block::seal(&key, INFO, json.as_bytes().to_vec()));
         let opened = seal(r#"{"colour":[1],"size":1,"filename":"a"}"#).open(&key).unwrap();
         assert_eq!((opened.filename.as_str(), opened.size, opened.message), ("a", 1, None));
         let long = format!(r#"{{"filename":"a","size":1,"message":"{}"}}"#, "m".repeat(MAX_MESSAGE_CHARACTERS + 1));

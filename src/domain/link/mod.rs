@@ -4,11 +4,14 @@ mod choose;
 mod clean;
 mod decode;
 mod key;
+mod request;
 mod scan;
 
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
+
+pub use request::{InvalidPurpose, InvalidRequestLink, MAX_PURPOSE_CHARS, RequestLink, RequestPurpose};
 
 use super::id::TransferId;
 use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};

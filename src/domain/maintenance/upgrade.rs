@@ -136,7 +136,7 @@ async fn count_use(store: &dyn Store, token: &Token, uses: &HashMap<TokenId, Tok
     for (entry, bytes) in token.quota.pending_entries().filter(|(entry, _)| entry.step == QuotaStep::Reserved) {
         let key = StorageKey::transfer(entry.transfer_id);
         let transfer = readable(read::<Transfer>(store, &key).await)?;
-        if !transfer.is_some_and(|transfer| transfer.reservation == entry.mark) {
+        if !transfer.is_some_and(|transfer| transfer.reservation_in(token.token_id) == entry.mark) {
             (own.transfers, own.bytes) = (own.transfers + 1, own.bytes + bytes);
         }
     }

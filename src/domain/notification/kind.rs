@@ -30,7 +30,7 @@ pub enum NotificationKind {
     /// A link of the transfer was revoked.
     #[serde(rename = "link.revoked")]
     LinkRevoked,
-    /// A file arrived for a request. Reserved: this version sends none.
+    /// The upload of a guest for a request finished.
     #[serde(rename = "request.received")]
     RequestReceived,
 }
@@ -77,7 +77,7 @@ impl NotificationKind {
             Self::TransferExpired => "The transfer expired.",
             Self::TransferDeleted => "The transfer was deleted.",
             Self::LinkRevoked => "A link was revoked.",
-            Self::RequestReceived => "A file arrived for a request.",
+            Self::RequestReceived => "A transfer arrived for a request.",
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::NotificationKind;
-use crate::domain::id::{LinkId, RecordId, TransferId};
+use crate::domain::id::{LinkId, RecordId, TokenId, TransferId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -26,6 +26,9 @@ pub struct Notification {
     /// Id of the link that the event concerns, if it is a further link of the transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_id: Option<LinkId>,
+    /// Id of the request that the transfer was uploaded for, if a guest uploaded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<TokenId>,
     /// Number of downloads under the link counted so far; of an unlimited link it may lag.
     pub download_count: u64,
     /// Download limit of the link; `null` means unlimited.

@@ -108,6 +108,7 @@ mod tests {
                 at,
                 transfer_id: TransferId::random(),
                 link_id: None,
+                request: None,
                 download_count: 0,
                 max_downloads: None,
             };

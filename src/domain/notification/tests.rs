@@ -82,8 +82,17 @@ impl Fixture {
     async fn log(&self, entry: OutboxEntry) {
         let OutboxEntry { id, transfer_id, token_id, .. } = entry;
         let (kind, at) = (NotificationKind::TransferDownloaded, self.clock.now());
-        let notification =
-            Notification { v: V1, id, kind, at, transfer_id, link_id: None, download_count: 1, max_downloads: None };
+        let notification = Notification {
+            v: V1,
+            id,
+            kind,
+            at,
+            transfer_id,
+            link_id: None,
+            request: None,
+            download_count: 1,
+            max_downloads: None,
+        };
         let records = vec![(StorageKey::notification(token_id, id), to_json(&notification))];
         self.store.commit(Commit { records, ..Commit::default() }).await.unwrap();
     }

@@ -67,14 +67,15 @@ impl Transfer {
         link_id: Option<LinkId>,
         (download_count, max_downloads): (u64, Option<u32>),
     ) {
-        let (token_id, transfer_id) = (self.token_id, self.transfer_id);
+        let (token_id, transfer_id) = (self.owner(), self.transfer_id);
+        let request = self.request();
         for kind in kinds.iter().copied().filter(|kind| self.notifications.choice.includes(*kind)) {
             // Also greater than the ids of a server whose clock is ahead.
             let after_last = self.notifications.last_at.map(|last| last.plus(Duration::from_millis(1)));
             let id = ids.next(now.max(after_last.unwrap_or(now)));
             self.notifications.last_at = Some(id.at());
             let notification =
-                Notification { v: V1, id, kind, at: now, transfer_id, link_id, download_count, max_downloads };
+                Notification { v: V1, id, kind, at: now, transfer_id, link_id, request, download_count, max_downloads };
             with.schedule.push(OutboxEntry { queue: OutboxQueue::New, id, token_id, transfer_id }.key());
             with.records.push((StorageKey::notification(token_id, id), to_json(&notification)));
         }
@@ -135,6 +136,7 @@ mod tests {
     use super::*;
     use crate::domain::id::{TokenId, TransferId};
     use crate::domain::transfer::TransferTerms;
+    use crate::domain::wire::CompleteUpload;
 
     fn completed(lifetime: Duration) -> Transfer {
         let terms = TransferTerms {
@@ -148,7 +150,7 @@ mod tests {
         };
         let start = Timestamp::from_millis(1_767_268_800_000);
         let mut transfer = Transfer::new(TransferId::random(), TokenId::random(), &terms, start);
-        transfer.complete(start, None).unwrap();
+        transfer.complete(start, &CompleteUpload::default()).unwrap();
         transfer
     }
 

@@ -13,6 +13,7 @@ use super::server::SimulatedServer;
 use super::world::World;
 use crate::domain::audit::{ActionName, Outcome, RequestScope, ResponseInfo, WriteMode};
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random::seeded::SplitMix64;
@@ -24,6 +25,8 @@ use crate::domain::id::{TokenId, TransferId};
 pub(super) struct SimulatedToken {
     pub(super) id: TokenId,
     pub(super) text: Rc<str>,
+    /// Proof of all guests who have the token, if it is a request.
+    pub(super) guest: Option<GuestProof>,
 }
 
 /// Reason why a client has no successful response.
@@ -102,6 +105,16 @@ impl Clients {
     /// Returns the token that created a transfer.
     pub(super) fn token_of(&self, id: TransferId) -> Option<SimulatedToken> {
         let token_id = self.world.state().model.transfers.get(&id)?.last.token_id;
+        self.known_token(token_id)
+    }
+
+    /// Returns the token that owns a transfer.
+    pub(super) fn owner_of(&self, id: TransferId) -> Option<SimulatedToken> {
+        let token_id = self.world.state().model.transfers.get(&id)?.last.owner();
+        self.known_token(token_id)
+    }
+
+    fn known_token(&self, token_id: TokenId) -> Option<SimulatedToken> {
         self.tokens.borrow().iter().find(|token| token.id == token_id).cloned()
     }
 

@@ -1,6 +1,6 @@
 //! Invariants of responses: each success keeps its promise, and each rejection has a reason.
 
-use super::model::EndedRequest;
+use super::model::{EndedRequest, TokenModel};
 use super::store::at_once;
 use super::world::{MAX_SKEW, WorldState};
 use crate::domain::audit::{AuditState, RequestScope};
@@ -74,9 +74,8 @@ impl WorldState {
             .and_then(|id| self.model.links.get(&id))
             .is_some_and(|link| matches!(link.last.state, LinkState::Expired { .. } | LinkState::Closed { .. }));
         subject.skew = self.skews[server];
-        let token = subject.token.and_then(|id| self.model.tokens.get(&id));
-        subject.is_revoked = token.is_some_and(|token| token.revocation_acknowledged);
-        subject.is_token_late = token.and_then(|token| token.expires_at).is_some_and(|at| at <= clock);
+        subject.is_revoked = self.any_token(&subject, |token| token.revocation_acknowledged);
+        subject.is_token_late = self.any_token(&subject, |token| token.expires_at.is_some_and(|at| at <= clock));
         if let Some(id) = subject.transfer {
             if let (true, Some(digest)) = (subject.proof.suffices(), subject.grant) {
                 self.model.authorised_grants.insert((subject.link.unwrap_or_else(|| id.into()), digest));
@@ -86,6 +85,13 @@ impl WorldState {
             }
         }
         subject
+    }
+
+    /// Returns whether the token of a request, or that of its owner, meets a condition.
+    fn any_token(&self, subject: &Subject, holds: impl Fn(&TokenModel) -> bool) -> bool {
+        let token = subject.token.and_then(|id| self.model.tokens.get(&id));
+        let owner = token.and_then(|token| token.owner).and_then(|id| self.model.tokens.get(&id));
+        token.into_iter().chain(owner).any(holds)
     }
 
     /// Returns whether the link of a request has expired by a clock.
@@ -169,7 +175,6 @@ impl WorldState {
     pub(super) fn check_reason(&mut self, memory: &MemoryStore, subject: &Subject, error: &Error) {
         let latest_clock = self.now.plus(MAX_SKEW);
         let model = subject.transfer.and_then(|id| self.model.transfers.get(&id));
-        let token = subject.token.and_then(|id| self.model.tokens.get(&id));
         let of_transfer = |justified: fn(&super::model::TransferModel) -> bool| model.is_some_and(justified);
         let grant = match (subject.transfer, &subject.grant) {
             (Some(id), Some(digest)) => self.find_grant(memory, id, digest),
@@ -186,8 +191,10 @@ impl WorldState {
             | Error::UploadInProgress
             | Error::WrongMode => true,
             Error::InvalidRequest(_) => subject.body_ends_early,
-            Error::TokenRevoked => token.is_some_and(|token| token.revocation_started),
-            Error::TokenExpired => token.and_then(|token| token.expires_at).is_some_and(|at| at <= latest_clock),
+            Error::TokenRevoked => self.any_token(subject, |token| token.revocation_started),
+            Error::TokenExpired => {
+                self.any_token(subject, |token| token.expires_at.is_some_and(|at| at <= latest_clock))
+            }
             Error::AccessRequired => subject.proof == Presented::Missing,
             Error::AccessInvalid => subject.proof == Presented::Wrong,
             Error::RateLimited { .. } => {
@@ -217,7 +224,7 @@ impl WorldState {
             Error::NotCompleted => model.is_some_and(|model| !before_start(model.completion_acknowledged)),
             Error::TransferNotPending => of_transfer(|model| model.last.state.completed_at().is_some()),
             Error::UploadIncomplete { .. } => model.is_some_and(|model| !before_start(model.upload_acknowledged)),
-            Error::QuotaExceeded { member } => token.is_some_and(|token| {
+            Error::QuotaExceeded { member } => self.any_token(subject, |token| {
                 let (transfers, bytes) = token.limits;
                 let next = token.uses.iter().skip(1).map(|(step, ..)| *step).chain([u64::MAX]);
                 token.uses.iter().zip(next).any(|((_, created, held), until)| {

@@ -43,7 +43,7 @@ impl Clients {
 
     /// Creates a further link; repeats the request with the same body.
     pub(super) async fn create_link(self: Rc<Self>, id: TransferId) {
-        let Some(token) = self.token_of(id) else { return };
+        let Some(token) = self.owner_of(id) else { return };
         let request = CreateLink {
             link_id: LinkId::random(),
             wrapped_key: WrappedKey::from_bytes(&[7; WRAPPED_KEY_BYTES]),
@@ -57,7 +57,7 @@ impl Clients {
             let subject = Subject { transfer: Some(id), token: Some(token.id), ..Subject::default() };
             let (world, text, body) = (self.world.clone(), token.text.clone(), request.clone());
             let created = self.call(ActionName::LinkCreate, subject, async move |server, scope, subject| {
-                server.tokens.authenticate(scope, &text).await?;
+                server.tokens.authenticate(scope, &text).await?.sender()?;
                 world.state().check_allowed(subject, false, server.number);
                 let transfer = server.transfers.find(scope, id).await?;
                 server.transfers.create_link(scope, transfer, &body).await?;

@@ -16,6 +16,7 @@ mod model;
 mod observe;
 mod plan;
 mod recipients;
+mod requests;
 mod rest;
 mod schedule;
 mod scripts;

@@ -51,6 +51,8 @@ pub(super) struct TokenModel {
     /// Transfers created and bytes in use, as recorded in the quota, with the step from which they were.
     pub(super) uses: Vec<(u64, u64, u64)>,
     pub(super) expires_at: Option<Timestamp>,
+    /// Token that created this one as a request.
+    pub(super) owner: Option<TokenId>,
     pub(super) revocation_started: bool,
     pub(super) revocation_acknowledged: bool,
 }

@@ -122,16 +122,18 @@ impl WorldState {
             if let Some(first) = under.and_then(|under| self.model.created_under.insert(under, id)) {
                 self.violate(|| format!("one idempotency key created the transfers {first} and {id}"));
             }
-            self.model.tokens.entry(after.token_id).or_default().created += 1;
-            let token = after.token_id;
+            let charged: Vec<_> = after.charged_tokens().collect();
             self.model.transfers.insert(id, TransferModel::new(after));
-            self.check_quota(memory, token);
+            for token in charged {
+                self.model.tokens.entry(token).or_default().created += 1;
+                self.check_quota(memory, token);
+            }
             return;
         };
         let latest_clock = self.now.plus(MAX_SKEW);
         let terms = |transfer: &Transfer| {
             let access = (transfer.access_sha256, transfer.access_from_passphrase);
-            (transfer.token_id, transfer.size_bytes, transfer.created_at, access)
+            (transfer.token_id, transfer.guest, transfer.size_bytes, transfer.created_at, access)
         };
         self.check(terms(&before) == terms(&after), || format!("the terms of {id} have changed"));
         self.check_grants(&before, &after);
@@ -171,7 +173,7 @@ impl WorldState {
             PayloadState::Removed => 2,
         };
         self.check(order(before.payload) <= order(after.payload), || format!("the payload of {id} is stored again"));
-        let token = after.token_id;
+        let charged: Vec<_> = after.charged_tokens().collect();
         if let Some(model) = self.model.transfers.get_mut(&id) {
             let acknowledged = model.deletion_acknowledged;
             model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.expires_at));
@@ -179,7 +181,9 @@ impl WorldState {
             model.last = after;
             self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
         }
-        self.check_quota(memory, token);
+        for token in charged {
+            self.check_quota(memory, token);
+        }
     }
 
     fn check_grants(&mut self, before: &Transfer, after: &Transfer) {
@@ -215,6 +219,7 @@ impl WorldState {
         let step = self.counts.steps;
         let model = self.model.tokens.entry(id).or_default();
         model.expires_at = after.expires_at;
+        model.owner = after.owner;
         let quota = &after.quota;
         model.limits = (quota.max_transfers, quota.max_total_bytes);
         model.uses.push((step, quota.transfers_created(), quota.bytes_held()));
@@ -240,14 +245,15 @@ impl WorldState {
 
     /// Returns the transfers and bytes that a quota should record.
     fn used_by(&self, token: TokenId, model: &TokenModel, quota: &Quota) -> (u64, u64) {
-        let transfers = || self.model.transfers.values().filter(|transfer| transfer.last.token_id == token);
+        let transfers =
+            || self.model.transfers.values().filter(|transfer| transfer.last.charged_tokens().any(|id| id == token));
         let held = transfers().filter(|transfer| transfer.last.holds_quota && !transfer.removed);
         let held: u64 = held.map(|transfer| transfer.last.size_bytes).sum();
         let (mut created, mut bytes) = (model.created, held);
         for (entry, size) in quota.pending_entries() {
             let transfer = self.model.transfers.get(&entry.transfer_id).filter(|transfer| !transfer.removed);
             match (entry.step, transfer) {
-                (QuotaStep::Reserved, Some(transfer)) if transfer.last.reservation == entry.mark => {}
+                (QuotaStep::Reserved, Some(transfer)) if transfer.last.reservation_in(token) == entry.mark => {}
                 (QuotaStep::Reserved, _) => (created, bytes) = (created + 1, bytes + size),
                 (QuotaStep::Released, Some(transfer)) if transfer.last.holds_quota => {
                     bytes = bytes.saturating_sub(size);
@@ -275,9 +281,12 @@ impl WorldState {
             let Some(model) = self.model.transfers.get_mut(&id) else { return };
             model.removed = true;
             let is_due = model.last.forgotten && model.last.payload == PayloadState::Removed;
-            let (due, token) = (model.last.retained_until(super::server::RETAIN), model.last.token_id);
+            let due = model.last.retained_until(super::server::RETAIN);
+            let charged: Vec<_> = model.last.charged_tokens().collect();
             self.check(is_due && due <= earliest_clock, || format!("the records of {id} are removed too early"));
-            self.check_quota(memory, token);
+            for token in charged {
+                self.check_quota(memory, token);
+            }
         } else if let Some(link) = key.link_id().and_then(|id| self.model.links.get_mut(&id)) {
             let of = link.last.transfer_id;
             link.removed |= key.is_link();

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use super::clients::{Clients, NoResponse, content};
 use super::judge::Subject;
-use super::scripts::TRIES;
+use super::scripts::{TRIES, completion};
 use crate::domain::audit::ActionName;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::error::Error;
@@ -79,6 +79,25 @@ impl Clients {
             if let Some(new) = download.new_grant {
                 world.state().check_granted(&world.memory, id, &new.digest());
             }
+            Ok(())
+        });
+        drop(read.await);
+    }
+
+    /// Reads the keys for recipients, which never change and end with the transfer.
+    pub(super) async fn read_keys(self: Rc<Self>, id: TransferId) {
+        let world = self.world.clone();
+        let subject = Subject { transfer: Some(id), ..Subject::default() };
+        let read = self.call(ActionName::KeysRead, subject, async move |server, scope, subject| {
+            let link = server.transfers.find_link(scope, id.into()).await?;
+            let keys = match server.transfers.wrapped_keys(&link) {
+                Ok(keys) => Some(keys),
+                Err(Error::NoKeys) => None,
+                Err(error) => return Err(error),
+            };
+            let mut state = world.state();
+            state.check(keys == completion(id).keys, || format!("{id} is served with other keys"));
+            state.check(subject.transfer == Some(id), || format!("{id} is read as another transfer"));
             Ok(())
         });
         drop(read.await);

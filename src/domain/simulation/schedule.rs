@@ -87,6 +87,8 @@ impl Schedule {
             self.spawn(Box::pin(client));
         }
         self.finish_round().await;
+        self.spawn(Box::pin(self.clients.clone().create_request()));
+        self.finish_round().await;
         for _ in 0..plan.rounds {
             for _ in 0..2 + self.below(4) {
                 self.start_client();
@@ -127,7 +129,10 @@ impl Schedule {
             16..18 => Box::pin(clients.delete(id)),
             18 => Box::pin(clients.add_event(id)),
             19 if self.below(6) == 0 => Box::pin(clients.revoke_token()),
+            21 if self.below(2) == 0 => Box::pin(clients.create_request()),
+            22 if self.below(6) == 0 => Box::pin(clients.revoke_request()),
             20 => Box::pin(async move { clients.upload_presigned(id) }),
+            21 => Box::pin(clients.read_keys(id)),
             24..27 => Box::pin(clients.create_link(id)),
             27..29 => Box::pin(clients.change_link(id)),
             29..31 => Box::pin(clients.download_link(id)),

@@ -12,13 +12,22 @@ use super::world::World;
 use crate::domain::audit::ActionName;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
+use crate::domain::recipient_keys::KeysBlob;
 use crate::domain::store::{Payloads, Records, StorageKey};
-use crate::domain::transfer::Status;
+use crate::domain::token::AuthenticatedToken;
+use crate::domain::transfer::{Guest, Status};
 use crate::domain::transfers::{BodyError, PayloadChunk};
-use crate::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice, UploadInstruction};
+use crate::domain::wire::{CompleteUpload, CreateToken, CreateTransfer, OwnLinkChoice, UploadInstruction};
 
 /// Number of tries of a request.
 pub(super) const TRIES: usize = 3;
+
+/// Returns the body of the completion of a transfer: every second one has keys for recipients.
+pub(super) fn completion(id: TransferId) -> CompleteUpload {
+    let file = format!("age-encryption.org/v1\nfor {id}");
+    let keys = KeysBlob::from_bytes(file.as_bytes()).ok().filter(|_| id.to_string().as_bytes()[0] % 2 == 0);
+    CompleteUpload { keys, ..CompleteUpload::default() }
+}
 
 /// Counts an upload request in progress.
 ///
@@ -62,7 +71,7 @@ impl Clients {
                 let is_stored = at_once(world.memory.get(&StorageKey::token(token.token_id)));
                 let is_stored = matches!(is_stored, Ok(Some(_)));
                 world.state().check(is_stored, || format!("the acknowledged token {} is lost", token.token_id));
-                Ok(SimulatedToken { id: token.token_id, text: plain.to_text().as_str().into() })
+                Ok(SimulatedToken { id: token.token_id, text: plain.to_text().as_str().into(), guest: None })
             });
             if let Ok(token) = created.await {
                 self.tokens.borrow_mut().push(token);
@@ -90,10 +99,14 @@ impl Clients {
         let token = self.one_of(&self.tokens.borrow())?;
         let idempotency_key = (self.below(4) > 0).then(|| format!("{:064x}", self.below(u64::MAX)));
         let request = CreateTransfer {
-            own_link: if self.below(6) == 0 { OwnLinkChoice::Closed } else { OwnLinkChoice::Open },
+            own_link: if token.guest.is_none() && self.below(6) == 0 {
+                OwnLinkChoice::Closed
+            } else {
+                OwnLinkChoice::Open
+            },
             size_bytes: 3 + self.below(7),
             expires_in_s: Some(self.one_of(&[60, 1_800, 7_200, 200_000]).expect("a lifetime")),
-            max_downloads: self.one_of(&[None, Some(1), Some(2), Some(3)]).flatten(),
+            max_downloads: self.one_of(&[None, Some(1), Some(2), Some(3)]).flatten().filter(|_| token.guest.is_none()),
             access_sha256: (self.below(2) == 0).then(|| self.new_proof()),
             access_from_passphrase: self.below(2) == 0,
             idempotency_key,
@@ -102,11 +115,17 @@ impl Clients {
         let mut acknowledged = None;
         for _ in 0..TRIES {
             let subject = Subject { token: Some(token.id), size: request.size_bytes, ..Subject::default() };
-            let (world, text, body) = (self.world.clone(), token.text.clone(), request.clone());
+            let (world, sender, body) = (self.world.clone(), token.clone(), request.clone());
             let created = self.call(ActionName::TransferCreate, subject, async move |server, scope, subject| {
-                let token = server.tokens.authenticate(scope, &text).await?;
+                let AuthenticatedToken { token, owner } = server.tokens.authenticate(scope, &sender.text).await?;
                 world.state().check_allowed(subject, false, server.number);
-                let new = server.transfers.create(scope, &token, &body).await?;
+                let new = match (&owner, &sender.guest) {
+                    (Some(owner), Some(proof)) => {
+                        let guest = Guest { owner, proof_sha256: proof.digest() };
+                        server.transfers.create_as_guest(scope, &token, guest, &body).await?
+                    }
+                    _ => server.transfers.create(scope, &token, &body).await?,
+                };
                 let mut state = world.state();
                 let id = new.transfer.transfer_id;
                 let model = state.model.transfers.get_mut(&id);
@@ -142,12 +161,12 @@ impl Clients {
             let mode = self.below(4);
             let subject =
                 Subject { transfer: Some(id), token: Some(token.id), body_ends_early: mode == 0, ..Subject::default() };
-            let (world, text) = (self.world.clone(), token.text.clone());
+            let (world, text, proof) = (self.world.clone(), token.text.clone(), token.guest.clone());
             let uploaded = self.call(ActionName::PayloadUpload, subject, async move |server, scope, subject| {
-                let token = server.tokens.authenticate(scope, &text).await?;
+                let AuthenticatedToken { token, .. } = server.tokens.authenticate(scope, &text).await?;
                 world.state().check_allowed(subject, false, server.number);
-                debug_assert_eq!(token.token_id, subject.token.unwrap_or(token.token_id));
                 let transfer = server.transfers.find(scope, id).await?;
+                transfer.check_uploader(token.token_id, proof.as_ref())?;
                 let all = content(id, transfer.size_bytes);
                 let rest = &all[usize::try_from(offset).expect("a small offset").min(all.len())..];
                 let (first, second) = rest.split_at(rest.len() / 2);
@@ -228,7 +247,7 @@ impl Clients {
                 server.tokens.authenticate(scope, &text).await?;
                 world.state().check_allowed(subject, false, server.number);
                 let transfer = server.transfers.find(scope, id).await?;
-                server.transfers.complete(scope, transfer, None).await?;
+                server.transfers.complete(scope, transfer, &completion(id)).await?;
                 let mut state = world.state();
                 let step = state.counts.steps;
                 if let Some(model) = state.model.transfers.get_mut(&id) {

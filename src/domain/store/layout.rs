@@ -5,7 +5,7 @@
 //! | 1 | the first one |
 //! | 2 | the header has a `store_id` and always names both retentions; a transfer can be deleted as `payload_lost` |
 //! | 3 | an index of transfers; use of tokens without limits; further links, under `links/`; `links_closed` deletions; notifications, under `notifications/`, `outbox/` and `targets/` |
-//! | 4 | payloads have ids of their own, under `payloads/` in buckets, and an index of their transfers, under `by-payload/` |
+//! | 4 | payloads have ids of their own, under `payloads/` in buckets, and an index of their transfers, under `by-payload/`; a transfer can have keys for recipients and a signature; requests: tokens with an owner, and transfers of guests |
 //!
 //! Each record has a format version of its own, [`V1`](crate::domain::version::V1).
 

@@ -39,6 +39,8 @@ mod tests {
             last_used_at: None,
             quota: Quota::default(),
             notifications: crate::domain::notification::TokenTargets::default(),
+            owner: None,
+            requests: Vec::new(),
         };
         let start = Timestamp::from_millis(1);
         assert!(token.record_use(start));

@@ -1,7 +1,9 @@
 //! Sender tokens: the plain form held by the sender, and the stored record.
 
+mod authenticate;
 mod last_use;
 mod quota;
+mod requests;
 pub mod service;
 mod update;
 
@@ -12,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+pub use authenticate::AuthenticatedToken;
 pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark};
+pub use requests::MAX_REQUESTS;
 
 use super::error::Error;
 use super::id::{TokenId, decode_lower_hex};
@@ -48,10 +52,22 @@ impl PlainToken {
         self.token_id
     }
 
+    /// Creates the token with this id and secret.
+    #[must_use]
+    pub const fn of(token_id: TokenId, secret: Zeroizing<[u8; 32]>) -> Self {
+        Self { token_id, secret }
+    }
+
     /// Returns the digest of the secret, for the store.
     #[must_use]
     pub fn secret_digest(&self) -> SecretDigest {
-        SecretDigest(Sha256::of(self.secret.as_slice()))
+        SecretDigest(self.secret_sha256())
+    }
+
+    /// Returns the SHA-256 of the secret, with which a request is created.
+    #[must_use]
+    pub fn secret_sha256(&self) -> Sha256 {
+        Sha256::of(self.secret.as_slice())
     }
 
     /// Formats the token, including its secret, for the sender.
@@ -82,6 +98,12 @@ impl FromStr for PlainToken {
 #[serde(transparent)]
 pub struct SecretDigest(Sha256);
 
+impl From<Sha256> for SecretDigest {
+    fn from(digest: Sha256) -> Self {
+        Self(digest)
+    }
+}
+
 /// Maximum length of a token's name, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
@@ -111,7 +133,7 @@ pub enum TokenStatus {
     Expired,
 }
 
-/// `tokens/{token_id}.json`: stored record of a sender token.
+/// `tokens/{token_id}.json`: stored record of a sender token, or of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     /// Version of the record format.
@@ -136,6 +158,14 @@ pub struct Token {
     /// Targets of notifications about the token's transfers, and the default choice of new transfers.
     #[serde(default, skip_serializing_if = "TokenTargets::is_default")]
     pub notifications: TokenTargets,
+    /// Token that created this request; `None` for a sender token of its own.
+    ///
+    /// A request can only upload. Its transfers count in the quotas of both tokens, and belong to this owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<TokenId>,
+    /// Ids of the token's requests, in the order of their creation. An id without an object is no request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<TokenId>,
 }
 
 impl Token {
@@ -185,6 +215,8 @@ mod tests {
             last_used_at: None,
             quota: Quota::default(),
             notifications: TokenTargets::default(),
+            owner: None,
+            requests: Vec::new(),
         }
     }
 

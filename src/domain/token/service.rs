@@ -1,4 +1,4 @@
-//! Operations on sender tokens: create, authenticate, list, revoke and count.
+//! Operations on sender tokens: create, list, revoke and count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::sync::Mutex;
 use super::{PlainToken, Quota, Token, TokenStatus, check_name};
 use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::clock::Clock;
-use crate::domain::error::{Error, chain};
+use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::limits::page_size;
-use crate::domain::store::{Commit, Listed, StorageKey, Store, Swap, create, list, read, swap};
+use crate::domain::store::{Listed, StorageKey, Store, Swap, create, list, read, swap};
 use crate::domain::version::V1;
 use crate::domain::wire::{CreateToken, Page, SetNotifications, TokenCounts, TokenItem};
 
@@ -92,6 +92,8 @@ impl Tokens {
             last_used_at: None,
             quota: Quota::new(request.max_transfers, request.max_total_bytes),
             notifications: request.notifications.map(SetNotifications::targets).unwrap_or_default(),
+            owner: None,
+            requests: Vec::new(),
         };
         scope.set_token(token.token_id);
         let key = StorageKey::token(token.token_id);
@@ -106,36 +108,6 @@ impl Tokens {
     pub async fn find(&self, id: TokenId) -> Result<Token, Error> {
         let found = read::<Token>(&*self.store, &StorageKey::token(id)).await?;
         found.map(|found| found.value).ok_or(Error::TokenNotFound)
-    }
-
-    /// Authenticates a sender by the plain token `text`, and records the use of the token.
-    ///
-    /// # Errors
-    /// [`Error::TokenInvalid`], [`Error::TokenRevoked`], [`Error::TokenExpired`].
-    pub async fn authenticate(&self, scope: &RequestScope, text: &str) -> Result<Token, Error> {
-        let plain: PlainToken = text.parse().map_err(|_| Error::TokenInvalid)?;
-        let key = StorageKey::token(plain.token_id());
-        let found = read::<Token>(&*self.store, &key).await?.ok_or(Error::TokenInvalid)?;
-        let now = self.clock.now();
-        found.value.check(&plain, now)?;
-        scope.set_token(found.value.token_id);
-        let mut token = found.value;
-        // Most requests need no write. The swap checks again, since another server may have recorded the use.
-        if token.record_use(now) {
-            // A failure to record the use is logged, but does not fail the request.
-            let recorded = swap(
-                &*self.store,
-                &key,
-                || Error::TokenNotFound,
-                |mut token: Token| {
-                    Ok(if token.record_use(now) { Swap::write(token, Commit::default(), ()) } else { Swap::Keep(()) })
-                },
-            );
-            if let Err(error) = recorded.await {
-                tracing::warn!(error = %chain(&error), "cannot record the use of a sender token");
-            }
-        }
-        Ok(token)
     }
 
     /// Lists a page of tokens in the order of their random ids.
@@ -176,7 +148,7 @@ impl Tokens {
         Ok(TokenItem::of(&token, now))
     }
 
-    /// Counts tokens by status. Reads at most one page of tokens, whatever their number.
+    /// Counts tokens other than requests by status. Reads at most one page of tokens, whatever their number.
     ///
     /// Further pages are read by the next calls. Meanwhile, the result is that of the last complete count; before there
     /// is one, it is partial.
@@ -186,7 +158,7 @@ impl Tokens {
         let mut census = self.census.lock().await;
         let page = self.after(census.after.clone(), PAGE_SIZE).await?;
         let mut counts = if census.after.is_some() { census.counts } else { TokenCounts::default() };
-        for token in &page.items {
+        for token in page.items.iter().filter(|token| token.owner.is_none()) {
             match token.status_at(now) {
                 TokenStatus::Active => counts.active += 1,
                 TokenStatus::Revoked => counts.revoked += 1,

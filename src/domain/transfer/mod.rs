@@ -3,6 +3,7 @@
 mod counting;
 mod further_link;
 mod grant;
+mod guest_upload;
 mod own_link;
 mod parts;
 mod removal;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use counting::{GrantObjects, LimitHistory, MAX_GATHERED};
 pub use further_link::{FurtherLink, LinkState};
 pub use grant::{CountedDownload, GrantRecord};
+pub use guest_upload::{Guest, GuestUpload};
 pub use parts::PartPlan;
 pub use removal::LATE_UPLOAD_PERIOD;
 pub use resolved_link::ResolvedLink;
@@ -27,12 +29,14 @@ use super::audit::EventKind;
 use super::error::Error;
 use super::id::{LinkId, PayloadId, TokenId, TransferId};
 use super::notification::TransferNotifications;
+use super::recipient_keys::KeysBlob;
 use super::timestamp::Timestamp;
 use super::token::ReservationMark;
 use super::version::V1;
-use super::wire::Flow;
+use super::wire::{CompleteUpload, Flow};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
+use crate::domain::crypto::sealed_signature::SealedSignature;
 
 /// Time without upload activity after which a pending transfer expires.
 const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);
@@ -53,7 +57,7 @@ pub struct Transfer {
     /// Id of the payload; absent for payloads from before layout 4, which have the id of the transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_id: Option<PayloadId>,
-    /// Id of the creating token, the only token allowed to upload, complete and delete.
+    /// Id of the creating token, the only token allowed to upload and complete. See [`Transfer::owner`].
     pub token_id: TokenId,
     /// Encrypted size of the payload, in bytes.
     pub size_bytes: u64,
@@ -113,6 +117,12 @@ pub struct Transfer {
     /// Encrypted info block, as the sender gave it with the completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
+    /// Payload key wrapped for recipients, as the sender gave it with the completion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysBlob>,
+    /// Encrypted signature of the sender, as the sender gave it with the completion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SealedSignature>,
     /// Choice and state of the notifications about the transfer.
     #[serde(default, skip_serializing_if = "TransferNotifications::is_default")]
     pub notifications: TransferNotifications,
@@ -124,6 +134,9 @@ pub struct Transfer {
     /// Mark of the quota reservation used for the creation; `None` for transfers of layouts without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<ReservationMark>,
+    /// Guest and owner of an upload for a request; `None` for the transfer of a sender token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<GuestUpload>,
     /// Whether the transfer's records are being removed; the counters no longer include the transfer then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
@@ -159,10 +172,13 @@ impl Transfer {
             limit_history: LimitHistory::default(),
             last_download_at: None,
             info: None,
+            keys: None,
+            signature: None,
             notifications: TransferNotifications { choice: terms.notify, ..TransferNotifications::default() },
             payload: PayloadState::Stored,
             holds_quota: false,
             reservation: None,
+            guest: None,
             forgotten: false,
         }
     }
@@ -264,20 +280,22 @@ impl Transfer {
         Ok(!covered)
     }
 
-    /// Marks the upload as complete, with an info block.
+    /// Marks the upload as complete, with an info block, wrapped keys and a signature.
     ///
     /// Returns `false` if the transfer is already completed.
     ///
     /// # Errors
-    /// [`Error::InfoMismatch`] if the transfer is completed with another info block; as [`Transfer::check_pending`].
-    pub fn complete(&mut self, now: Timestamp, info: Option<&SealedInfo>) -> Result<bool, Error> {
+    /// [`Error::InfoMismatch`] if the transfer is completed with other ones; as [`Transfer::check_pending`].
+    pub fn complete(&mut self, now: Timestamp, with: &CompleteUpload) -> Result<bool, Error> {
+        let is_same = self.info == with.info && self.keys == with.keys && self.signature == with.signature;
         match self.state_at(now) {
-            State::Completed { .. } | State::Exhausted { .. } if self.info.as_ref() != info => Err(Error::InfoMismatch),
+            State::Completed { .. } | State::Exhausted { .. } if !is_same => Err(Error::InfoMismatch),
             State::Completed { .. } | State::Exhausted { .. } => Ok(false),
             _ => {
                 self.check_pending(now)?;
                 self.state = State::Completed { at: now };
-                self.info = info.cloned();
+                let CompleteUpload { info, keys, signature } = with.clone();
+                (self.info, self.keys, self.signature) = (info, keys, signature);
                 Ok(true)
             }
         }

@@ -36,10 +36,10 @@ fn an_idle_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
 #[test]
 fn a_completed_transfer_expires_exactly_at_its_expiry_time() {
     let mut transfer = transfer(None);
-    assert!(transfer.complete(START, None).unwrap());
-    assert!(!transfer.complete(START, None).unwrap());
-    let other = SealedInfo::example();
-    assert!(matches!(transfer.complete(START, Some(&other)), Err(Error::InfoMismatch)));
+    assert!(transfer.complete(START, &CompleteUpload::default()).unwrap());
+    assert!(!transfer.complete(START, &CompleteUpload::default()).unwrap());
+    let other = CompleteUpload { info: Some(SealedInfo::example()), ..CompleteUpload::default() };
+    assert!(matches!(transfer.complete(START, &other), Err(Error::InfoMismatch)));
     let last = Timestamp::from_millis(transfer.expires_at.as_millis() - 1);
     assert_eq!(transfer.state_at(last).status(), Status::Completed);
     assert_eq!(transfer.state_at(transfer.expires_at).status(), Status::Expired);
@@ -52,7 +52,7 @@ fn a_completed_transfer_expires_exactly_at_its_expiry_time() {
 #[test]
 fn an_exhausted_payload_stays_until_its_last_grant_expires() {
     let mut transfer = transfer(Some(1));
-    transfer.complete(START, None).unwrap();
+    transfer.complete(START, &CompleteUpload::default()).unwrap();
     let granted = transfer.count_download(digest(1), START).unwrap();
     assert!(granted.exhausted);
     assert!(transfer.check_downloadable(START, true).is_ok());
@@ -120,7 +120,7 @@ proptest! {
                 Step::Bytes => prop_assert_eq!(transfer.record_bytes(now).is_ok(), status == Status::Pending),
                 Step::Complete => {
                     let allowed = matches!(status, Status::Pending | Status::Completed | Status::Exhausted);
-                    prop_assert_eq!(transfer.complete(now, None).is_ok(), allowed);
+                    prop_assert_eq!(transfer.complete(now, &CompleteUpload::default()).is_ok(), allowed);
                 }
                 Step::Download(number) if limit.is_some() => {
                     prop_assert_eq!(transfer.count_download(digest(number), now).is_ok(), status == Status::Completed);

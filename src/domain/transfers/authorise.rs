@@ -5,6 +5,7 @@ use crate::domain::audit::RequestScope;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
+use crate::domain::recipient_keys::KeysBlob;
 use crate::domain::store::read;
 use crate::domain::transfer::{GrantRecord, ResolvedLink};
 use crate::domain::wire::{LinkStatus, RedactedStatus, TransferStatus};
@@ -70,9 +71,9 @@ impl Transfers {
         }
     }
 
-    /// Returns the status of a link, with the info block and the wrapped key while it can be downloaded.
+    /// Returns the status of a link, with info block, signature and wrapped key while it can be downloaded.
     ///
-    /// Both only to a client with the access proof, if the link requires one. Without the proof, the status of a further
+    /// These only to a client with the access proof, if the link requires one. Without the proof, the status of a further
     /// link is redacted.
     ///
     /// # Errors
@@ -97,9 +98,23 @@ impl Transfers {
         }
         if !is_secret && is_downloadable {
             status.info.clone_from(&link.transfer.info);
+            status.signature.clone_from(&link.transfer.signature);
             status.wrapped_key = link.wrapped_key();
         }
         Ok(LinkStatus::Full(Box::new(status)))
+    }
+
+    /// Returns the payload key that the sender has wrapped for recipients. Needs only the id, and counts nothing.
+    ///
+    /// A further link has no such keys: what is wrapped opens the own link.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`]; errors of [`ResolvedLink::check_downloadable`], except for a download limit that is reached.
+    pub fn wrapped_keys(&self, link: &ResolvedLink) -> Result<KeysBlob, Error> {
+        // Clients whose download is counted may need the key again to resume it.
+        link.check_downloadable(self.now(), true)?;
+        let keys = if link.further.is_some() { None } else { link.transfer.keys.clone() };
+        keys.ok_or(Error::NoKeys)
     }
 
     /// Checks the access proof, if the transfer requires a proof.

@@ -2,25 +2,25 @@
 
 use super::{Transfers, status_change};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
-use crate::domain::crypto::info::SealedInfo;
 use crate::domain::error::Error;
 use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, StorageKey, Swap};
 use crate::domain::transfer::{DeletionCause, Status, Transfer};
+use crate::domain::wire::CompleteUpload;
 
 impl Transfers {
     /// Completes a transfer if the stored payload has exactly the declared size; idempotent.
     ///
     /// # Errors
-    /// [`Error::NoLink`] without a link that recipients could use, and [`Error::UploadIncomplete`], which change nothing; [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored
-    /// payload is larger than declared, which also deletes the transfer; errors of [`Transfer::check_pending`] if the
-    /// transfer has ended.
+    /// [`Error::NoLink`] without a link that recipients could use, and [`Error::UploadIncomplete`], which change nothing;
+    /// [`Error::InfoMismatch`]; [`Error::SizeMismatch`] if the stored payload is larger than declared, which also deletes
+    /// the transfer; errors of [`Transfer::check_pending`] if the transfer has ended.
     pub async fn complete(
         &self,
         scope: &RequestScope,
         transfer: Transfer,
-        info: Option<&SealedInfo>,
+        with: &CompleteUpload,
     ) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         match transfer.check_pending(self.now()) {
@@ -33,7 +33,7 @@ impl Transfers {
         }
         let now = self.now();
         self.change(id, |mut transfer| {
-            if !transfer.complete(now, info)? {
+            if !transfer.complete(now, with)? {
                 return Ok(Swap::Keep(transfer));
             }
             let counter_delta = CounterDelta {
@@ -44,11 +44,15 @@ impl Transfers {
             let is_open = transfer.own_link_at(now).is_open();
             let reminder = transfer.reminder_before(transfer.expires_at).filter(|_| is_open);
             let schedule = reminder.map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
-            let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
-            transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferCompleted]);
+            let mut commit = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
+            let kind = match transfer.guest {
+                Some(_) => NotificationKind::RequestReceived,
+                None => NotificationKind::TransferCompleted,
+            };
+            transfer.notify(&mut commit, &self.0.ids, now, &[kind]);
             let events = [EventKind::TransferCompleted];
-            let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
-            Ok(Swap::write(transfer.clone(), with, transfer))
+            let commit = scope.transfer_commit(id, now, ChangeResult::Done, &events, commit);
+            Ok(Swap::write(transfer.clone(), commit, transfer))
         })
         .await
     }

@@ -163,10 +163,19 @@ impl Transfers {
         // processes.
         let _lock = self.0.transfer_locks.lock(id).await;
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
-        let releases = is_final && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
+        let mut released = Vec::new();
+        if is_final && found.value.holds_quota {
+            for token in found.value.charged_tokens() {
+                if self.release_quota(id, token).await? {
+                    released.push(token);
+                }
+            }
+        }
         let transfer = self.change_locked(id, decide).await?;
-        if releases && !transfer.holds_quota {
-            self.mark_entry_completed(transfer.token_id, QuotaEntry::released(id));
+        if !transfer.holds_quota {
+            for token in released {
+                self.mark_entry_completed(token, QuotaEntry::released(id));
+            }
         }
         Ok(transfer)
     }

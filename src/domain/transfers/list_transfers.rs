@@ -10,8 +10,9 @@ use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::limits::page_size;
-use crate::domain::store::{IndexCursor, IndexOrder, Listed, StorageKey, TransferIndexEntry, from_json};
+use crate::domain::store::{IndexCursor, IndexOrder, Listed, StorageKey, TransferIndexEntry, from_json, read};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::token::Token;
 use crate::domain::transfer::Transfer;
 use crate::domain::wire::{OwnTransferQuery, StatusFilter, TransferItem, TransferOrder, TransferPage, TransferQuery};
 
@@ -43,10 +44,18 @@ impl Transfers {
     /// Lists a page of the transfers of a token, newest first.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000, or an invalid `after`.
+    /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000, or an invalid `after`; [`Error::RequestNotFound`]
+    /// for a request that is not the token's.
     pub async fn list_own(&self, token: TokenId, query: OwnTransferQuery) -> Result<TransferPage, Error> {
-        let OwnTransferQuery { after, limit, state } = query;
-        let query = TransferQuery { after, limit, state, token_id: Some(token), ..TransferQuery::default() };
+        let OwnTransferQuery { after, limit, state, request } = query;
+        if let Some(request) = request {
+            let found = read::<Token>(self.store(), &StorageKey::token(request)).await?;
+            if !found.is_some_and(|found| found.value.owner == Some(token)) {
+                return Err(Error::RequestNotFound);
+            }
+        }
+        let token_id = Some(request.unwrap_or(token));
+        let query = TransferQuery { after, limit, state, token_id, ..TransferQuery::default() };
         self.list_all(query).await
     }
 

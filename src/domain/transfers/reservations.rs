@@ -99,14 +99,20 @@ impl Transfers {
         Ok(reserved.await?.expect("every reservation changes the quota"))
     }
 
-    /// Releases a reservation, unless the transfer of a concurrent request uses this very reservation.
-    pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: ReservationMark) -> Result<(), Error> {
+    /// Releases a reservation in the quota of `token`, unless the transfer of a concurrent request uses this very
+    /// reservation.
+    pub(super) async fn cancel_quota(
+        &self,
+        transfer: &Transfer,
+        token: TokenId,
+        mark: ReservationMark,
+    ) -> Result<(), Error> {
         let id = transfer.transfer_id;
-        if transfer.reservation == Some(mark) {
-            self.mark_entry_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
+        if transfer.reservation_in(token) == Some(mark) {
+            self.mark_entry_completed(token, QuotaEntry::reserved(id, mark));
             return Ok(());
         }
-        let cancelled = self.change_quota(transfer.token_id, None, Commit::with_reserve(), |quota, _| {
+        let cancelled = self.change_quota(token, None, Commit::with_reserve(), |quota, _| {
             quota.cancel(id, mark);
             Ok(Some(()))
         });
@@ -132,16 +138,19 @@ impl Transfers {
         self.0.completed_entries.note(token, entry);
     }
 
-    /// Drops the reservation's entry of a transfer about to be removed.
+    /// Drops the reservations' entries of a transfer about to be removed.
     ///
-    /// After the removal, the entry would look like a reservation whose transfer was never created.
-    pub(super) async fn forget_reservation(&self, transfer: &Transfer) -> Result<(), Error> {
-        let Some(mark) = transfer.reservation else { return Ok(()) };
-        let entry = QuotaEntry::reserved(transfer.transfer_id, mark);
-        let dropped = self.change_quota(transfer.token_id, None, Commit::with_reserve(), |quota, _| {
-            Ok(quota.drop_entry(entry).then_some(()))
-        });
-        dropped.await.map(drop)
+    /// After the removal, an entry would look like a reservation whose transfer was never created.
+    pub(super) async fn forget_reservations(&self, transfer: &Transfer) -> Result<(), Error> {
+        for token in transfer.charged_tokens() {
+            let Some(mark) = transfer.reservation_in(token) else { continue };
+            let entry = QuotaEntry::reserved(transfer.transfer_id, mark);
+            let dropped = self.change_quota(token, None, Commit::with_reserve(), |quota, _| {
+                Ok(quota.drop_entry(entry).then_some(()))
+            });
+            dropped.await?;
+        }
+        Ok(())
     }
 
     /// Changes a quota by compare-and-swap, and drops its completed entries.
@@ -191,7 +200,7 @@ impl Transfers {
             let key = StorageKey::transfer(entry.transfer_id);
             let found = read::<Transfer>(self.store(), &key).await?.map(|found| found.value);
             let verdict = match (found, entry.step) {
-                (Some(transfer), QuotaStep::Reserved) if transfer.reservation == entry.mark => {
+                (Some(transfer), QuotaStep::Reserved) if transfer.reservation_in(token.token_id) == entry.mark => {
                     Some(EntryOutcome::Completed)
                 }
                 (_, QuotaStep::Reserved) => Some(EntryOutcome::Unused),

@@ -172,7 +172,7 @@ impl Transfers {
         let may_return = transfer.second_removal_at().is_some();
         let over = is_removed && !may_return && transfer.retained_until(retain) <= now;
         if over || transfer.forgotten {
-            self.forget_reservation(&transfer).await?;
+            self.forget_reservations(&transfer).await?;
             self.subtract_from_counters(id).await?;
             swept.removed += 1;
             return self.remove_records(&transfer, entry).await;

@@ -12,6 +12,7 @@ mod link;
 mod notifications;
 mod page;
 mod problem;
+mod request;
 mod stats;
 mod status;
 mod token;
@@ -31,6 +32,7 @@ pub use link::{
 pub use notifications::{SetNotifications, TokenNotifications, TokenWebhook, UpdatedToken};
 pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
+pub use request::{CreateRequest, CreatedRequest, RequestItem, RequestList};
 pub use stats::{DayOverview, StatsOverview, StorageSpace, TokenCounts};
 pub use status::{CompleteUpload, CompletedTransfer, Empty, Flow, Mode, TransferStatus};
 pub use token::{CreateToken, CreatedToken, TokenItem};

@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use super::Transparency;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::link_text::WrappedKey;
+use crate::domain::crypto::sealed_signature::SealedSignature;
 use crate::domain::id::TransferId;
+use crate::domain::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{ResolvedLink, Status, Transfer};
 
@@ -71,6 +73,9 @@ pub struct TransferStatus {
     /// transfer, and with the access proof if the transfer requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
+    /// Encrypted signature of the sender, for clients with the payload key. Returned as the info block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SealedSignature>,
 }
 
 impl TransferStatus {
@@ -98,6 +103,7 @@ impl TransferStatus {
             mode,
             wrapped_key: None,
             info: None,
+            signature: None,
         }
     }
 }
@@ -119,6 +125,12 @@ pub struct CompleteUpload {
     /// Encrypted name, size and message; given to recipients before they download.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
+    /// Payload key wrapped for recipients; given to everybody with the id of the transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysBlob>,
+    /// Encrypted signature of the sender; given to recipients before they download.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SealedSignature>,
 }
 
 /// A JSON object without members.

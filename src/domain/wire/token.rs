@@ -39,6 +39,9 @@ pub struct TokenItem {
     pub token_id: TokenId,
     /// Name of the token.
     pub name: String,
+    /// Id of the token that created this token as a request; absent for a sender token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<TokenId>,
     /// Status of the token.
     pub status: TokenStatus,
     /// Creation time.
@@ -68,6 +71,7 @@ impl TokenItem {
         Self {
             token_id: token.token_id,
             name: token.name.clone(),
+            owner: token.owner,
             status: token.status_at(now),
             created_at: token.created_at,
             expires_at: token.expires_at,

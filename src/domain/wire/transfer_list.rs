@@ -179,6 +179,9 @@ pub struct OwnTransferQuery {
     #[param(inline, value_type = Option<StatusFilter>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<StatusFilter>,
+    /// Only transfers that guests uploaded for this request of the token, instead of the token's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<TokenId>,
 }
 
 /// Query parameters of the list of all transfers.

@@ -17,12 +17,16 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::TokenRevoked
         | ErrorCode::TokenExpired
         | ErrorCode::NotYourTransfer
+        | ErrorCode::NotForRequests
+        | ErrorCode::GuestProofInvalid
         | ErrorCode::AccessInvalid
         | ErrorCode::GrantInvalid
         | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::TransferNotFound
         | ErrorCode::LinkNotFound
         | ErrorCode::TokenNotFound
+        | ErrorCode::RequestNotFound
+        | ErrorCode::NoKeys
         | ErrorCode::RouteNotFound
         | ErrorCode::ProofUnavailable => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -39,6 +43,8 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         | ErrorCode::IsALink
         | ErrorCode::LinkMismatch
         | ErrorCode::TooManyLinks
+        | ErrorCode::TooManyRequests
+        | ErrorCode::AlreadyDownloaded
         | ErrorCode::NotCompleted
         | ErrorCode::WrongMode => StatusCode::CONFLICT,
         ErrorCode::TransferExpired

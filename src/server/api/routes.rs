@@ -40,14 +40,28 @@ const LIST: &[ErrorCode] = &[InvalidRequest, ServerBusy];
 const BODY: &[ErrorCode] = &[InvalidRequest, PayloadTooLarge, RequestTimeout];
 /// Errors of a route on any transfer.
 const ANY_TRANSFER: &[ErrorCode] = &[InvalidId, TransferNotFound];
+/// Errors of a required token, of a sender or of a request.
+const UPLOADER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired];
 /// Errors of a required sender token.
-const SENDER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired];
+const SENDER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, NotForRequests];
+/// Errors of the upload of a transfer.
+const UPLOADED_TRANSFER: &[ErrorCode] =
+    &[InvalidId, InvalidRequest, TransferNotFound, NotYourTransfer, IsALink, GuestProofInvalid];
 /// Errors of a route on the sender's own transfers.
-const OWN_TRANSFER: &[ErrorCode] =
-    &[InvalidId, TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer, IsALink];
+const OWN_TRANSFER: &[ErrorCode] = &[
+    InvalidId,
+    TokenMissing,
+    TokenInvalid,
+    TokenRevoked,
+    TokenExpired,
+    NotForRequests,
+    TransferNotFound,
+    NotYourTransfer,
+    IsALink,
+];
 /// Errors of a route on any transfer with an optional sender token.
 const VISIBLE_TRANSFER: &[ErrorCode] =
-    &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
+    &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, NotForRequests, TransferNotFound, NotYourTransfer];
 /// Errors of a recipient's access proof or grant.
 const PROOFS: &[ErrorCode] = &[InvalidRequest, AccessRequired, AccessInvalid, GrantExpired];
 /// Errors of the access proof of a further link.
@@ -103,34 +117,51 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/create",
         ActionName::TransferCreate,
-        &[SENDER, BODY, &[IdempotencyMismatch, QuotaExceeded]],
+        &[UPLOADER, BODY, &[IdempotencyMismatch, QuotaExceeded]],
     ),
-    public("GET", "/transfers/list", ActionName::TransferList, &[SENDER, LIST]),
+    public("GET", "/transfers/list", ActionName::TransferList, &[SENDER, LIST, &[RequestNotFound]]),
     public("GET", "/token/status", ActionName::TokenStatus, &[SENDER]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
         ActionName::PayloadUpload,
-        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
+        &[
+            UPLOADER,
+            UPLOADED_TRANSFER,
+            BODY,
+            UPLOAD_ENDED,
+            &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode],
+        ],
     ),
-    public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWN_TRANSFER]),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/upload/status",
+        ActionName::UploadStatus,
+        &[UPLOADER, UPLOADED_TRANSFER],
+    ),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/create-presign-urls",
         ActionName::UploadPresign,
-        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, WrongMode]],
+        &[UPLOADER, UPLOADED_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, WrongMode]],
     ),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/complete",
         ActionName::UploadComplete,
-        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress, InfoMismatch, NoLink]],
+        &[UPLOADER, UPLOADED_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress, InfoMismatch, NoLink]],
     ),
     public(
         "GET",
         "/transfers/id/{transfer_id}/status",
         ActionName::TransferStatus,
         &[ANY_TRANSFER, &[InvalidRequest, AccessInvalid]],
+    ),
+    public(
+        "GET",
+        "/transfers/id/{transfer_id}/keys",
+        ActionName::KeysRead,
+        &[ANY_TRANSFER, NOT_DOWNLOADABLE, &[NoKeys]],
     ),
     public(
         "POST",
@@ -158,7 +189,20 @@ pub const ROUTES: &[Route] = &[
         ActionName::ActionList,
         &[VISIBLE_TRANSFER, LIST, LINK_PROOF],
     ),
-    public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
+    public(
+        "POST",
+        "/transfers/id/{transfer_id}/delete",
+        ActionName::TransferDelete,
+        &[UPLOADER, UPLOADED_TRANSFER, BODY, &[AlreadyDownloaded]],
+    ),
+    public("POST", "/requests/create", ActionName::RequestCreate, &[SENDER, BODY, &[TooManyRequests]]),
+    public("POST", "/requests/list", ActionName::RequestList, &[SENDER, BODY, &[ServerBusy]]),
+    public(
+        "POST",
+        "/requests/id/{token_id}/revoke",
+        ActionName::RequestRevoke,
+        &[ID, SENDER, BODY, &[RequestNotFound]],
+    ),
     public("GET", "/events/stream", ActionName::EventStream, &[SENDER, &[InvalidRequest, ServerBusy]]),
     public("POST", "/transfers/id/{transfer_id}/update", ActionName::TransferUpdate, &[OWN_TRANSFER, BODY, LINK_ENDED]),
     public(
@@ -186,6 +230,7 @@ pub const ROUTES: &[Route] = &[
         &[OWN_TRANSFER, BODY, &[LinkNotFound]],
     ),
     unrecorded(ServiceName::Public, "/d/{transfer_id}", &[ID]),
+    unrecorded(ServiceName::Public, "/r/{token_id}", &[ID]),
     unrecorded(ServiceName::Public, "/", &[]),
     unrecorded(ServiceName::Public, "/web/{*path}", &[&[RouteNotFound]]),
     unrecorded(ServiceName::Public, "/save/worker.js", &[]),

@@ -22,7 +22,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
 /// Request headers of the API.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, if-match, if-none-match, if-range, range, x-request-id, x-sgsend-access, \
-     x-sgsend-grant, x-sgsend-token",
+     x-sgsend-grant, x-sgsend-guest, x-sgsend-token",
 );
 /// Response headers that pages of allowed origins can read.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(

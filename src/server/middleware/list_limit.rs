@@ -40,6 +40,7 @@ fn is_list(request: &Request) -> bool {
                 | ActionName::AuditRead
                 | ActionName::StatsRead
                 | ActionName::TransferList
+                | ActionName::RequestList
                 | ActionName::TransferDeleteMany
         )
     )

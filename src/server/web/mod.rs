@@ -61,6 +61,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/format/key.js"),
     asset!("scripts/format/link.js"),
     asset!("scripts/format/padding.js"),
+    asset!("scripts/format/request-link.js"),
     asset!("scripts/format/sealed.js"),
     asset!("scripts/format/tar.js"),
     asset!("scripts/receive/archive.js"),
@@ -77,6 +78,11 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/run.js"),
     asset!("scripts/receive/save-content.js"),
     asset!("scripts/receive/save.js"),
+    asset!("scripts/request/errors.js"),
+    asset!("scripts/request/inbox.js"),
+    asset!("scripts/request/main.js"),
+    asset!("scripts/request/texts.js"),
+    asset!("scripts/request/wrap-key.js"),
     asset!("scripts/receive/tree.js"),
     asset!("scripts/receive/unshowable.js"),
     asset!("scripts/send/dialogs.js"),
@@ -102,6 +108,8 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
     asset!("scripts/ui/reveal.js"),
+    asset!("scripts/vendor/age-encryption/LICENSE.txt"),
+    asset!("scripts/vendor/age-encryption/index.js"),
     asset!("scripts/vendor/client-zip/LICENSE.txt"),
     asset!("scripts/vendor/client-zip/index.js"),
 ];
@@ -147,6 +155,8 @@ const LOGO_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; s
 pub(super) enum WebPage {
     /// Download page of a link.
     Receive,
+    /// Upload page of guests, for a request.
+    Request,
     /// Upload page.
     Send,
     /// Admin page.
@@ -158,10 +168,12 @@ impl WebPage {
 
     const fn template(self) -> &'static Asset {
         const RECEIVE: Asset = asset!("receive.html");
+        const REQUEST: Asset = asset!("request.html");
         const SEND: Asset = asset!("send.html");
         const ADMIN: Asset = asset!("admin.html");
         match self {
             Self::Receive => &RECEIVE,
+            Self::Request => &REQUEST,
             Self::Send => &SEND,
             Self::Admin => &ADMIN,
         }
@@ -286,10 +298,12 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
         .route("/web/logo", get(logo))
         .route("/web/brand.css", get(brand));
     match service {
-        ServiceName::Public => {
-            let routes = routes.route("/web/pdf/{*path}", get(pdf)).route("/web/vendor/pdfjs-dist/{*path}", get(pdf));
-            routes.route("/save/worker.js", get(worker)).route("/d/{transfer_id}/", get(without_slash))
-        }
+        ServiceName::Public => routes
+            .route("/web/pdf/{*path}", get(pdf))
+            .route("/web/vendor/pdfjs-dist/{*path}", get(pdf))
+            .route("/save/worker.js", get(worker))
+            .route("/d/{transfer_id}/", get(without_slash))
+            .route("/r/{token_id}/", get(without_slash)),
         ServiceName::Admin => routes,
     }
 }

@@ -31,7 +31,8 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         let used =
             item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", time::relative(at)));
         let (status, usage) = (status_text(item.status).to_owned(), use_text(item));
-        vec![item.token_id.to_string(), status, expiry_text(item.expires_at), used, usage, item.name.clone()]
+        let name = item.owner.map_or_else(|| item.name.clone(), |owner| format!("request of {owner}"));
+        vec![item.token_id.to_string(), status, expiry_text(item.expires_at), used, usage, name]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {

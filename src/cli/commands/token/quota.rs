@@ -42,6 +42,7 @@ mod tests {
     #[test]
     fn the_use_is_shown_with_the_limits_that_exist() {
         let mut item = TokenItem {
+            owner: None,
             token_id: TokenId::random(),
             name: "press".to_owned(),
             status: TokenStatus::Active,

@@ -16,6 +16,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 pub(crate) use self::report::{LinkOutput, key_of, link_to_print};
 use super::history;
+use super::request::guest_failure;
 use super::upload::report::Summary;
 use super::upload::unfinished::ResumeArguments;
 use crate::cli::context::Context;
@@ -24,6 +25,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::ContentOptions;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::notify::NotifyName;
+use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::{positive_duration, positive_number};
 use crate::cli::output::plural::with_number;
 use crate::cli::output::share::ShareOptions;
@@ -67,6 +69,13 @@ pub(crate) struct Arguments {
     /// name.
     #[arg(short, long = "link", value_name = "NAME", value_parser = link_name, conflicts_with_all = ["qr", "copy"])]
     links: Vec<LinkName>,
+    /// Upload for this request instead of making a link. Others can see arguments: - reads the request link from stdin
+    ///
+    /// Only the creator of the request can open the files. Prints the id of the transfer.
+    #[arg(long, value_name = "LINK|-", conflicts_with_all = [
+        "downloads", "passphrase", "passphrase_file", "links", "notify", "separate_key", "link_server", "qr", "copy", "keep_key",
+    ])]
+    request: Option<SecretText>,
     /// Message to the recipients, who see it before they download; encrypted
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     message: Option<String>,
@@ -116,14 +125,14 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
     let (separate_key, transparency) = (arguments.separate_key, arguments.transparency);
     let (remember, share) = (arguments.history.clone(), arguments.share);
-    let dry_run = arguments.dry_run;
+    let (dry_run, is_for_request) = (arguments.dry_run, arguments.request.is_some());
     if !dry_run {
-        require_stdout("the link")?;
+        require_stdout(if is_for_request { "the id of the transfer" } else { "the link" })?;
     }
     let (api, prepared, skipped) = tokio::select! {
         biased;
         signal = interrupt.raised() => return Err(nothing_uploaded(signal)),
-        prepared = Box::pin(prepare::prepare(arguments, context)) => prepared?,
+        prepared = Box::pin(prepare::prepare(arguments, context)) => prepared.map_err(|error| explained(error, is_for_request))?,
     };
     if dry_run {
         return dry_run::print(&prepared, &skipped, &context.printer);
@@ -134,11 +143,15 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let meter = context.meter("upload");
     let sealed = prepared.sealed_size()?;
     let uploaded = match Box::pin(upload::run(&api, prepared, context.retry_policy(), meter, interrupt)).await {
+        Err(error) if is_for_request => return Err(explained(error.into(), true)),
         Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::QuotaExceeded) => {
             return Err(over_quota(&api, error, (&summary.name, sealed)).await);
         }
         uploaded => uploaded?,
     };
+    if is_for_request {
+        return summary.print_sent(&uploaded, context);
+    }
     let is_read = context.printer.is_interactive() && !context.printer.is_json();
     if is_read {
         summary.print_head(&uploaded, &context.printer);
@@ -161,6 +174,14 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         summary.print_transparency(&uploaded, &context.printer);
     }
     Ok(())
+}
+
+/// Returns an error as a guest of a request understands it.
+fn explained(error: anyhow::Error, is_for_request: bool) -> anyhow::Error {
+    match guest_failure(&error).filter(|_| is_for_request) {
+        Some(failure) => failure.into(),
+        None => error,
+    }
 }
 
 /// Describes an exceeded quota: required and remaining amounts, if the server reports them.

@@ -13,18 +13,22 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
 use crate::cli::input::link_arg::reject_link;
+use crate::cli::input::secret::{SecretSource, SecretText};
 use crate::cli::input::server_arg;
+use crate::cli::output::escape;
 use crate::client::Api;
 use crate::client::pack::SkippedEntry;
-use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
+use crate::client::upload::{self, RequestTarget, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
+use crate::domain::link::{InvalidRequestLink, RequestLink};
 
 impl Arguments {
     /// Returns a digest of server, paths and options, by which `--resume` finds an unfinished upload.
-    fn digest(&self, context: &Context) -> Result<Sha256> {
+    fn digest(&self, request: Option<&RequestLink>, context: &Context) -> Result<Sha256> {
         let absolute = |path: &PathBuf| {
             let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
             path.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|error| match error.kind() {
@@ -36,10 +40,10 @@ impl Arguments {
             })
         };
         let paths = self.paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
-        let has_passphrase =
-            self.passphrase || self.passphrase_file.is_some() || context.environment.passphrase_file.is_some();
+        let has_passphrase = self.request.is_none()
+            && (self.passphrase || self.passphrase_file.is_some() || context.environment.passphrase_file.is_some());
         let terms = (
-            context.settings.server().to_string(),
+            request.map_or_else(|| context.settings.server().to_string(), RequestLink::without_secret),
             paths,
             (&self.content.exclude, self.content.dereference, self.content.skip_unsendable),
             self.name.as_deref(),
@@ -51,6 +55,20 @@ impl Arguments {
         );
         Ok(Sha256::of(&serde_json::to_vec(&terms)?))
     }
+}
+
+/// Reads a request link, and shows what it asks for.
+async fn request_link(text: &SecretText, context: &Context) -> Result<RequestLink> {
+    let text = context.read_secret(SecretSource::Text(text.clone()), "request link").await?;
+    let link: RequestLink = text.parse().map_err(|error: InvalidRequestLink| {
+        let failure = Failure { code: "malformed_link".into(), ..Failure::usage(error.to_string()) };
+        failure.hint("a request link looks like https://send.example/r/ID#r1.KEY; quote it in the shell")
+    })?;
+    if let (Some(purpose), true) = (&link.purpose, context.printer.is_interactive()) {
+        // The words of whoever made the link.
+        context.printer.note(&format!("the request is for \"{}\"", escape::one_line(purpose.as_str())));
+    }
+    Ok(link)
 }
 
 /// Fails if two links have the same name, since their lines could not be told apart.
@@ -74,13 +92,27 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         Some(url) => Some(server_arg::parse_url(url, "--link-server")?),
         None => context.settings.link_server().cloned(),
     };
-    let (command, resume) = (arguments.digest(context)?, arguments.resume);
-    let api = context.sender_api(context.server()?).await?;
+    let request = match &arguments.request {
+        Some(text) => Some(request_link(text, context).await?),
+        None => None,
+    };
+    let (command, resume) = (arguments.digest(request.as_ref(), context)?, arguments.resume);
+    let api = match &request {
+        Some(link) => context.api_with_token(link.base_url.clone(), link.token())?,
+        None => context.sender_api(context.server()?).await?,
+    };
     let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
+    let api = match &request {
+        Some(_) => {
+            let earlier = unfinished.as_ref().and_then(|unfinished| unfinished.guest().cloned());
+            api.as_guest(earlier.unwrap_or_else(GuestProof::random))
+        }
+        None => api,
+    };
     // The saved state of an unfinished upload tells a mistyped passphrase apart, so the user types it once.
     let is_new = unfinished.as_ref().is_none_or(|unfinished| !unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
-        _ if arguments.dry_run => None,
+        _ if arguments.dry_run || request.is_some() => None,
         None if !arguments.passphrase => None,
         Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), is_new).await?),
         _ => Some(context.prompt.passphrase(None, is_new).await?),
@@ -127,6 +159,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         max_downloads: arguments.downloads,
         links: arguments.links,
         notify: arguments.notify.map(Into::into),
+        request: request.map(|RequestLink { secret, recipient, .. }| RequestTarget { secret, recipient }),
         state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),

@@ -43,6 +43,19 @@ struct Output<'a> {
     transparency: &'a Transparency,
 }
 
+/// Result of an upload for a request.
+#[derive(Serialize)]
+struct SentOutput<'a> {
+    v: u8,
+    ok: bool,
+    transfer_id: TransferId,
+    expires_at: Timestamp,
+    size: Size,
+    mode: Flow,
+    skipped: &'a [SkippedEntry],
+    transparency: &'a Transparency,
+}
+
 #[derive(Serialize)]
 struct Size {
     content: u64,
@@ -157,6 +170,33 @@ impl Summary {
             number => format!("; {number} skipped"),
         };
         printer.note(&format!("uploaded {}: {files}{size}{skipped}", escape::one_line(&self.name)));
+    }
+
+    /// Prints the id of a transfer that was sent for a request.
+    pub(super) fn print_sent(&self, uploaded: &Uploaded, context: &Context) -> anyhow::Result<()> {
+        let (printer, status) = (&context.printer, &uploaded.completed.status);
+        if printer.is_json() {
+            return Ok(printer.json(&SentOutput {
+                v: 1,
+                ok: true,
+                transfer_id: status.transfer_id,
+                expires_at: status.expires_at,
+                size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
+                mode: uploaded.flow,
+                skipped: &self.skipped,
+                transparency: &uploaded.completed.transparency,
+            })?);
+        }
+        if printer.is_interactive() {
+            self.print_head(uploaded, printer);
+        }
+        printer.result(&status.transfer_id.to_string())?;
+        if printer.is_interactive() {
+            let (relative, local) = (time::relative(status.expires_at), time::local(status.expires_at));
+            printer.note(&format!("sent; only the recipient can open it, until it expires {relative} ({local})"));
+        }
+        self.print_transparency(uploaded, printer);
+        Ok(())
     }
 
     /// Prints what recipients do, the limits and the delete command, below the link.

@@ -38,14 +38,15 @@ fn shell(line: &OsStr) -> Command {
 }
 
 /// Returns the environment of a command. Absent values are empty, so that none of an outer command is used.
-fn variables(notification: &Notification) -> [(&'static str, String); 8] {
-    let Notification { id, kind, at, transfer_id, link_id, download_count, max_downloads, .. } = notification;
+fn variables(notification: &Notification) -> [(&'static str, String); 9] {
+    let Notification { id, kind, at, transfer_id, link_id, request, download_count, max_downloads, .. } = notification;
     [
         ("SGSEND_EVENT", kind.as_str().to_owned()),
         ("SGSEND_EVENT_ID", id.to_string()),
         ("SGSEND_EVENT_TIME", at.utc()),
         ("SGSEND_TRANSFER_ID", transfer_id.to_string()),
         ("SGSEND_LINK_ID", link_id.map(|id| id.to_string()).unwrap_or_default()),
+        ("SGSEND_REQUEST_ID", request.map(|id| id.to_string()).unwrap_or_default()),
         ("SGSEND_DOWNLOAD_COUNT", download_count.to_string()),
         ("SGSEND_MAX_DOWNLOADS", max_downloads.map(|limit| limit.to_string()).unwrap_or_default()),
         ("SGSEND_TEXT", kind.sentence().to_owned()),

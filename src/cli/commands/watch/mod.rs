@@ -15,7 +15,7 @@ use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::output::time;
 use crate::client::{Api, ClientError, StreamedEvent};
-use crate::domain::id::{LinkId, RecordId, TransferId};
+use crate::domain::id::{LinkId, RecordId, TokenId, TransferId};
 use crate::domain::notification::{Notification, NotificationKind};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// Command line to run for each event, by the shell
     ///
     /// Its environment has SGSEND_EVENT, such as transfer.first_download, SGSEND_EVENT_ID, SGSEND_EVENT_TIME,
-    /// SGSEND_TRANSFER_ID, SGSEND_LINK_ID, SGSEND_DOWNLOAD_COUNT, SGSEND_MAX_DOWNLOADS and SGSEND_TEXT, a sentence. Events
+    /// SGSEND_TRANSFER_ID, SGSEND_LINK_ID, SGSEND_REQUEST_ID, SGSEND_DOWNLOAD_COUNT, SGSEND_MAX_DOWNLOADS and SGSEND_TEXT, a sentence. Events
     /// wait for the end of the command.
     #[arg(long, value_name = "COMMAND")]
     exec: Option<OsString>,
@@ -52,6 +52,9 @@ struct EventOutput {
     transfer_id: TransferId,
     #[serde(skip_serializing_if = "Option::is_none")]
     link_id: Option<LinkId>,
+    /// Request that a guest uploaded the transfer for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<TokenId>,
     download_count: u64,
     max_downloads: Option<u32>,
 }
@@ -139,14 +142,16 @@ const fn ends(kind: NotificationKind) -> bool {
 }
 
 fn show(notification: &Notification, context: &Context) -> Result<()> {
-    let Notification { id, kind, at, transfer_id, link_id, download_count, max_downloads, .. } = notification.clone();
+    let Notification { id, kind, at, transfer_id, link_id, request, download_count, max_downloads, .. } =
+        notification.clone();
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&EventOutput { id, kind, at, transfer_id, link_id, download_count, max_downloads })?;
+        printer.json_of(&EventOutput { id, kind, at, transfer_id, link_id, request, download_count, max_downloads })?;
     } else {
         let limit = max_downloads.map(|limit| format!(" of {limit}")).unwrap_or_default();
         let (at, kind) = (time::to_second(at), kind.as_str());
-        printer.result(&format!("{at}  {transfer_id}  {kind}  downloads {download_count}{limit}"))?;
+        let request = request.map(|id| format!("  request {id}")).unwrap_or_default();
+        printer.result(&format!("{at}  {transfer_id}  {kind}  downloads {download_count}{limit}{request}"))?;
     }
     Ok(())
 }

@@ -140,6 +140,10 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
             (Exit::NotAuthorised, Some("ask the operator of the server for a new sender token"))
         }
         ErrorCode::NotYourTransfer => (Exit::NotAuthorised, Some("use the token that created the transfer")),
+        ErrorCode::NotForRequests => (Exit::NotAuthorised, Some("use a sender token instead of a request link")),
+        ErrorCode::GuestProofInvalid => {
+            (Exit::NotAuthorised, Some("only the guest who began this upload can change it"))
+        }
         ErrorCode::AdminKeyInvalid | ErrorCode::ProofUnavailable => {
             (Exit::NotAuthorised, Some("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY_FILE"))
         }
@@ -151,6 +155,8 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         }
         ErrorCode::TransferNotFound => (Exit::NotFound, Some("check the link and the server")),
         ErrorCode::LinkNotFound => (Exit::NotFound, Some("`sgsend link list` shows the links of a transfer")),
+        ErrorCode::RequestNotFound => (Exit::NotFound, Some("`sgsend request list` shows the requests of this token")),
+        ErrorCode::NoKeys => (Exit::NotFound, Some("check the link: this transfer is not for recipients with keys")),
         ErrorCode::TokenNotFound => (Exit::NotFound, Some("`sgsend token list` shows all tokens")),
         ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
             (Exit::NotFound, Some("check the address: the public and the admin service have different addresses"))
@@ -173,6 +179,10 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::IsALink => (Exit::Other, Some("pass the id of the transfer, which `sgsend link list` shows")),
         ErrorCode::LinkMismatch => (Exit::Other, Some("run the command again")),
         ErrorCode::TooManyLinks => (Exit::LimitExceeded, Some("upload the files again for the other recipients")),
+        ErrorCode::TooManyRequests => {
+            (Exit::LimitExceeded, Some("revoke a request that is no longer needed with `sgsend request revoke`"))
+        }
+        ErrorCode::AlreadyDownloaded => (Exit::Other, Some("ask the recipient to delete it")),
         ErrorCode::RangeNotSatisfiable => (Exit::WrongKey, None),
         ErrorCode::PayloadTooLarge => (Exit::LimitExceeded, Some("upload fewer or smaller files")),
         ErrorCode::QuotaExceeded => {

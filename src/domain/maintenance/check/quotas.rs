@@ -1,7 +1,7 @@
 //! Compares the quota use recorded in tokens with the sizes of their transfers.
 
 use super::Check;
-use crate::domain::id::TransferId;
+use crate::domain::id::{TokenId, TransferId};
 use crate::domain::maintenance::repair::Repair;
 use crate::domain::store::{StorageKey, StoreError, Version, read};
 use crate::domain::token::{QuotaEntry, QuotaStep, Token};
@@ -48,16 +48,16 @@ impl Check<'_> {
         } else {
             quota.max_total_bytes.map(|_| (u64::MAX, quota.bytes_held()))
         };
-        let before = self.sums_of(&pending).await?;
+        let before = self.sums_of(token.token_id, &pending).await?;
         Ok(Account { recorded, version: Some(found.version), before, pending, ..Account::default() })
     }
 
-    async fn sums_of(&self, entries: &[(QuotaEntry, u64)]) -> Result<EntrySums, StoreError> {
+    async fn sums_of(&self, token: TokenId, entries: &[(QuotaEntry, u64)]) -> Result<EntrySums, StoreError> {
         let mut sums = EntrySums::default();
         for (entry, bytes) in entries {
             let transfer = self.read_transfer(entry.transfer_id).await?;
             match (entry.step, transfer) {
-                (QuotaStep::Reserved, Some(transfer)) if transfer.reservation == entry.mark => {}
+                (QuotaStep::Reserved, Some(transfer)) if transfer.reservation_in(token) == entry.mark => {}
                 (QuotaStep::Reserved, _) => sums.reserved += bytes,
                 (QuotaStep::Released, Some(transfer)) if transfer.holds_quota => sums.released += bytes,
                 (QuotaStep::Released, _) => {}
@@ -72,7 +72,7 @@ impl Check<'_> {
     pub(super) async fn quotas(&mut self) -> Result<(), StoreError> {
         for (id, account) in std::mem::take(&mut self.tokens) {
             let Some((created, recorded)) = account.recorded else { continue };
-            let sums = self.sums_of(&account.pending).await?;
+            let sums = self.sums_of(id, &account.pending).await?;
             // The transfers of a token in use were not summed at one point in time.
             let now = self.store.get(&StorageKey::token(id)).await?.map(|found| found.version);
             if now != account.version {

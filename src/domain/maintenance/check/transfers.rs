@@ -80,12 +80,14 @@ impl Check<'_> {
             return Ok(());
         }
         self.count(&transfer);
-        match self.tokens.get_mut(&transfer.token_id) {
-            Some(account) => {
-                account.transfers += 1;
-                account.actual += if transfer.holds_quota { transfer.size_bytes } else { 0 };
+        for token in transfer.charged_tokens() {
+            match self.tokens.get_mut(&token) {
+                Some(account) => {
+                    account.transfers += 1;
+                    account.actual += if transfer.holds_quota { transfer.size_bytes } else { 0 };
+                }
+                None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
             }
-            None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
         }
         if !self.scheduled.contains(&id) {
             let advice = "run `sgsend delete` when the transfer is no longer needed: it is never deleted by a sweep";

@@ -134,7 +134,11 @@ async fn services_continue_on_a_copy() {
             // The service tells the sender to restart at byte 0.
             assert_eq!(moved.transfers.upload_status(&transfer).await.unwrap().received_bytes, 0);
             moved.send(&transfer, b"abc").await.unwrap();
-            moved.transfers.complete(&moved.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
+            moved
+                .transfers
+                .complete(&moved.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
+                .await
+                .unwrap();
         } else if let Some(remaining) = transfer.downloads_remaining() {
             for _ in 0..remaining {
                 download(&moved, id).await.unwrap();

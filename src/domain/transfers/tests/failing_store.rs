@@ -25,7 +25,11 @@ impl Fixture {
         let scope = self.scope(ActionName::TransferCreate);
         let created = self.transfers.create(&scope, &self.token().await, &request).await.unwrap().transfer;
         self.send(&created, b"abc").await.unwrap();
-        let transfer = self.transfers.complete(&self.scope(ActionName::UploadComplete), created, None).await.unwrap();
+        let transfer = self
+            .transfers
+            .complete(&self.scope(ActionName::UploadComplete), created, &CompleteUpload::default())
+            .await
+            .unwrap();
         Protected { transfer, proof }
     }
 

@@ -119,12 +119,19 @@ async fn a_transfer_that_seemed_expired_is_not_completed_without_its_payload() {
     fixture.clock.set(START.plus(Duration::from_hours(24) - Duration::from_secs(1)));
     fixture.send(&stale, b"abc").await.unwrap();
     fast.clock.set(START.plus(Duration::from_hours(24)));
-    let result = fast.transfers.complete(&fast.scope(ActionName::UploadComplete), stale.clone(), None).await;
+    let result = fast
+        .transfers
+        .complete(&fast.scope(ActionName::UploadComplete), stale.clone(), &CompleteUpload::default())
+        .await;
     assert!(matches!(result, Err(Error::TransferExpired)), "{result:?}");
     let scope = fixture.scope(ActionName::TransferStatus);
     let found = fixture.transfers.find(&scope, stale.transfer_id).await.unwrap();
     assert_eq!(found.state.status(), Status::Pending);
-    let completed = fast.transfers.complete(&fast.scope(ActionName::UploadComplete), found, None).await.unwrap();
+    let completed = fast
+        .transfers
+        .complete(&fast.scope(ActionName::UploadComplete), found, &CompleteUpload::default())
+        .await
+        .unwrap();
     assert_eq!(completed.state.status(), Status::Completed);
     assert!(fixture.store.read(stale.payload_id(), 0..3).await.is_ok());
 }

@@ -6,7 +6,7 @@ use crate::domain::crypto::link_text::{SEALED_LABEL_BYTES, SealedLabel, WRAPPED_
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random;
 use crate::domain::transfer::{FurtherLink, LinkState, PayloadState};
-use crate::domain::wire::{CreateLink, LinkPageQuery, LinkStatus};
+use crate::domain::wire::{CompleteUpload, CreateLink, LinkPageQuery, LinkStatus};
 
 /// Returns a request for a link with `proof`.
 pub(super) fn link_request(proof: &AccessProof, max_downloads: Option<u32>) -> CreateLink {
@@ -46,7 +46,7 @@ impl Fixture {
         let link = self.link(&transfer, max_downloads).await;
         self.send(&transfer, b"abc").await.unwrap();
         let (scope, transfer) = (self.scope(ActionName::UploadComplete), self.stored(transfer.transfer_id).await);
-        (self.transfers.complete(&scope, transfer, None).await.unwrap(), link)
+        (self.transfers.complete(&scope, transfer, &CompleteUpload::default()).await.unwrap(), link)
     }
 
     async fn closed_transfer(&self) -> Transfer {
@@ -128,7 +128,7 @@ async fn an_upload_without_a_usable_link_is_not_completed() {
     let complete = async || {
         let scope = fixture.scope(ActionName::UploadComplete);
         let transfer = fixture.stored(transfer.transfer_id).await;
-        fixture.transfers.complete(&scope, transfer, None).await
+        fixture.transfers.complete(&scope, transfer, &CompleteUpload::default()).await
     };
     assert!(matches!(complete().await, Err(Error::NoLink)));
     let link = fixture.link(&transfer, Some(1)).await;
@@ -261,8 +261,11 @@ async fn own_and_further_links_end_apart() {
     let transfer = fixture.create_transfer(Some(1)).await;
     let link = fixture.link(&transfer, Some(1)).await;
     fixture.send(&transfer, b"abc").await.unwrap();
-    let transfer =
-        fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
+    let transfer = fixture
+        .transfers
+        .complete(&fixture.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
+        .await
+        .unwrap();
     let (scope, grant) = (fixture.scope(ActionName::DownloadGrant), Grant::random());
     fixture.transfers.count_download(&scope, &own(&transfer), &grant, ChangeResult::Done).await.unwrap();
     let stored = fixture.stored(transfer.transfer_id).await;

@@ -16,6 +16,8 @@ mod presigned;
 mod quota;
 mod read_retention;
 mod repair;
+mod request_store;
+mod requests;
 mod slow_store;
 mod sweep_order;
 mod transfer_lists;
@@ -36,7 +38,7 @@ use crate::domain::stats::TransferCounts;
 use crate::domain::store::{Commit, MemoryStore, Prefix};
 use crate::domain::token::Token;
 use crate::domain::token::service::Tokens;
-use crate::domain::wire::{CreateToken, CreateTransfer, OwnLinkChoice};
+use crate::domain::wire::{CompleteUpload, CreateToken, CreateTransfer, OwnLinkChoice};
 
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const RETAIN: Duration = Duration::from_hours(24 * 90);
@@ -150,7 +152,10 @@ impl Fixture {
     async fn completed_transfer(&self, max_downloads: Option<u32>) -> Transfer {
         let transfer = self.create_transfer(max_downloads).await;
         self.send(&transfer, b"abc").await.unwrap();
-        self.transfers.complete(&self.scope(ActionName::UploadComplete), transfer, None).await.unwrap()
+        self.transfers
+            .complete(&self.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
+            .await
+            .unwrap()
     }
 
     async fn events(&self, id: TransferId) -> Vec<EventKind> {
@@ -253,7 +258,7 @@ async fn a_payload_larger_than_declared_deletes_the_transfer() {
     for _ in 0..2 {
         let scope = fixture.scope(ActionName::UploadComplete);
         let found = fixture.transfers.find(&scope, id).await.unwrap();
-        let error = fixture.transfers.complete(&scope, found, None).await.unwrap_err();
+        let error = fixture.transfers.complete(&scope, found, &CompleteUpload::default()).await.unwrap_err();
         assert!(matches!(error, Error::SizeMismatch));
     }
     assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
@@ -266,8 +271,11 @@ async fn completing_a_deleted_transfer_reports_the_deletion() {
     let transfer = fixture.create_transfer(None).await;
     fixture.send(&transfer, b"abc").await.unwrap();
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
-    let error =
-        fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap_err();
+    let error = fixture
+        .transfers
+        .complete(&fixture.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
 }
 

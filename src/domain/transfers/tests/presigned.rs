@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::id::PayloadId;
 use crate::domain::store::{FaultyStore, Presigner, SignedRequest, StoreError};
 use crate::domain::transfer::{PartPlan, ResolvedLink, UploadKind};
-use crate::domain::wire::{Flow, UploadInstruction};
+use crate::domain::wire::{CompleteUpload, Flow, UploadInstruction};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -80,7 +80,8 @@ async fn a_payload_written_again_after_its_deletion_is_removed() {
     let (id, payload) = (transfer.transfer_id, transfer.payload_id());
     assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
     put(&*fixture.store, payload, b"abc").await;
-    fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
+    let scope = fixture.scope(ActionName::UploadComplete);
+    fixture.transfers.complete(&scope, transfer, &CompleteUpload::default()).await.unwrap();
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), id).await.unwrap();
     assert_eq!(fixture.store.received(payload).await.unwrap(), 0);
     put(&*fixture.store, payload, b"abc").await;
@@ -147,7 +148,8 @@ async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     let transfer = fixture.create_transfer(Some(9)).await;
     let (id, payload) = (transfer.transfer_id, transfer.payload_id());
     put(&*fixture.store, payload, b"abc").await;
-    fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer, None).await.unwrap();
+    let scope = fixture.scope(ActionName::UploadComplete);
+    fixture.transfers.complete(&scope, transfer, &CompleteUpload::default()).await.unwrap();
     let transfer = find_transfer(&fixture, id).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = fixture

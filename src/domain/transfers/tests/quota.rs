@@ -137,15 +137,15 @@ async fn two_servers_creating_the_same_transfer_count_it_once() {
     let stored = fixture.tokens.find(token.token_id).await.unwrap();
     // The other server reserves for the same transfer, which already exists: with the same reservation...
     let mark = other.transfers.reserve_quota(&stored, transfer.transfer_id, 3).await.unwrap();
-    other.transfers.cancel_quota(&transfer, mark).await.unwrap();
+    other.transfers.cancel_quota(&transfer, token.token_id, mark).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (1, 3), "the reservation of an existing transfer is released");
     // ...or, after the entry of the first reservation is dropped, with a second reservation.
     delete(&fixture, &transfer).await;
     let transfer = create(&fixture, &token, 2).await.unwrap();
-    fixture.transfers.forget_reservation(&transfer).await.unwrap();
+    fixture.transfers.forget_reservations(&transfer).await.unwrap();
     let second = other.transfers.reserve_quota(&stored, transfer.transfer_id, 2).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (3, 5));
-    other.transfers.cancel_quota(&transfer, second).await.unwrap();
+    other.transfers.cancel_quota(&transfer, token.token_id, second).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (2, 3));
 }
 

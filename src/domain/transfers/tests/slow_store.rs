@@ -51,8 +51,11 @@ async fn a_deletion_wins_over_a_concurrent_completion() {
         let (id, payload) = (transfer.transfer_id, transfer.payload_id());
         let (completing, deleting) =
             (first.scope(ActionName::UploadComplete), second.scope(ActionName::TransferDelete));
-        let (completed, deleted) =
-            tokio::join!(first.transfers.complete(&completing, transfer, None), second.transfers.delete(&deleting, id));
+        let with = CompleteUpload::default();
+        let (completed, deleted) = tokio::join!(
+            first.transfers.complete(&completing, transfer, &with),
+            second.transfers.delete(&deleting, id)
+        );
         deleted.unwrap();
         let found = first.transfers.find(&completing, id).await.unwrap();
         assert_eq!(found.state.status(), Status::Deleted);

@@ -65,7 +65,7 @@ async fn a_token_lists_its_own_transfers_newest_first() {
     let (token, other) = (fixture.token().await, fixture.token().await);
     let ids = fixture.create_many(&token, 5).await;
     fixture.create_many(&other, 2).await;
-    let query = |after, limit| OwnTransferQuery { after, limit: Some(limit), state: None };
+    let query = |after, limit| OwnTransferQuery { after, limit: Some(limit), state: None, request: None };
     let first = fixture.transfers.list_own(token.token_id, query(None, 3)).await.unwrap();
     assert_eq!(ids_of(&first), ids[..3]);
     let second = fixture.transfers.list_own(token.token_id, query(first.next.clone(), 3)).await.unwrap();

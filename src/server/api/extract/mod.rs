@@ -9,6 +9,7 @@ mod params;
 mod path;
 mod proofs;
 mod scope;
+mod token;
 mod transfer;
 
 #[cfg(fuzzing)]
@@ -18,6 +19,7 @@ pub(crate) use json::Json;
 pub(crate) use metrics::MetricsReader;
 pub(crate) use params::Params;
 pub(crate) use path::{Id, LinkInPath};
-pub(crate) use proofs::Proofs;
+pub(crate) use proofs::{GuestDigest, GuestHeader, Proofs};
 pub(crate) use scope::Scope;
-pub(crate) use transfer::{AnyLink, AnyTransfer, KnownToken, OwnedTransfer, Sender, VisibleLink};
+pub(crate) use token::{KnownToken, Sender, Uploader};
+pub(crate) use transfer::{AnyLink, AnyTransfer, DeletableTransfer, OwnedTransfer, UploadedTransfer, VisibleLink};

@@ -1,4 +1,4 @@
-//! Extractor for a recipient's access proof and grant.
+//! Extractors for a recipient's access proof and grant, and for a guest's proof.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::server::api::error::ApiError;
@@ -14,6 +16,9 @@ use crate::server::api::error::ApiError;
 pub(crate) const ACCESS: &str = "x-sgsend-access";
 /// The header that carries a grant.
 pub(crate) const GRANT: &str = "x-sgsend-grant";
+
+/// The header that carries the guest proof, and its digest with the creation of a transfer.
+pub(crate) const GUEST: &str = "x-sgsend-guest";
 
 /// The access proof and the grant from the headers of a request.
 pub(crate) struct Proofs {
@@ -26,6 +31,28 @@ impl<S: Sync> FromRequestParts<S> for Proofs {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Ok(Self { access: header(parts, ACCESS)?, grant: header(parts, GRANT)? })
+    }
+}
+
+/// The guest proof of an upload for a request.
+pub(crate) struct GuestHeader(pub(crate) Option<GuestProof>);
+
+impl<S: Sync> FromRequestParts<S> for GuestHeader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(header(parts, GUEST)?))
+    }
+}
+
+/// SHA-256 of the guest proof of a new transfer.
+pub(crate) struct GuestDigest(pub(crate) Option<Sha256>);
+
+impl<S: Sync> FromRequestParts<S> for GuestDigest {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(header(parts, GUEST)?))
     }
 }
 

@@ -1,73 +1,15 @@
-//! Extractors for sender tokens, and for the transfer in a path with its access check.
-
-use std::sync::Arc;
+//! Extractors for the transfer or link in a path, with their access checks.
 
 use axum::extract::FromRequestParts;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
 
-use super::{Id, Proofs, Scope};
+use super::{GuestHeader, Id, Proofs, Scope, Sender, Uploader};
 use crate::domain::error::Error;
-use crate::domain::id::{LinkId, TokenId, TransferId};
-use crate::domain::token::Token;
+use crate::domain::id::{LinkId, TransferId};
+use crate::domain::token::AuthenticatedToken;
 use crate::domain::transfer::{ResolvedLink, Transfer};
 use crate::server::api::error::ApiError;
-use crate::server::net::rate_limit::{RateLimiter, UncountedPiece};
 use crate::server::state::AppState;
-
-/// The header that may carry a sender token instead of `Authorization`.
-const TOKEN: &str = "x-sgsend-token";
-
-/// The valid sender token of a request. Counts against the token's rate limit, unless the request is a piece.
-pub(crate) struct Sender(pub(crate) Token);
-
-impl FromRequestParts<AppState> for Sender {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        let scope = Scope::of(parts)?;
-        let text = token_text(&parts.headers)?.ok_or(Error::TokenMissing)?;
-        let token = app.tokens.authenticate(&scope, text).await?;
-        let is_counted = parts.extensions.get::<UncountedPiece>().is_none();
-        if let Some(limiter) = parts.extensions.get::<Arc<RateLimiter>>().filter(|_| is_counted) {
-            limiter.count_token(token.token_id)?;
-        }
-        Ok(Self(token))
-    }
-}
-
-/// Returns the sender token from `Authorization: Bearer`, else from `x-sgsend-token`.
-///
-/// The second header leaves `Authorization` to a proxy. A header value that is not visible ASCII is an invalid token.
-fn token_text(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let text = |name| headers.get(name).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose();
-    let authorization = text(AUTHORIZATION)?;
-    let bearer = authorization.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| is_bearer(scheme));
-    match (bearer, text(HeaderName::from_static(TOKEN))?) {
-        (Some((_, token)), _) => Ok(Some(token.trim())),
-        (None, Some(token)) => Ok(Some(token)),
-        (None, None) if authorization.is_some() => Err(Error::TokenInvalid),
-        (None, None) => Ok(None),
-    }
-}
-
-fn is_bearer(scheme: &str) -> bool {
-    scheme.eq_ignore_ascii_case("bearer")
-}
-
-/// Extractor that requires the token id in the path to exist.
-pub(crate) struct KnownToken;
-
-impl FromRequestParts<AppState> for KnownToken {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        let Id(id) = Id::<TokenId>::from_request_parts(parts, app).await?;
-        app.tokens.find(id).await?;
-        Ok(Self)
-    }
-}
 
 /// The link in the path, without a check of the sender. A transfer's own link by the id of the transfer, or a further one.
 pub(crate) struct AnyLink(pub(crate) ResolvedLink);
@@ -104,7 +46,44 @@ impl FromRequestParts<AppState> for OwnedTransfer {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         Id::<TransferId>::from_request_parts(parts, app).await?;
         let Sender(token) = Sender::from_request_parts(parts, app).await?;
-        find_transfer(parts, app, |transfer| check_owner(transfer, &token)).await.map(Self)
+        find_transfer(parts, app, |transfer| transfer.check_owner(token.token_id)).await.map(Self)
+    }
+}
+
+/// The transfer in the path, for its upload: by the creating token, and by the guest proof of an upload for a request.
+pub(crate) struct UploadedTransfer(pub(crate) Transfer);
+
+impl FromRequestParts<AppState> for UploadedTransfer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        Id::<TransferId>::from_request_parts(parts, app).await?;
+        let Uploader(AuthenticatedToken { token, .. }) = Uploader::from_request_parts(parts, app).await?;
+        let GuestHeader(proof) = GuestHeader::from_request_parts(parts, app).await?;
+        let check = |transfer: &Transfer| transfer.check_uploader(token.token_id, proof.as_ref());
+        find_transfer(parts, app, check).await.map(Self)
+    }
+}
+
+/// The transfer in the path, for its deletion by its owner, or by the guest who uploaded it.
+pub(crate) struct DeletableTransfer {
+    pub(crate) transfer: Transfer,
+    pub(crate) by_guest: bool,
+}
+
+impl FromRequestParts<AppState> for DeletableTransfer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        Id::<TransferId>::from_request_parts(parts, app).await?;
+        let Uploader(AuthenticatedToken { token, owner }) = Uploader::from_request_parts(parts, app).await?;
+        let GuestHeader(proof) = GuestHeader::from_request_parts(parts, app).await?;
+        let (id, by_guest) = (token.token_id, owner.is_some());
+        let check = |transfer: &Transfer| match by_guest {
+            true => transfer.check_uploader(id, proof.as_ref()),
+            false => transfer.check_owner(id),
+        };
+        Ok(Self { transfer: find_transfer(parts, app, check).await?, by_guest })
     }
 }
 
@@ -152,7 +131,7 @@ impl FromRequestParts<AppState> for VisibleLink {
         };
         let AnyLink(link) = AnyLink::from_request_parts(parts, app).await?;
         match &token {
-            Some(token) => check_owner(&link.transfer, token)?,
+            Some(token) => link.transfer.check_owner(token.token_id)?,
             None if link.further.is_some() => {
                 app.transfers.check_proof(&*Scope::of(parts)?, &link, access.as_ref())?;
             }
@@ -160,8 +139,4 @@ impl FromRequestParts<AppState> for VisibleLink {
         }
         Ok(Self { link, by_sender: token.is_some() })
     }
-}
-
-fn check_owner(transfer: &Transfer, token: &Token) -> Result<(), Error> {
-    if transfer.token_id == token.token_id { Ok(()) } else { Err(Error::NotYourTransfer) }
 }

@@ -34,6 +34,7 @@ const fn links(service: ServiceName) -> &'static [OperationLink] {
             (
                 "complete_upload",
                 &[
+                    "get_keys",
                     "start_download",
                     "download_payload",
                     "check_payload",

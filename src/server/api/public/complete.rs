@@ -3,19 +3,20 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::id::TransferId;
 use crate::domain::notification::NotificationChoice;
 use crate::domain::wire::{CompleteUpload, CompletedTransfer, TransferStatus, Transparency};
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{Json, OwnedTransfer, Scope};
+use crate::server::api::extract::{Json, Scope, UploadedTransfer};
 use crate::server::state::AppState;
 
 /// Completes an upload after all its bytes have arrived.
 ///
-/// Idempotent: a repeated call with the same info block returns the same response.
+/// Idempotent: a repeated call with the same body returns the same response.
 #[utoipa::path(
     post, operation_id = "complete_upload", path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
-    params(("transfer_id" = TransferId, Path)),
+    params(("transfer_id" = TransferId, Path), ("x-sgsend-guest" = inline(Option<GuestProof>), Header)),
     request_body = CompleteUpload,
     responses((status = 200, body = CompletedTransfer)),
     security(("sender_token" = []))
@@ -23,16 +24,18 @@ use crate::server::state::AppState;
 pub(super) async fn complete(
     State(app): State<AppState>,
     scope: Scope,
-    OwnedTransfer(transfer): OwnedTransfer,
-    Json(CompleteUpload { info }): Json<CompleteUpload>,
+    UploadedTransfer(transfer): UploadedTransfer,
+    Json(request): Json<CompleteUpload>,
 ) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
-    let transfer = app.transfers.complete(&scope, transfer, info.as_ref()).await?;
+    let transfer = app.transfers.complete(&scope, transfer, &request).await?;
     let transparency = Transparency::for_sender(app.transfers.settings().ip_mode, transfer.upload_flow());
-    let token = app.tokens.find(transfer.token_id).await?;
+    let token = app.tokens.find(transfer.owner()).await?;
     Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
         transparency: match transfer.notifications.choice {
             NotificationChoice::Never => transparency,
+            // A guest does not learn who made the request.
+            _ if transfer.guest.is_some() => transparency,
             _ => transparency.with_targets(&token.notifications, app.notifier.service_target()),
         },
     }))

@@ -7,10 +7,12 @@ mod download;
 mod download_bytes;
 mod event_stream;
 mod events;
+mod keys;
 mod links;
 mod list_transfers;
 mod pages;
 mod presign_urls;
+mod requests;
 mod status;
 mod token_status;
 mod upload_bytes;
@@ -34,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(presign_urls::create_presign_urls))
         .routes(routes!(complete::complete))
         .routes(routes!(status::status))
+        .routes(routes!(keys::keys))
         .routes(routes!(download::create_presign_url))
         .routes(routes!(download_bytes::get_bytes, download_bytes::head_bytes))
         .routes(routes!(events::add))
@@ -47,7 +50,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(links::list))
         .routes(routes!(links::update))
         .routes(routes!(links::revoke))
+        .routes(routes!(requests::create))
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::revoke))
         .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
+        .routes(routes!(pages::guest))
         .routes(routes!(pages::sender))
 }

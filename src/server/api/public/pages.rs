@@ -1,11 +1,11 @@
-//! `GET /d/{transfer_id}` and `GET /`: the web pages for recipients and senders without the CLI.
+//! `GET /d/{transfer_id}`, `GET /r/{token_id}` and `GET /`: the web pages for recipients, guests and senders.
 
 use axum::extract::State;
 use axum::response::Response;
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::domain::id::TransferId;
+use crate::domain::id::{TokenId, TransferId};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::Id;
 use crate::server::state::AppState;
@@ -28,17 +28,46 @@ pub(super) async fn recipient(
     id: Result<Id<TransferId>, ApiError>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    match id {
-        Ok(Id(_)) => Ok(WebPage::Receive.response(&app, &headers)),
-        Err(_) if takes_html(&headers) => {
+    page_of_id(WebPage::Receive, id.err(), &app, &headers)
+}
+
+/// Returns the page on which guests upload for a request.
+///
+/// Reads no request: the page is the same for every well-formed id.
+#[utoipa::path(
+    get, operation_id = "show_request_page", path = "/r/{token_id}", tag = "pages",
+    params(("token_id" = TokenId, Path)),
+    responses(
+        (status = 200, body = String, content_type = "text/html"),
+        (status = 400, body = String, content_type = "text/html"),
+    )
+)]
+pub(super) async fn guest(
+    State(app): State<AppState>,
+    id: Result<Id<TokenId>, ApiError>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    page_of_id(WebPage::Request, id.err(), &app, &headers)
+}
+
+/// Returns a page whose URL has an id, also for a malformed id in a browser.
+fn page_of_id(
+    page: WebPage,
+    error: Option<ApiError>,
+    app: &AppState,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    match error {
+        None => Ok(page.response(app, headers)),
+        Some(_) if takes_html(headers) => {
             // Ignores conditional headers, since 304 Not Modified would hide the error. Clients other than browsers get
             // a JSON error instead.
-            let mut page = WebPage::Receive.response(&app, &HeaderMap::new());
+            let mut page = page.response(app, &HeaderMap::new());
             page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             *page.status_mut() = StatusCode::BAD_REQUEST;
             Ok(page)
         }
-        Err(error) => Err(error),
+        Some(error) => Err(error),
     }
 }
 

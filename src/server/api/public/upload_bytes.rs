@@ -11,12 +11,13 @@ use http::header::CONTENT_LENGTH;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfers::{BodyError, PayloadChunk};
 use crate::domain::wire::Received;
 use crate::server::api::error::ApiError;
-use crate::server::api::extract::{OwnedTransfer, Params, Scope};
+use crate::server::api::extract::{Params, Scope, UploadedTransfer};
 use crate::server::state::AppState;
 
 /// Query parameter with the start of the uploaded bytes.
@@ -34,7 +35,7 @@ pub(super) struct UploadQuery {
 /// An incomplete payload leaves the transfer pending; a further request resumes at the end of the received bytes.
 #[utoipa::path(
     post, operation_id = "upload_payload", path = "/transfers/id/{transfer_id}/payload/upload-bytes", tag = "transfers",
-    params(("transfer_id" = TransferId, Path), UploadQuery),
+    params(("transfer_id" = TransferId, Path), ("x-sgsend-guest" = inline(Option<GuestProof>), Header), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Received)),
     security(("sender_token" = []))
@@ -42,7 +43,7 @@ pub(super) struct UploadQuery {
 pub(super) async fn upload_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    OwnedTransfer(transfer): OwnedTransfer,
+    UploadedTransfer(transfer): UploadedTransfer,
     Params(query): Params<UploadQuery>,
     headers: HeaderMap,
     body: Body,

@@ -117,6 +117,20 @@ export interface UploadPart extends UploadRequest {
   number: number;
 }
 
+/** A request, as its owner sees it. */
+export interface RequestItem {
+  token_id: string;
+  status: TokenState;
+  expires_at: number;
+  /** Null means the limit of the owner's token. */
+  max_transfers: number | null;
+  transfers_created: number;
+}
+
+export interface RequestList {
+  items: RequestItem[];
+}
+
 export interface UploadStatus {
   received_bytes: number;
   /** Received parts as inclusive ranges. */

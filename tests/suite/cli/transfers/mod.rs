@@ -16,6 +16,7 @@ mod pieces;
 mod plaintext_leaks;
 mod presigned;
 mod proxies;
+mod requests;
 mod restarts;
 mod resume;
 mod round_trip;

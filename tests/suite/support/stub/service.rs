@@ -266,6 +266,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         access_proof: state.access_proof,
         mode,
         info: None,
+        signature: None,
         wrapped_key: None,
     }
 }

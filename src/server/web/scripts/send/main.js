@@ -4,6 +4,7 @@ import { call, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { showIfSupported } from "../ui/browser-support.js";
 import { byId, element, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
+import { offerRequests } from "../request/inbox.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { size } from "../ui/format.js";
 import { offerLanguages } from "../ui/language.js";
@@ -229,6 +230,7 @@ offerTabs();
 offerReveal();
 offerResult();
 offerMine();
+offerRequests();
 offerLanguages();
 
 /** @type {Promise<void> | undefined} */

@@ -24,6 +24,12 @@ export class Payload {
   #layout;
   /** @type {Map<number, Bytes>} */
   #tags = new Map();
+  /**
+   * Payload key wrapped for recipients, which the completion carries: each time the same.
+   *
+   * @type {string | undefined}
+   */
+  keys;
 
   /**
    * Creates a payload that is encrypted with `payloadKey`, which must not be used for another payload.

@@ -6,11 +6,13 @@ import { uploadToService } from "./service-upload.js";
 import { StoreUnusable, uploadParts, uploadWhole } from "./store-upload.js";
 
 /** @import { RetryOptions } from "../api.js" */
-/** @import { Progress } from "../ui/progress.js" */
 /** @import { CompletedTransfer, CreatedTransfer, TransferOptions } from "../wire.d.ts" */
 /** @import { UploadInstruction, UploadStatus } from "../wire.d.ts" */
 /** @import { Payload } from "./payload.js" */
-/** @typedef {{ signal: AbortSignal, progress: Progress, waiting: () => void }} SendOptions */
+/** @typedef {{ proof: string, digest: string }} GuestProof proof of a guest's upload for a request, and its SHA-256 */
+/** @typedef {{ signal: AbortSignal, progress: UploadProgress, waiting: () => void }} SendOptions */
+
+/** @typedef {{ at: (done: number) => void }} UploadProgress display of the number of bytes that have arrived */
 
 /** Timeout of a deletion, in milliseconds. */
 const DELETE_TIMEOUT = 15_000;
@@ -30,21 +32,24 @@ export class Upload {
    * @param {Payload} payload
    * @param {string} token
    * @param {TransferOptions} options
-   * @param {RetryOptions} [retries]
+   * @param {RetryOptions & { guest?: GuestProof }} [retries]
    */
-  static async create(payload, token, options, { signal, waiting } = {}) {
-    const credentials = { authorization: `Bearer ${token}` };
+  static async create(payload, token, options, { signal, waiting, guest } = {}) {
+    const authorization = `Bearer ${token}`;
+    /** @type {Record<string, string>} */
+    const credentials = { authorization, ...(guest && { "x-sgsend-guest": guest.proof }) };
+    const headers = { authorization, ...(guest && { "x-sgsend-guest": guest.digest }) };
     // All attempts share one key, so that a lost response does not lead to a second transfer.
     const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...options };
     // Not aborted by `signal`: a created transfer must be known to be deleted.
     /** @type {() => Promise<CreatedTransfer>} */
-    const create = () => call("/transfers/create", { json, headers: credentials });
+    const create = () => call("/transfers/create", { json, headers });
     return new Upload(await withRetries(create, { signal, waiting }), credentials);
   }
 
   /**
    * @param {CreatedTransfer} transfer
-   * @param {{ authorization: string }} credentials
+   * @param {Record<string, string>} credentials
    */
   constructor(transfer, credentials) {
     this.transfer = transfer;
@@ -71,7 +76,7 @@ export class Upload {
       try {
         /** @type {() => Promise<CompletedTransfer>} */
         const complete = () =>
-          call(`${this.path}/upload/complete`, { json: { info: payload.info }, headers: this.credentials });
+          call(`${this.path}/upload/complete`, { json: completion(payload), headers: this.credentials });
         return await withRetries(complete, options);
       } catch (error) {
         // After a crash the server may have fewer bytes than it acknowledged.
@@ -123,6 +128,15 @@ export class Upload {
   #arrived({ signal }) {
     return call(`${this.path}/upload/status`, { headers: this.credentials, signal });
   }
+}
+
+/**
+ * Returns the body of the completion: each time the same.
+ *
+ * @param {Payload} payload
+ */
+function completion({ info, keys }) {
+  return { info, ...(keys && { keys }) };
 }
 
 /**

@@ -1,5 +1,7 @@
 //! Creation of a transfer.
 
+mod guest;
+
 use serde::{Deserialize, Serialize};
 
 use super::Transfers;
@@ -7,12 +9,12 @@ use super::links::{check_limit, lifetime};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
-use crate::domain::id::TransferId;
+use crate::domain::id::{TokenId, TransferId};
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits};
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{Commit, StorageKey, StoreError, TransferIndexEntry, create, read};
-use crate::domain::token::{QuotaEntry, Token};
-use crate::domain::transfer::{Status, Transfer, TransferTerms};
+use crate::domain::token::{QuotaEntry, ReservationMark, Token};
+use crate::domain::transfer::{Guest, GuestUpload, Status, Transfer, TransferTerms};
 use crate::domain::version::V1;
 use crate::domain::wire::{CreateTransfer, UploadInstruction};
 
@@ -73,7 +75,7 @@ impl Transfers {
         token: &Token,
         request: &CreateTransfer,
     ) -> Result<NewTransfer, Error> {
-        let transfer = self.find_or_create(scope, token, request).await?;
+        let transfer = self.find_or_create(scope, token, None, request).await?;
         let upload = self.upload_instruction(&transfer).await?;
         Ok(NewTransfer { transfer, upload })
     }
@@ -82,15 +84,19 @@ impl Transfers {
         &self,
         scope: &RequestScope,
         token: &Token,
+        guest: Option<Guest<'_>>,
         request: &CreateTransfer,
     ) -> Result<Transfer, Error> {
         let terms = new_terms(request, self.settings().limits)?;
-        let terms = TransferTerms { notify: request.notify.unwrap_or(token.notifications.choice), ..terms };
+        let sender = guest.map_or(token, |guest| guest.owner);
+        let terms = TransferTerms { notify: request.notify.unwrap_or(sender.notifications.choice), ..terms };
         // Rejects before writing an idempotency record, which is removed only together with a transfer.
-        if let Err(exceeded) = self.check_quota(token, terms.size_bytes)
-            && !self.is_known(token, request).await?
-        {
-            return Err(exceeded);
+        for charged in std::iter::once(token).chain(guest.map(|guest| guest.owner)) {
+            if let Err(exceeded) = self.check_quota(charged, terms.size_bytes)
+                && !self.is_known(token, request).await?
+            {
+                return Err(exceeded);
+            }
         }
         let space = match self.check_free_space(terms.size_bytes).await {
             Err(full) if !self.is_known(token, request).await? => return Err(full),
@@ -100,7 +106,7 @@ impl Transfers {
             None => (TransferId::random(), None),
             Some(key) => {
                 let record_key = StorageKey::idempotency_record(token.token_id, key);
-                let (id, known) = self.id_under(&record_key, request).await?;
+                let (id, known) = self.id_under(&record_key, guest, request).await?;
                 if known && let Some(transfer) = self.created_before(scope, id).await? {
                     return Ok(transfer);
                 }
@@ -110,11 +116,21 @@ impl Transfers {
         scope.set_transfer(id);
         space?;
         let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
+        let guest = match guest {
+            None => None,
+            // If the owner's quota is full, the reservation in the request's stays until it counts as abandoned, since a
+            // concurrent request with the same key may use it.
+            Some(Guest { owner, proof_sha256 }) => {
+                let owner_reservation = self.reserve_quota(owner, id, terms.size_bytes).await?;
+                Some(GuestUpload { owner: owner.token_id, proof_sha256, owner_reservation })
+            }
+        };
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
         transfer.created_under = created_under.map(|key| key.to_string());
         transfer.reservation = Some(reservation);
         transfer.holds_quota = true;
+        transfer.guest = guest;
         self.offer_presigned(&mut transfer, now)?;
         // Signing the upload URLs, which may fail, decides the response.
         let result = if transfer.upload.is_some() { ChangeResult::Undetermined } else { ChangeResult::Created };
@@ -134,13 +150,17 @@ impl Transfers {
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {
                 scope.set_existing_transfer(id);
-                self.mark_entry_completed(token.token_id, QuotaEntry::reserved(id, reservation));
+                for (token, mark) in reservations(token.token_id, reservation, guest) {
+                    self.mark_entry_completed(token, QuotaEntry::reserved(id, mark));
+                }
                 Ok(transfer)
             }
             // A concurrent request with the same key was first: return its transfer.
             Err(StoreError::Conflict) => {
                 let transfer = self.find(scope, id).await?;
-                self.cancel_quota(&transfer, reservation).await?;
+                for (token, mark) in reservations(token.token_id, reservation, guest) {
+                    self.cancel_quota(&transfer, token, mark).await?;
+                }
                 Ok(transfer)
             }
             // The transfer may exist despite the error, so its reservation stays until the outcome is known.
@@ -172,9 +192,17 @@ impl Transfers {
     }
 
     /// Returns the transfer id of an idempotency key, and whether an earlier request has used the key.
-    async fn id_under(&self, record_key: &StorageKey, request: &CreateTransfer) -> Result<(TransferId, bool), Error> {
+    ///
+    /// Another guest proof is another request: its sender could not continue the existing upload.
+    async fn id_under(
+        &self,
+        record_key: &StorageKey,
+        guest: Option<Guest<'_>>,
+        request: &CreateTransfer,
+    ) -> Result<(TransferId, bool), Error> {
         let body = CreateTransfer { idempotency_key: None, ..request.clone() };
-        let body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
+        let mut body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
+        body.extend(guest.iter().flat_map(|guest| guest.proof_sha256.as_bytes()));
         let creation = IdempotencyRecord { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
         match create(self.store(), record_key.clone(), &creation, Commit::default()).await {
             Ok(()) => return Ok((creation.transfer_id, false)),
@@ -187,4 +215,13 @@ impl Transfers {
         }
         Ok((first.transfer_id, true))
     }
+}
+
+/// Returns the marks of the reservations for a new transfer, with their tokens.
+fn reservations(
+    token: TokenId,
+    mark: ReservationMark,
+    guest: Option<GuestUpload>,
+) -> impl Iterator<Item = (TokenId, ReservationMark)> {
+    std::iter::once((token, mark)).chain(guest.map(|guest| (guest.owner, guest.owner_reservation)))
 }

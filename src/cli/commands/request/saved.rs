@@ -1,0 +1,103 @@
+//! Files of this user's requests, `requests/{token_id}.json` in the configuration directory: link, and what was downloaded.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::cli::config::paths;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::link::RequestLink;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::version::V1;
+
+/// Saved request, with the secret in its link. Has no `Debug` output.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct SavedRequest {
+    v: V1,
+    /// Id of the request.
+    pub token_id: TokenId,
+    /// Link of the request, with its secret.
+    link: Zeroizing<String>,
+    /// Creation time.
+    pub created_at: Timestamp,
+    /// Transfers that were downloaded.
+    #[serde(default)]
+    pub received: Vec<TransferId>,
+    /// Transfers that were not sent through the link.
+    #[serde(default)]
+    pub set_aside: Vec<TransferId>,
+}
+
+impl SavedRequest {
+    /// Creates the file's content for a new request.
+    pub(super) fn new(link: &RequestLink, created_at: Timestamp) -> Self {
+        let (received, set_aside) = Default::default();
+        Self { v: V1, token_id: link.token_id, link: link.to_text(), created_at, received, set_aside }
+    }
+
+    /// Reads the file of a request; `None` if this user has none.
+    pub(super) fn find(id: TokenId) -> Result<Option<Self>, Failure> {
+        let Some(path) = path_of(id) else { return Ok(None) };
+        let unreadable = |error: &dyn std::fmt::Display| {
+            let message = format!("cannot read the saved request {}: {error}", path.display());
+            Failure::new(Exit::LocalFile, "request_unreadable", message)
+        };
+        match fs::read(&path).map(Zeroizing::new) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(&error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+
+    /// Reads the file of a request.
+    ///
+    /// # Errors
+    /// Fails if this user has none: only the holder of the secret can tell what was sent through the link.
+    pub(super) fn read(id: TokenId) -> Result<Self, Failure> {
+        Self::find(id)?.ok_or_else(|| {
+            let message = format!("the secret of request {id} is not on this machine");
+            Failure::new(Exit::LocalFile, "request_not_saved", message)
+                .hint("run the command where the request was created, or copy its file and the identity from there")
+        })
+    }
+
+    /// Returns the link.
+    pub(super) fn link(&self) -> Result<RequestLink, Failure> {
+        self.link.parse().map_err(|error| {
+            Failure::new(Exit::LocalFile, "request_unreadable", format!("the saved request is damaged: {error}"))
+        })
+    }
+
+    /// Writes the file durably, with mode 0600. Returns its path.
+    pub(super) fn write(&self) -> Result<PathBuf, Failure> {
+        let path = path_of(self.token_id).ok_or_else(|| {
+            Failure::new(Exit::LocalFile, "no_home", "no home directory to save the request in")
+                .hint("set HOME or XDG_CONFIG_HOME")
+        })?;
+        write_private(&path, &serde_json::to_vec(self).expect("the file has only string keys")).map_err(|error| {
+            let message = format!("cannot write the saved request {}: {error}", path.display());
+            Failure::new(Exit::LocalFile, "request_unwritable", message)
+        })?;
+        Ok(path)
+    }
+}
+
+fn path_of(id: TokenId) -> Option<PathBuf> {
+    Some(paths::requests_directory()?.join(format!("{id}.json")))
+}
+
+/// Replaces a file atomically and durably. Only this user can read it, and the directories made for it.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    // A temporary file has mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}

@@ -1,0 +1,83 @@
+//! Guest proofs: what lets a guest, and nobody else with the same request link, continue or delete an upload.
+
+use std::fmt::Write;
+use std::str::FromStr;
+
+use zeroize::Zeroizing;
+
+use super::digest::Sha256;
+use super::random;
+use crate::domain::id::decode_lower_hex;
+
+/// Secret of one upload of a guest, of which the server stores only the digest.
+///
+/// 32 random bytes, independent of the payload key; the text form is 64 lower-case hex digits.
+#[derive(Clone)]
+pub struct GuestProof(Zeroizing<[u8; 32]>);
+
+/// The text is not a guest proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a guest proof must be 64 lower-case hex digits")]
+pub struct InvalidGuestProof;
+
+impl GuestProof {
+    /// Generates a proof with the operating system's random number generator.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Zeroizing::new(random::bytes()))
+    }
+
+    /// Returns the digest of the raw bytes, which the guest passes to the server when creating a transfer.
+    #[must_use]
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(self.0.as_slice())
+    }
+
+    /// Returns whether `digest` is the digest of this proof, in constant time.
+    #[must_use]
+    pub fn matches(&self, digest: &Sha256) -> bool {
+        digest.is_of(self.0.as_slice())
+    }
+
+    /// Returns the proof's text form.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(64));
+        for byte in self.0.iter() {
+            write!(text, "{byte:02x}").expect("writing to a string never fails");
+        }
+        text
+    }
+}
+
+impl FromStr for GuestProof {
+    type Err = InvalidGuestProof;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGuestProof> {
+        decode_lower_hex(text).map(|bytes| Self(Zeroizing::new(bytes))).ok_or(InvalidGuestProof)
+    }
+}
+
+impl utoipa::PartialSchema for GuestProof {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        crate::domain::schema::pattern("A guest proof: 32 bytes in hex", "^[0-9a-f]{64}$")
+    }
+}
+
+impl utoipa::ToSchema for GuestProof {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_round_trip_and_match_their_own_digest_only() {
+        let proof = GuestProof::random();
+        let parsed: GuestProof = proof.to_text().parse().unwrap();
+        assert!(parsed.matches(&proof.digest()));
+        assert!(!parsed.matches(&GuestProof::random().digest()));
+        for text in ["", "0", &"A".repeat(64), &"0".repeat(65)] {
+            assert_eq!(text.parse::<GuestProof>().err(), Some(InvalidGuestProof), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The guests' page of a request: files sent from browsers, downloaded by the owner with the command.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{BlockingProxy, Browser, Direction, Service, chromium, content, each};
+
+/// A request of the service's operator.
+struct Request {
+    link: String,
+    id: String,
+}
+
+impl Request {
+    fn of(service: &Service, options: &[&str]) -> Self {
+        let created = service.run(&[&["request", "create", "--json"], options].concat()).json();
+        let text = |member: &str| created[member].as_str().unwrap_or_else(|| panic!("{created}")).to_owned();
+        Self { link: text("link"), id: text("token_id") }
+    }
+
+    /// Returns the JSON output of a download, and the files in the order of arrival.
+    fn download(&self, service: &Service) -> (Value, Vec<Vec<u8>>) {
+        let inbox = service.home.path().join(format!("inbox-{}", self.id));
+        fs::create_dir_all(&inbox).unwrap();
+        let download = ["request", "download", &self.id, "-o", inbox.to_str().unwrap(), "--json"];
+        let received = service.run(&download).json();
+        let items = received["items"].as_array().unwrap_or_else(|| panic!("{received}")).clone();
+        let files = items.iter().map(|item| fs::read(item["path"].as_str().unwrap()).unwrap_or_default()).collect();
+        (received, files)
+    }
+}
+
+async fn send(browser: &Browser, service: &Service, name: &str, bytes: &[u8]) {
+    browser.wait_until_visible("#guest-form").await;
+    browser.choose("#files", &[&service.home.file(name, bytes)]).await;
+    browser.wait_until_visible("#chosen li").await;
+    browser.click("#send").await;
+    browser.wait_until_visible("#sent").await;
+}
+
+#[tokio::test]
+async fn guests_send_files_that_only_the_owner_opens() {
+    let service = Service::start();
+    each(async |browser| {
+        let request = Request::of(&service, &["--for", "tax papers <b>2026</b>"]);
+        browser.goto(&request.link).await;
+        browser.wait_for_text("#purpose-text", "tax papers <b>2026</b>").await;
+        let address = browser.script("return location.href", json!(null)).await;
+        assert!(!address.as_str().unwrap().contains('#'), "the secret stays in the address: {address}");
+        browser.fill("#sender", "Grace").await;
+        browser.fill("#note", "see attached").await;
+        send(browser, &service, "papers.txt", b"hello").await;
+        assert_eq!(browser.stored_data().await.to_string().matches("r1.").count(), 0);
+        let (received, files) = request.download(&service);
+        assert_eq!(files, [b"hello"]);
+        assert_eq!(received["items"][0]["message"], "Grace\n\nsee attached", "{received}");
+        assert_eq!(received["set_aside"], json!([]));
+        browser.click("#another").await;
+        send(browser, &service, "more.bin", &content(9_000_000)).await;
+        assert!(request.download(&service).1 == [content(9_000_000)], "the second file differs");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_guest_deletes_an_upload_until_it_was_downloaded() {
+    let service = Service::start();
+    chromium(async |browser| {
+        let request = Request::of(&service, &[]);
+        browser.goto(&request.link).await;
+        send(browser, &service, "a.txt", b"hello").await;
+        browser.click("#delete").await;
+        browser.wait_for_text("#outcome", "Deleted").await;
+        assert_eq!(request.download(&service).1, [[0; 0]; 0]);
+        send(browser, &service, "b.txt", b"hello").await;
+        assert_eq!(request.download(&service).1, [b"hello"]);
+        browser.click("#delete").await;
+        browser.wait_for_text("#error", "downloaded already").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn links_that_do_not_work_say_what_to_do() {
+    let service = Service::start();
+    chromium(async |browser| {
+        let request = Request::of(&service, &["--max", "1"]);
+        browser.goto(&request.link[..request.link.len() - 5]).await;
+        browser.wait_for_text("#error", "incomplete").await;
+        assert!(!browser.is_visible("#guest-form").await);
+        browser.goto("about:blank").await;
+        browser.goto(request.link.split_once('#').unwrap().0).await;
+        browser.wait_for_text("#error", "Open the link once more").await;
+        browser.goto("about:blank").await;
+        browser.goto(&request.link).await;
+        send(browser, &service, "a.txt", b"hello").await;
+        browser.click("#another").await;
+        browser.choose("#files", &[&service.home.file("b.txt", b"more")]).await;
+        browser.click("#send").await;
+        browser.wait_for_text("#error", "takes no more files").await;
+        service.run(&["request", "revoke", &request.id]);
+        browser.click("#send").await;
+        browser.wait_for_text("#error", "has ended it").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_goes_on_after_a_cut_connection() {
+    let service = Service::on_disk();
+    chromium(async |browser| {
+        let request = Request::of(&service, &[]);
+        let proxy = BlockingProxy::to(&service.serving.public);
+        let (_, rest) = request.link.split_once("/r/").unwrap();
+        browser.goto(&format!("{}/r/{rest}", proxy.url)).await;
+        browser.wait_until_visible("#guest-form").await;
+        let sent = content(24_000_000);
+        browser.choose("#files", &[&service.home.file("large.bin", &sent)]).await;
+        browser.wait_until_visible("#chosen li").await;
+        proxy.close_after(Direction::Upstream, 12_000_000);
+        browser.click("#send").await;
+        tokio::task::block_in_place(|| proxy.wait());
+        proxy.open();
+        browser.wait_until_visible("#sent").await;
+        assert!(request.download(&service).1 == [sent], "the file differs");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_owner_sees_requests_and_revokes_them_on_the_page() {
+    let service = Service::start();
+    chromium(async |browser| {
+        let login =
+            service.home.run(&["request", "create", "--json", "--max", "3", "--server", &service.serving.public]);
+        assert_eq!(login.exit, 0, "{}", login.stderr);
+        browser.goto(&service.page()).await;
+        browser.fill("#token", &service.token).await;
+        browser.click("#show-requests").await;
+        browser.wait_for_text("#outcome", "no requests").await;
+        let id = service.run(&["request", "create", "--max", "3", "--json", "--token", &service.token]).json();
+        let id = id["token_id"].as_str().unwrap().to_owned();
+        browser.click("#show-requests").await;
+        let shown = browser.wait_for_text("#requests", &id).await;
+        assert!(shown.contains("Active.") && shown.contains("Arrived: 0 of 3"), "{shown}");
+        browser.click("#requests button").await;
+        browser.wait_for_text("#requests", "Revoked.").await;
+        let listed = service.run(&["request", "list", "--json", "--token", &service.token]).json();
+        assert_eq!(listed["items"][0]["status"], "revoked", "{listed}");
+    })
+    .await;
+}
