@@ -103,7 +103,7 @@ for options in "" "--no-padding" "--passphrase-file $work/passphrase --downloads
     id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
     passphrase=()
     case $options in *passphrase*) passphrase=("a pass phrase") ;; esac
-    # With a message, an id alone gives no ciphertext.
+    # An id alone gives no ciphertext.
     proof=(-H "x-sgsend-access: $(example proof "$key" ${passphrase[@]+"${passphrase[@]}"} | cut -d' ' -f1)")
     if curl -sf -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"; then
       fail "a download without its proof succeeds"
@@ -127,8 +127,8 @@ for options in "" "--no-padding" "--passphrase-file $work/passphrase --downloads
   done
 done
 
-# Without a message and limits, an id is enough for the ciphertext.
-link=$("$sgsend" upload "$work/small.txt")
+# Without a message, limits and notifications, an id is enough for the ciphertext.
+link=$("$sgsend" upload --notify never "$work/small.txt")
 curl -sf -o "$work/payload" "$public/transfers/id/$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link")/payload/download-bytes"
 example open "${link#*#}" "$work/payload" "$work/content" >/dev/null
 cmp "$work/small.txt" "$work/content"
@@ -168,7 +168,7 @@ mkdir -p "$work/tree/deep/er" "$work/tree/empty"
 printf 'one\n' >"$work/tree/one.txt"
 head -c 1500000 /dev/urandom >"$work/tree/deep/er/large.bin"
 printf 'gr%b\n' '\xc3\xbc' >"$work/tree/deep/gr$(printf '\xc3\xbc').txt"
-link=$("$sgsend" upload "$work/tree")
+link=$("$sgsend" upload --notify never "$work/tree")
 id=$(sed 's|.*/d/\([0-9a-f]*\)#.*|\1|' <<<"$link") key=${link#*#}
 curl -sf -o "$work/payload" "$public/transfers/id/$id/payload/download-bytes"
 example list "$key" "$work/payload" >"$work/index"

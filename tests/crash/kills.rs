@@ -80,7 +80,8 @@ async fn sweep_all(home: &Home, clock: &std::path::Path, users: &mut Users, rand
     let checked: String =
         records.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("the result of the integrity check");
     assert_eq!(checked, "ok");
-    let query = "SELECT COUNT(*) FROM object WHERE key LIKE 'transfers/%' OR key LIKE 'creates/%' OR key LIKE 'due/%'";
+    let query = "SELECT COUNT(*) FROM object WHERE key LIKE 'transfers/%' OR key LIKE 'creates/%' OR key LIKE 'due/%' \
+                 OR key LIKE 'by-%'";
     let remaining: i64 = records.query_row(query, [], |row| row.get(0)).expect("a row count");
     assert_eq!(remaining, 0, "records remain after their transfers");
 }

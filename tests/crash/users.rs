@@ -129,8 +129,14 @@ impl Users {
 
     /// Checks, after all due entries are swept, that no payload of an ended transfer exists.
     pub(crate) fn check_files(&self, store: &Path) {
+        let records = rusqlite::Connection::open(store.join("records.sqlite")).expect("a readable database");
+        let transfer_of = |payload: &str| -> String {
+            let entry = "SELECT key FROM object WHERE key LIKE 'by-payload/' || ?1 || '-%'";
+            let key: String = records.query_row(entry, [payload], |row| row.get(0)).unwrap_or_default();
+            key.rsplit('-').next().unwrap_or_default().to_owned()
+        };
         for file in files(&store.join("payloads")) {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = transfer_of(&file.file_stem().unwrap_or_default().to_string_lossy());
             let model = self.all().find(|model| model.id == name);
             let model = model.unwrap_or_else(|| panic!("{} belongs to no transfer", file.display()));
             assert!(!model.ended(), "{} should have been removed", file.display());

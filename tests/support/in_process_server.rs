@@ -144,11 +144,7 @@ impl Started {
     /// Returns the file of the finished payload of a transfer.
     #[allow(dead_code, reason = "not used by all test binaries that have this module")]
     pub(crate) fn payload_file(&self, transfer: &str) -> std::path::PathBuf {
-        let records = rusqlite::Connection::open(self.folder().join("records.sqlite")).unwrap();
-        let entry = "SELECT key FROM object WHERE key LIKE 'by-payload/%-' || ?1";
-        let key: String = records.query_row(entry, [transfer], |row| row.get(0)).unwrap();
-        let payload = key.split(['/', '-']).nth(2).unwrap();
-        self.folder().join(format!("payloads/{}/{payload}.enc", &payload[1..3]))
+        payload_file(self.folder(), transfer)
     }
 
     /// Returns the settings, for a second process over the same store.
@@ -175,4 +171,14 @@ impl Drop for Started {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Returns the file of the finished payload of a transfer in the store at `folder`.
+#[allow(dead_code, reason = "not used by all test binaries that have this module")]
+pub(crate) fn payload_file(folder: &std::path::Path, transfer: &str) -> std::path::PathBuf {
+    let records = rusqlite::Connection::open(folder.join("records.sqlite")).unwrap();
+    let entry = "SELECT key FROM object WHERE key LIKE 'by-payload/%-' || ?1";
+    let key: String = records.query_row(entry, [transfer], |row| row.get(0)).unwrap();
+    let payload = key.split(['/', '-']).nth(2).unwrap();
+    folder.join(format!("payloads/{}/{payload}.enc", &payload[1..3]))
 }

@@ -1,4 +1,4 @@
-//! Upgrade of the records of older layouts: index of transfers, use of tokens, downloads under further links.
+//! Upgrade of the records of older layouts: index of transfers, use of tokens, downloads under links.
 //!
 //! Idempotent: an upgrade that is killed is repeated by the next. No server of the current layout serves the store before
 //! its end, and servers of older layouts no longer write.
@@ -116,7 +116,9 @@ async fn upgrade_transfer(store: &dyn Store, id: TransferId, uses: &TokenUses) -
     Ok(())
 }
 
-/// Returns the number of downloads under the further links of a transfer, which records before layout 4 do not have.
+/// Returns the number of downloads under the further links of a transfer.
+///
+/// Records before layout 4 do not have it.
 async fn link_downloads(store: &dyn Store, transfer: &Transfer) -> Result<u64, StoreError> {
     if transfer.payload_id.is_some() {
         return Ok(transfer.link_downloads);

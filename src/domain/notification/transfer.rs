@@ -101,7 +101,7 @@ impl Transfer {
         Some(end.minus(self.reminder_lead(end))).filter(|at| *at > completed_at)
     }
 
-    /// Returns the schedule entry for the reminder of a link that expires at `end`, if the transfer awaits one.
+    /// Returns the schedule entry for a reminder before `end`, if the transfer awaits one.
     ///
     /// Another link may expire later: the sweeper reads them all.
     pub(crate) fn reminder_entry(&self, end: Timestamp) -> Option<StorageKey> {

@@ -84,7 +84,7 @@ pub trait PayloadWriter: Send {
     async fn discard(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// Returns the id of the transfer to which a payload belongs, by the index; `None` if the index names none.
+/// Returns the transfer to which a payload belongs, by the index; `None` if the index names none.
 ///
 /// The entry exists before the first byte of the payload, and until after its removal. The transfer may be missing.
 ///

@@ -75,7 +75,7 @@ impl Transfers {
         Ok(counted)
     }
 
-    /// Adds downloads of an unlimited link to its count, and of a further link to that of all links of the transfer.
+    /// Adds downloads of an unlimited link to its count, and to that of all further links.
     fn add_to_counts(&self, link: &ResolvedLink, downloads: NewDownloads) {
         let id = link.transfer.transfer_id;
         match link.further_id() {
@@ -122,7 +122,7 @@ impl Transfers {
         Ok(Swap::write(transfer, recorded(scope, id, now, result, &events, with), Some(grant)))
     }
 
-    /// Counts a download under a further link with a limit; returns its grant, and whether this call counted it.
+    /// Counts a download under a limited further link; returns its grant, and whether it was new.
     fn count_further<'scope>(
         &self,
         scope: &'scope RequestScope,

@@ -153,7 +153,7 @@ impl Transfers {
         })
     }
 
-    /// Returns whether downloads under a link pass through this service although clients can use presigned URLs.
+    /// Returns whether downloads under a link pass through this service, also with presigned URLs.
     ///
     /// The payload has the id of its transfer, which must not appear under a further link.
     pub(super) fn must_pass_through(&self, link: &ResolvedLink) -> bool {

@@ -51,7 +51,7 @@ impl Target {
         let serving = server.arguments(&arguments).start();
         home.log_in(&serving);
         let file = home.file("large.bin", &content(4 << 20));
-        let link = home.run_at(&serving, &["--ca-file", &ca, "upload", &file]).text();
+        let link = home.run_at(&serving, &["--ca-file", &ca, "upload", &file, "--notify", "never"]).text();
         let mut roots = rustls::RootCertStore::empty();
         roots.add(rustls_pki_types::CertificateDer::from_pem_file(&ca).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -49,7 +49,7 @@ pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};
 pub(crate) use held_bucket::HeldBucket;
 pub(crate) use home::{FinishedCommand, Home, any_storage};
-pub(crate) use in_process_server::{START, Service, Started};
+pub(crate) use in_process_server::{START, Service, Started, payload_file};
 pub(crate) use not_run::not_run;
 pub(crate) use partial_upload::{start_partial_upload, wait_for_writer};
 pub(crate) use recording_proxy::RecordingProxy;

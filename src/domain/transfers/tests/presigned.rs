@@ -128,7 +128,8 @@ async fn a_further_link_uses_presigned_urls_unless_they_name_the_transfer() {
     let (_, link) = fixture.linked_transfer(Some(9)).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let mut link = fixture.transfers.find_link(&scope, link.id).await.unwrap();
-    let count = fixture.transfers.count_download(&scope, &link, &Grant::random(), ChangeResult::Undetermined);
+    let grant = Grant::random();
+    let count = fixture.transfers.count_download(&scope, &link, &grant, ChangeResult::Undetermined);
     let grant = count.await.unwrap();
     let flow = async |link: &ResolvedLink| {
         let url = fixture.transfers.download_url(link, &grant).await.unwrap();

@@ -1,4 +1,4 @@
-//! Upload manifest: the state of an unfinished payload in `transfers/{transfer_id}/upload.json`.
+//! Upload manifest: the state of an unfinished payload in `upload.json` beside it.
 //!
 //! The manifest exists from the first byte through the service, or the first presigned URL of a part, until the payload
 //! is removed. A payload that a client sends in one presigned PUT has no manifest. Every write, finish and removal of a
@@ -15,7 +15,7 @@ use crate::domain::store::{
 };
 use crate::domain::version::V1;
 
-/// Contents of `transfers/{transfer_id}/upload.json`. The aliases are the names of the first stores of layout 1.
+/// Contents of `upload.json` beside a payload. The aliases are the names of the first stores of layout 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UploadManifest {
     v: V1,

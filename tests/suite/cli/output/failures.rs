@@ -114,7 +114,7 @@ fn ended_transfers_report_the_reason() {
 fn damaged_payloads_are_never_released() {
     let (home, serving) = started();
     let file = home.file("a.bin", &vec![7; 3_000_000]);
-    let link = home.run_at(&serving, &["upload", &file, "--json"]).json();
+    let link = home.run_at(&serving, &["upload", &file, "--notify", "never", "--json"]).json();
     let key = home.file("key", link["key"].as_str().unwrap().as_bytes());
     let url =
         format!("{}/transfers/id/{}/payload/download-bytes", serving.public, link["transfer_id"].as_str().unwrap());

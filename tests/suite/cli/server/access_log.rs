@@ -40,10 +40,10 @@ fn start(home: &Home, arguments: &[&str]) -> ServerProcess {
     server.arguments(arguments).start()
 }
 
-/// Uploads 5 bytes, and returns the id of the transfer.
+/// Uploads 5 bytes without an access proof, and returns the id of the transfer.
 fn upload(home: &Home, serving: &ServerProcess) -> String {
     home.log_in(serving);
-    let link = home.run_at(serving, &["upload", &home.file("a.txt", b"hello")]).text();
+    let link = home.run_at(serving, &["upload", &home.file("a.txt", b"hello"), "--notify", "never"]).text();
     link.split("/d/").nth(1).unwrap().split('#').next().unwrap().to_owned()
 }
 
@@ -91,7 +91,8 @@ fn a_client_that_leaves_a_download_is_named_aborted() {
     let home = Home::new();
     let serving = start(&home, &[]);
     home.log_in(&serving);
-    let printed = home.run_at(&serving, &["upload", &home.file("large", &vec![7; 32 << 20])]).text();
+    let printed =
+        home.run_at(&serving, &["upload", &home.file("large", &vec![7; 32 << 20]), "--notify", "never"]).text();
     let id = printed.split("/d/").nth(1).unwrap().split('#').next().unwrap();
     let mut stream = TcpStream::connect(serving.public.split_once("://").unwrap().1).unwrap();
     let request = format!("GET /transfers/id/{id}/payload/download-bytes HTTP/1.1\r\nhost: x\r\n\r\n");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Home, Terminal};
+use crate::support::{Home, Terminal, payload_file};
 
 /// Makes a store with two transfers; loses the payload of one, and adds a payload without a transfer.
 ///
@@ -18,7 +18,7 @@ fn damaged(home: &Home) -> (String, PathBuf, String) {
     home.run_at(&serving, &["upload", &file]).text();
     let lost = home.run_at(&serving, &["upload", &file]).text();
     serving.terminate();
-    std::fs::remove_file(payload(&folder, id(&lost))).unwrap();
+    std::fs::remove_file(payload_file(&folder, id(&lost))).unwrap();
     let stray = payload(&folder, &"0".repeat(32));
     std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
     std::fs::write(&stray, "abc").unwrap();
@@ -29,6 +29,7 @@ fn id(link: &str) -> &str {
     &link.split_once("/d/").unwrap().1[..32]
 }
 
+/// Returns the file of a payload that has the id of its transfer, as before layout 4.
 fn payload(folder: &Path, id: &str) -> PathBuf {
     folder.join("payloads").join(&id[..2]).join(format!("{id}.enc"))
 }

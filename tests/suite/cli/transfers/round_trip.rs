@@ -160,7 +160,7 @@ fn tink_alone_decrypts_a_payload_downloaded_over_plain_http() {
     home.log_in(&serving);
     let original = content(2_500_000);
     let path = home.file("for-tink.bin", &original);
-    let link: Link = home.run_at(&serving, &["upload", &path]).text().parse().unwrap();
+    let link: Link = home.run_at(&serving, &["upload", &path, "--notify", "never"]).text().parse().unwrap();
     let url = format!("{}/transfers/id/{}/payload/download-bytes", serving.public, link.transfer_id);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sealed = runtime.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
