@@ -87,8 +87,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let link = RequestLink { base_url, token_id: item.token_id, secret, recipient, purpose: arguments.purpose };
     let (text, printer) = (link.to_text(), &context.printer);
     let saved = SavedRequest::new(&link, item.created_at).write();
-    let printed = saved.and_then(|path| {
-        let printed = if printer.is_json() {
+    let outcome = saved.and_then(|path| {
+        let written = if printer.is_json() {
             printer.json_of(&CreatedOutput {
                 item: &item,
                 link: &text,
@@ -103,7 +103,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             .map(|()| path)
             .map_err(|error| Failure::new(Exit::LocalFile, "link_unprinted", format!("cannot print the link: {error}")))
     });
-    let path = match printed {
+    let path = match outcome {
         Ok(path) => path,
         Err(failure) => {
             // Nobody has the link, so the request is of no use.

@@ -115,13 +115,13 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     for item in arrived {
         let id = item.transfer_id;
         match Box::pin(receiver.receive(&item)).await {
-            Ok(Some(received)) => {
+            Ok(Some(done)) => {
                 saved.received.push(id);
                 saved.write()?;
                 if !context.printer.is_json() {
-                    context.printer.path(Path::new(&received.path))?;
+                    context.printer.path(Path::new(&done.path))?;
                 }
-                items.push(received);
+                items.push(done);
             }
             Ok(None) => {
                 context.printer.warning(&format!("transfer {id} was not sent through the link: it is set aside"));
