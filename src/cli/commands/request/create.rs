@@ -25,6 +25,7 @@ use crate::domain::wire::{CreateRequest, CreatedRequest, RequestItem};
 
 /// Arguments of `sgsend request create`.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
     /// What the request is for, shown to guests; stays in the link, so the server cannot read it
     #[arg(long = "for", value_name = "TEXT", value_parser = purpose)]
@@ -99,7 +100,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         } else {
             printer.result(&text)
         };
-        printed
+        written
             .map(|()| path)
             .map_err(|error| Failure::new(Exit::LocalFile, "link_unprinted", format!("cannot print the link: {error}")))
     });
