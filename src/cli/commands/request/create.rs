@@ -33,13 +33,15 @@ pub(super) struct Arguments {
     /// Maximum number of transfers that guests can send [default: the limit of the sender token]
     #[arg(long, visible_alias = "max", value_name = "N", value_parser = positive_number::<u64>)]
     max_transfers: Option<u64>,
-    /// Maximum encrypted size of all stored transfers of guests, such as 2GiB [default: the limit of the sender token]
+    /// Maximum encrypted size of all stored transfers of guests, such as 2GiB
+    /// [default: the limit of the sender token]
     #[arg(long, visible_alias = "max-bytes", value_name = "SIZE", value_parser = positive_size)]
     max_total_bytes: Option<ByteSize>,
     /// Time until the request expires, such as 12h or 30d [default: 7d]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
-    /// File with the age identity that opens what arrives [default: this user's identity, made if it is missing]
+    /// File with the age identity that opens what arrives
+    /// [default: this user's identity, made if it is missing]
     #[arg(short, long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// URL of the server in the link, if guests use another address

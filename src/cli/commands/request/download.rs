@@ -1,4 +1,6 @@
-//! `sgsend request download`: downloads what has arrived for a request, each transfer into a directory of its own.
+//! `sgsend request download`: downloads what has arrived for a request.
+//!
+//! Each transfer gets a directory of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -232,7 +234,7 @@ impl Receiver<'_> {
         }))
     }
 
-    /// Returns the payload key of a transfer; `None` unless it was wrapped for this user by a holder of the link.
+    /// Returns the payload key of a transfer; `None` unless a holder of the link has wrapped it for this user.
     async fn payload_key(&self, id: TransferId) -> Result<Option<PayloadKey>> {
         let keys = match self.context.first_call(|| self.api.wrapped_keys(id)).await {
             Err(error) if error.code() == Some(ErrorCode::NoKeys) => return Ok(None),
