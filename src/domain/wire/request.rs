@@ -14,7 +14,8 @@ use crate::domain::token::TokenStatus;
 pub struct CreateRequest {
     /// SHA-256 of the 32-byte secret of the request's token.
     ///
-    /// The client derives that secret from the one in the link.     /// A repeated call with the digest of an existing request returns that request.
+    /// The client derives that secret from the one in the link. A repeated call with the digest of an existing request
+    /// returns that request.
     pub secret_sha256: Sha256,
     /// Lifetime of the request in seconds, at most 100 years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
