@@ -26,7 +26,7 @@ use crate::domain::wire::{
 const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
 /// Request header with the download grant: shows that the download was counted.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
-/// Request header with the guest proof of an upload for a request, or with its digest when the transfer is created.
+/// Request header with a guest proof, or with its digest when the transfer is created.
 const GUEST: HeaderName = HeaderName::from_static("x-sgsend-guest");
 
 /// Page of audit records as raw JSON: a newer server may send fields and kinds unknown to this version.

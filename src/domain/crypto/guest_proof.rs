@@ -1,4 +1,4 @@
-//! Guest proofs: what lets a guest, and nobody else with the same request link, continue or delete an upload.
+//! Guest proofs: what lets only the guest who began an upload continue or delete it.
 
 use std::fmt::Write;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Secret of a request link, and what is derived from it: the secret of its token, and the marks of its transfers.
+//! Secret of a request link, from which its token and the marks of its transfers are derived.
 
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;

@@ -70,7 +70,7 @@ impl Transfer {
     /// Checks that the holder of `token` and `proof` may upload the transfer.
     ///
     /// # Errors
-    /// [`Error::NotYourTransfer`]; [`Error::GuestProofInvalid`] without the proof of the guest who created the transfer.
+    /// [`Error::NotYourTransfer`]; [`Error::GuestProofInvalid`] without the proof of the guest who created it.
     pub fn check_uploader(&self, token: TokenId, proof: Option<&GuestProof>) -> Result<(), Error> {
         if self.token_id != token {
             return Err(Error::NotYourTransfer);

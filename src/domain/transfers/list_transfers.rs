@@ -50,7 +50,7 @@ impl Transfers {
         let OwnTransferQuery { after, limit, state, request } = query;
         if let Some(request) = request {
             let found = read::<Token>(self.store(), &StorageKey::token(request)).await?;
-            if !found.is_some_and(|found| found.value.owner == Some(token)) {
+            if found.is_none_or(|found| found.value.owner != Some(token)) {
                 return Err(Error::RequestNotFound);
             }
         }

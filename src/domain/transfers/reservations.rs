@@ -99,8 +99,7 @@ impl Transfers {
         Ok(reserved.await?.expect("every reservation changes the quota"))
     }
 
-    /// Releases a reservation in the quota of `token`, unless the transfer of a concurrent request uses this very
-    /// reservation.
+    /// Releases a reservation in the quota of `token`, unless its transfer uses this very reservation.
     pub(super) async fn cancel_quota(
         &self,
         transfer: &Transfer,

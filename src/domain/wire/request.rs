@@ -12,9 +12,10 @@ use crate::domain::token::TokenStatus;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateRequest {
-    /// SHA-256 of the 32-byte secret of the request's token, which the client derives from the secret of its link.
+    /// SHA-256 of the 32-byte secret of the request's token.
     ///
-    /// A repeated call with the digest of an existing request returns that request.
+    /// The client derives that secret from the one in the link. A repeated call with the digest of an existing request
+    /// returns that request.
     pub secret_sha256: Sha256,
     /// Lifetime of the request in seconds, at most 100 years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,7 +25,7 @@ pub struct CreateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_transfers: Option<u64>,
-    /// Maximum total encrypted size of the request's stored transfers, in bytes; absent means that of the owner's token.
+    /// Maximum total encrypted size of the request's stored transfers, in bytes; absent means that of the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_total_bytes: Option<u64>,
@@ -43,7 +44,7 @@ pub struct RequestItem {
     pub expires_at: Timestamp,
     /// Maximum number of transfers that guests create; null means the limit of the owner's token.
     pub max_transfers: Option<u64>,
-    /// Maximum total encrypted size of stored transfers, in bytes; null means the limit of the owner's token.
+    /// Maximum total encrypted size of stored transfers, in bytes; null means that of the owner.
     pub max_total_bytes: Option<u64>,
     /// Number of transfers that guests created.
     pub transfers_created: u64,

@@ -9,7 +9,7 @@ use sgsend::domain::id::TokenId;
 
 use crate::support::{Api, Service, Started};
 
-/// Creates a request of `owner` with these members; returns its id and the client of a guest without a proof.
+/// Creates a request of `owner` with these members; returns its id and a guest without a proof.
 async fn request(service: &Started, owner: &Api, members: Value) -> (String, Api) {
     let secret = RequestSecret::random();
     let mut body = members;

@@ -25,6 +25,7 @@ use crate::domain::wire::{CreateRequest, CreatedRequest, RequestItem};
 
 /// Arguments of `sgsend request create`.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
     /// What the request is for, shown to guests; stays in the link, so the server cannot read it
     #[arg(long = "for", value_name = "TEXT", value_parser = purpose)]
@@ -32,13 +33,15 @@ pub(super) struct Arguments {
     /// Maximum number of transfers that guests can send [default: the limit of the sender token]
     #[arg(long, visible_alias = "max", value_name = "N", value_parser = positive_number::<u64>)]
     max_transfers: Option<u64>,
-    /// Maximum encrypted size of all stored transfers of guests, such as 2GiB [default: the limit of the sender token]
+    /// Maximum encrypted size of all stored transfers of guests, such as 2GiB
+    /// [default: the limit of the sender token]
     #[arg(long, visible_alias = "max-bytes", value_name = "SIZE", value_parser = positive_size)]
     max_total_bytes: Option<ByteSize>,
     /// Time until the request expires, such as 12h or 30d [default: 7d]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
-    /// File with the age identity that opens what arrives [default: this user's identity, made if it is missing]
+    /// File with the age identity that opens what arrives
+    /// [default: this user's identity, made if it is missing]
     #[arg(short, long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// URL of the server in the link, if guests use another address
@@ -87,8 +90,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let link = RequestLink { base_url, token_id: item.token_id, secret, recipient, purpose: arguments.purpose };
     let (text, printer) = (link.to_text(), &context.printer);
     let saved = SavedRequest::new(&link, item.created_at).write();
-    let printed = saved.and_then(|path| {
-        let printed = if printer.is_json() {
+    let outcome = saved.and_then(|path| {
+        let written = if printer.is_json() {
             printer.json_of(&CreatedOutput {
                 item: &item,
                 link: &text,
@@ -99,11 +102,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         } else {
             printer.result(&text)
         };
-        printed
+        written
             .map(|()| path)
             .map_err(|error| Failure::new(Exit::LocalFile, "link_unprinted", format!("cannot print the link: {error}")))
     });
-    let path = match printed {
+    let path = match outcome {
         Ok(path) => path,
         Err(failure) => {
             // Nobody has the link, so the request is of no use.

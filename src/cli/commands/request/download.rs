@@ -1,4 +1,6 @@
-//! `sgsend request download`: downloads what has arrived for a request, each transfer into a directory of its own.
+//! `sgsend request download`: downloads what has arrived for a request.
+//!
+//! Each transfer gets a directory of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -115,13 +117,13 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     for item in arrived {
         let id = item.transfer_id;
         match Box::pin(receiver.receive(&item)).await {
-            Ok(Some(received)) => {
+            Ok(Some(done)) => {
                 saved.received.push(id);
                 saved.write()?;
                 if !context.printer.is_json() {
-                    context.printer.path(Path::new(&received.path))?;
+                    context.printer.path(Path::new(&done.path))?;
                 }
-                items.push(received);
+                items.push(done);
             }
             Ok(None) => {
                 context.printer.warning(&format!("transfer {id} was not sent through the link: it is set aside"));
@@ -232,7 +234,7 @@ impl Receiver<'_> {
         }))
     }
 
-    /// Returns the payload key of a transfer; `None` unless it was wrapped for this user by a holder of the link.
+    /// Returns the payload key of a transfer; `None` unless a holder of the link has wrapped it for this user.
     async fn payload_key(&self, id: TransferId) -> Result<Option<PayloadKey>> {
         let keys = match self.context.first_call(|| self.api.wrapped_keys(id)).await {
             Err(error) if error.code() == Some(ErrorCode::NoKeys) => return Ok(None),

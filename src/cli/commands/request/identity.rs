@@ -15,7 +15,9 @@ use crate::cli::failure::exit::Exit;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::recipient_keys::{IdentityFile, IdentityKey, NewIdentity, RecipientKey};
 
-/// Returns the public key for a new request, with the file of its identity. Creates the user's identity if it is missing.
+/// Returns the public key for a new request, with the file of its identity.
+///
+/// Creates the user's identity if it is missing.
 ///
 /// # Errors
 /// Fails without an X25519 key in the file: the key of SSH does not fit into a link.

@@ -1,4 +1,6 @@
-//! Files of this user's requests, `requests/{token_id}.json` in the configuration directory: link, and what was downloaded.
+//! Files of this user's requests: link, and what was downloaded.
+//!
+//! `requests/{token_id}.json` in the configuration directory.
 
 use std::fs;
 use std::io::{self, Write};

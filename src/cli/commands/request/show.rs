@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
             let has = |ids: &[_]| ids.contains(&item.transfer_id);
             let downloaded = saved.as_ref().is_some_and(|saved| has(&saved.received));
             let set_aside = saved.as_ref().is_some_and(|saved| has(&saved.set_aside));
-            ArrivedTransfer { downloaded, set_aside, item }
+            ArrivedTransfer { item, downloaded, set_aside }
         })
         .collect();
     let printer = &context.printer;

@@ -10,7 +10,7 @@ use crate::domain::transfers::Transfers;
 use crate::domain::wire::CreateTransfer;
 
 impl Transfers {
-    /// Creates the transfer of a guest for the request `token`, or returns the one of the same idempotency key and guest.
+    /// Creates the transfer of a guest for the request `token`; idempotent like [`Transfers::create`].
     ///
     /// The transfer counts in the quotas of the request and of its owner, and belongs to the owner.
     ///

@@ -118,8 +118,8 @@ impl Transfers {
         let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
         let guest = match guest {
             None => None,
-            // If the owner's quota is full, the reservation in the request's stays until it counts as abandoned, since a
-            // concurrent request with the same key may use it.
+            // If the owner's quota is full, the reservation of the request stays until it counts as abandoned: another
+            // call with the same key may use it.
             Some(Guest { owner, proof_sha256 }) => {
                 let owner_reservation = self.reserve_quota(owner, id, terms.size_bytes).await?;
                 Some(GuestUpload { owner: owner.token_id, proof_sha256, owner_reservation })

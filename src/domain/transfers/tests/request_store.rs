@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{CopyObserver, copy};
-use crate::domain::store::{FaultInjector, FaultyStore, open_header};
+use crate::domain::store::{FaultInjector, FaultyStore};
 use crate::domain::token::AuthenticatedToken;
 use crate::domain::transfer::Guest;
 
@@ -65,7 +65,6 @@ async fn requests_and_their_transfers_move_with_a_copy_of_the_store() {
     }
     let requested = Requested::with((None, None), (Some(2), None)).await;
     requested.create().await.unwrap();
-    open_header(&*requested.fixture.store, Retention::default()).await.unwrap();
     let target = MemoryStore::default();
     copy(&*requested.fixture.store, &target, "file:/srv/original", &Silent).await.unwrap();
     assert_eq!(check(&target).await.unwrap().findings, []);

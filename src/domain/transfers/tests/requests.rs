@@ -5,7 +5,7 @@ use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::request_secret::RequestSecret;
 use crate::domain::maintenance::check::check;
 use crate::domain::notification::Notification;
-use crate::domain::store::read;
+use crate::domain::store::{open_header, read};
 use crate::domain::token::{AuthenticatedToken, PlainToken, TokenStatus};
 use crate::domain::transfer::Guest;
 use crate::domain::wire::{CreateRequest, OwnTransferQuery, RequestItem};
@@ -36,6 +36,7 @@ impl Requested {
         of_owner: (Option<u64>, Option<u64>),
         of_request: (Option<u64>, Option<u64>),
     ) -> Self {
+        open_header(&*fixture.store, Retention::default()).await.unwrap();
         let token = CreateToken {
             name: "press".to_owned(),
             expires_in_s: Some(7_200),

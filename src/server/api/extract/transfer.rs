@@ -50,7 +50,9 @@ impl FromRequestParts<AppState> for OwnedTransfer {
     }
 }
 
-/// The transfer in the path, for its upload: by the creating token, and by the guest proof of an upload for a request.
+/// The transfer in the path, for its upload.
+///
+/// Needs the creating token and, for an upload for a request, the guest proof.
 pub(crate) struct UploadedTransfer(pub(crate) Transfer);
 
 impl FromRequestParts<AppState> for UploadedTransfer {

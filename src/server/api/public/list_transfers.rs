@@ -10,7 +10,9 @@ use crate::server::state::AppState;
 
 /// Lists the transfers created with the sender token of the request, newest first.
 ///
-/// With `request`, the uploads of guests for one of the token's requests. Transfers are listed until their records are removed, also ended ones.
+/// With `request`, the uploads of guests for one of the token's requests.
+///
+/// Transfers are listed until their records are removed, also ended ones.
 #[utoipa::path(
     get, operation_id = "list_own_transfers", path = "/transfers/list", tag = "transfers",
     params(OwnTransferQuery),

@@ -1,4 +1,6 @@
-//! `GET /d/{transfer_id}`, `GET /r/{token_id}` and `GET /`: the web pages for recipients, guests and senders.
+//! The web pages for recipients, guests and senders.
+//!
+//! `GET /d/{transfer_id}`, `GET /r/{token_id}` and `GET /`.
 
 use axum::extract::State;
 use axum::response::Response;

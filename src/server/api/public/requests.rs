@@ -13,8 +13,8 @@ use crate::server::state::AppState;
 
 /// Creates a request: a limited token with which guests upload to the holder of the sender token.
 ///
-/// The transfers and bytes of guests count in the quotas of both tokens. A request ends with the sender token. Idempotent:
-/// the digest of an existing request returns that request.
+/// The transfers and bytes of guests count in the quotas of both tokens. A request ends with the sender token.
+/// Idempotent: the digest of an existing request returns that request.
 #[utoipa::path(
     post, operation_id = "create_request", path = "/requests/create", tag = "requests",
     request_body = CreateRequest,

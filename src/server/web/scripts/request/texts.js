@@ -2,8 +2,10 @@
 
 /** @type {Record<string, string>} */
 const TEXTS = {
-  "request.incomplete": "This link is incomplete: the part behind the # is missing or damaged. Copy the whole link, and open it again.",
-  "request.reloaded": "The link was removed from the address bar, so the page cannot be loaded again. Open the link once more.",
+  "request.incomplete":
+    "This link is incomplete: the part behind the # is missing or damaged. Copy the whole link, and open it again.",
+  "request.reloaded":
+    "The link was removed from the address bar, so the page cannot be loaded again. Open the link once more.",
   "request.nothing": "Choose a file or a folder first.",
   "request.too_large": "That is {size}, and this server takes {max} at most.",
   "request.note_too_long": "Name and note have more than {max} characters: send the note as a file.",

@@ -1,4 +1,4 @@
-//! Plaintext leak test for requests: what a guest sends, and what the owner keeps, never reaches the server in clear.
+//! Plaintext leak test for requests: the server reads nothing of what guests send and owners keep.
 
 use std::path::Path;
 

@@ -44,7 +44,7 @@ impl Requested {
         self.owner.run_at(&self.serving, arguments)
     }
 
-    /// Downloads what has arrived into the folder `name` of the owner; returns the JSON output and the folder.
+    /// Downloads what has arrived into a folder of the owner; returns the JSON output and the folder.
     fn download(&self, name: &str, options: &[&str]) -> (Value, PathBuf) {
         let folder = self.owner.path().join(name);
         fs::create_dir_all(&folder).unwrap();
