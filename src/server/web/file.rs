@@ -16,7 +16,7 @@ use crate::server::api::range::{Selection, select};
 /// Content from this size on is compressed, in bytes: less would save nothing.
 const MIN_COMPRESSED: usize = 512;
 
-/// Number of hexadecimal digits of the digest in a validator: 64 bits, enough to tell versions of one file apart.
+/// Number of hexadecimal digits of a digest in a validator. 64 bits tell the versions of a file apart.
 const DIGEST_DIGITS: usize = 16;
 
 /// File of the pages. Digest and compressed form are computed by the first request that needs them.
