@@ -1,4 +1,4 @@
-//! What a screen reader is told about the main flows: Chromium's accessibility tree, committed in `trees/`.
+//! What screen readers are told in the main flows: accessibility trees, committed in `trees/`.
 //!
 //! `SGSEND_BLESS=1` writes the files.
 
@@ -19,6 +19,7 @@ async fn tree(browser: &Browser) -> String {
     // What differs from run to run.
     let mask = "for (const [id, text] of Object.entries(args)) {
         const found = document.getElementById(id);
+        if (found instanceof HTMLSelectElement) continue;
         if (found?.textContent) found.textContent = text;
         else if (found?.value) found.value = text;
     }";

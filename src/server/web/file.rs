@@ -16,7 +16,7 @@ use crate::server::api::range::{Selection, select};
 /// Content from this size on is compressed, in bytes: less would save nothing.
 const MIN_COMPRESSED: usize = 512;
 
-/// Number of hexadecimal digits of the digest in a validator: 64 bits, enough to tell versions of one file apart.
+/// Number of hexadecimal digits of a digest in a validator. 64 bits tell the versions of a file apart.
 const DIGEST_DIGITS: usize = 16;
 
 /// File of the pages. Digest and compressed form are computed by the first request that needs them.
@@ -122,7 +122,7 @@ mod tests {
         let etag = |headers: &HeaderMap| file.response(headers).headers()[ETAG].to_str().unwrap().to_owned();
         let (plain, packed) = (etag(&HeaderMap::new()), etag(&request(std::slice::from_ref(&gzip))));
         assert_ne!(plain, packed);
-        let status = |headers| file.response(&request(headers)).status();
+        let status = |headers: &[(HeaderName, &str)]| file.response(&request(headers)).status();
         let known = http::header::IF_NONE_MATCH;
         assert_eq!(status(&[(known.clone(), &plain)]), StatusCode::NOT_MODIFIED);
         assert_eq!(status(&[gzip.clone(), (known.clone(), &packed)]), StatusCode::NOT_MODIFIED);

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
+use super::catalogue::Catalogue;
+use super::language::Language;
+
 /// Content security policy of plain pages: styles, images, scripts and requests of this service only.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
@@ -35,6 +38,12 @@ impl Html {
     /// Adds a paragraph with a link; `text` is escaped.
     pub(crate) fn link(&mut self, target: &'static str, text: &str) {
         self.write(format_args!("<p><a href=\"{target}\">{}</a></p>\n", escaped(text)));
+    }
+
+    /// Adds the texts that the scripts of these pages use.
+    pub(crate) fn texts(&mut self) {
+        let texts = Catalogue::of(Language::English).json(&["common", "error"]);
+        self.write(format_args!("<script type=\"application/json\" id=\"texts\">{texts}</script>\n"));
     }
 
     /// Adds HTML from the source code, unescaped.

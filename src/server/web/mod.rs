@@ -65,7 +65,6 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/format/sealed.js"),
     asset!("scripts/format/tar.js"),
     asset!("scripts/receive/archive.js"),
-    asset!("scripts/receive/browser-errors.js"),
     asset!("scripts/receive/chooser.js"),
     asset!("scripts/receive/download.js"),
     asset!("scripts/receive/file.js"),
@@ -101,13 +100,10 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/send/token-storage.js"),
     asset!("scripts/send/token.js"),
     asset!("scripts/send/upload.js"),
-    asset!("scripts/ui/browser-support.js"),
+    asset!("scripts/ui/controls.js"),
     asset!("scripts/ui/error-messages.js"),
-    asset!("scripts/ui/icons.js"),
-    asset!("scripts/ui/language.js"),
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
-    asset!("scripts/ui/reveal.js"),
     asset!("scripts/vendor/age-encryption/LICENSE.txt"),
     asset!("scripts/vendor/age-encryption/index.js"),
     asset!("scripts/vendor/client-zip/LICENSE.txt"),
@@ -164,7 +160,7 @@ pub(super) enum WebPage {
 }
 
 impl WebPage {
-    const EACH: [Self; 3] = [Self::Receive, Self::Send, Self::Admin];
+    const EACH: [Self; 4] = [Self::Receive, Self::Request, Self::Send, Self::Admin];
 
     const fn template(self) -> &'static Asset {
         const RECEIVE: Asset = asset!("receive.html");
@@ -182,7 +178,7 @@ impl WebPage {
     /// Returns the relative path from the page to the root of the service.
     const fn root(self) -> &'static str {
         match self {
-            Self::Receive => "../",
+            Self::Receive | Self::Request => "../",
             Self::Send | Self::Admin => "",
         }
     }
@@ -191,6 +187,7 @@ impl WebPage {
     const fn script(self) -> &'static str {
         match self {
             Self::Receive => "receive/main.js",
+            Self::Request => "request/main.js",
             Self::Send => "send/main.js",
             Self::Admin => "admin/main.js",
         }
@@ -200,14 +197,15 @@ impl WebPage {
     const fn groups(self) -> &'static [&'static str] {
         match self {
             Self::Receive => &["common", "error", "receive"],
-            Self::Send => &["common", "error", "event", "send", "state"],
+            Self::Request => &["common", "error", "request"],
+            Self::Send => &["common", "error", "event", "request", "send", "state"],
             Self::Admin => &["common", "error", "event", "state"],
         }
     }
 
     /// Returns whether the page has texts in all languages.
     const fn is_translated(self) -> bool {
-        matches!(self, Self::Receive | Self::Send)
+        matches!(self, Self::Receive | Self::Request | Self::Send)
     }
 
     /// Returns the response to a request for the page.
@@ -274,18 +272,8 @@ fn files(assets: impl IntoIterator<Item = &'static Asset>) -> BTreeMap<&'static 
 
 /// Returns the routes of the page assets of a service.
 pub(super) fn routes(service: ServiceName) -> Router<AppState> {
-    let file = async move |Path(path): Path<String>, headers: HeaderMap| -> Result<Response, ApiError> {
-        let file = assets(service).get(path.as_str()).ok_or(Error::RouteNotFound)?;
-        Ok(file.response(&headers))
-    };
-    let pdf = async |uri: Uri, headers: HeaderMap| -> Result<Response, ApiError> {
-        static FILES: LazyLock<BTreeMap<&'static str, WebFile>> = LazyLock::new(|| files(PDF_FRAME));
-        let path = uri.path().strip_prefix("/web/").unwrap_or_default();
-        let file = FILES.get(path).ok_or(Error::RouteNotFound)?;
-        let mut response = file.response(&headers);
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, PDF_POLICY);
-        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        Ok(response)
+    let file = async move |State(app): State<AppState>, Path(path): Path<String>, headers: HeaderMap| {
+        web_file(&app, service, &path, &headers).ok_or(ApiError::from(Error::RouteNotFound))
     };
     let worker = async |State(app): State<AppState>, headers: HeaderMap| -> Response {
         static FILE: LazyLock<WebFile> = LazyLock::new(|| WORKER.file());
@@ -293,14 +281,9 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response.into_response()
     };
-    let routes = Router::new()
-        .route("/web/{*path}", get(file))
-        .route("/web/logo", get(logo))
-        .route("/web/brand.css", get(brand));
+    let routes = Router::new().route("/web/{*path}", get(file));
     match service {
         ServiceName::Public => routes
-            .route("/web/pdf/{*path}", get(pdf))
-            .route("/web/vendor/pdfjs-dist/{*path}", get(pdf))
             .route("/save/worker.js", get(worker))
             .route("/d/{transfer_id}/", get(without_slash))
             .route("/r/{token_id}/", get(without_slash)),
@@ -308,16 +291,24 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
     }
 }
 
-/// Returns the operator's logo.
-async fn logo(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let mut response = app.pages.logo.as_ref().ok_or(Error::RouteNotFound)?.response(&headers);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, LOGO_POLICY);
-    Ok(response)
-}
-
-/// Returns the stylesheet with the operator's colour.
-async fn brand(State(app): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    Ok(app.pages.stylesheet.as_ref().ok_or(Error::RouteNotFound)?.response(&headers))
+/// Returns the response with a file of a service's pages; `None` if there is none at this path.
+fn web_file(app: &AppState, service: ServiceName, path: &str, headers: &HeaderMap) -> Option<Response> {
+    static OF_PDF_FRAME: LazyLock<BTreeMap<&'static str, WebFile>> = LazyLock::new(|| files(PDF_FRAME));
+    let frame = if service == ServiceName::Public { OF_PDF_FRAME.get(path) } else { None };
+    let mut response = match path {
+        "logo" => app.pages.logo.as_ref()?,
+        "brand.css" => app.pages.stylesheet.as_ref()?,
+        _ => frame.or_else(|| assets(service).get(path))?,
+    }
+    .response(headers);
+    let response_headers = response.headers_mut();
+    if path == "logo" {
+        response_headers.insert(CONTENT_SECURITY_POLICY, LOGO_POLICY);
+    } else if frame.is_some() {
+        response_headers.insert(CONTENT_SECURITY_POLICY, PDF_POLICY);
+        response_headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    Some(response)
 }
 
 /// Redirects a link that ends in a slash, as some programs change links. Browsers keep the fragment with the key.

@@ -77,7 +77,7 @@ async fn a_damaged_link_gives_browsers_a_page_and_others_a_json_error() {
             let page = service.public().get(&path).header("accept", accept).header("if-none-match", "*").send().await;
             assert_eq!((page.status, page.header("content-type")), (400, "text/html; charset=utf-8"), "{accept}");
             assert_eq!(page.header("cache-control"), "no-store", "{accept}");
-            assert!(String::from_utf8_lossy(&page.body).contains("Somebody has sent you a file"), "{accept}");
+            assert!(String::from_utf8_lossy(&page.body).contains("A file for you"), "{accept}");
         }
         service.public().get(&path).expect_error("invalid_id").await;
         for accept in ["*/*", "application/json", "text/htmlx", "text/*"] {

@@ -75,6 +75,7 @@ impl FromRequestParts<AppState> for SameOrigin {
 )]
 pub(super) async fn form() -> Response {
     let mut html = Html::default();
+    html.texts();
     html.literal(FORM);
     page("Admin session", "../", &html)
 }

@@ -3,7 +3,7 @@
 import { root, sleep } from "../api.js";
 import { hex, random } from "../format/bytes.js";
 import { element } from "../ui/dom.js";
-import { Stopped, TooLarge } from "./browser-errors.js";
+import { Stopped, TooLarge } from "../ui/error-messages.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 

@@ -8,7 +8,7 @@ import { RequestLink } from "../format/request-link.js";
 import { Payload } from "../send/payload.js";
 import { Selection } from "../send/selection.js";
 import { Upload } from "../send/upload.js";
-import { showIfSupported } from "../ui/browser-support.js";
+import { showIfSupported } from "../ui/controls.js";
 import {
   byId,
   element,

@@ -2,14 +2,12 @@
 
 import { call, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
-import { showIfSupported } from "../ui/browser-support.js";
+import { offerLanguages, offerReveal, showIfSupported } from "../ui/controls.js";
 import { byId, element, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
 import { offerRequests } from "../request/inbox.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { size } from "../ui/format.js";
-import { offerLanguages } from "../ui/language.js";
 import { Progress } from "../ui/progress.js";
-import { offerReveal } from "../ui/reveal.js";
 import { t } from "../ui/text.js";
 import { NewLink } from "./links.js";
 import { closeMine, offerMine, rememberName } from "./mine.js";

@@ -162,7 +162,7 @@ export function onEvent(id, event, work) {
  */
 export function showTransparency(details, transparency) {
   /** @type {(title: string, items: HTMLElement[]) => HTMLElement[]} */
-  const list = (title, items) => [element("h3", {}, title), element("ul", {}, ...items)];
+  const list = (title, items) => [element("h2", {}, title), element("ul", {}, ...items)];
   /** @type {(text: string) => HTMLElement} */
   const item = (text) => element("li", {}, text);
   const { stored: fields = {}, not_stored: absent = [], seen_by_others: seen = [] } = transparency ?? {};

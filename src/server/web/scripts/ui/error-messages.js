@@ -2,9 +2,24 @@
 
 import { ApiError, Unreachable } from "../api.js";
 import { Damaged } from "../format/sealed.js";
-import { Stopped, TooLarge } from "../receive/browser-errors.js";
 import { messageOf, span } from "./format.js";
 import { t } from "./text.js";
+
+/** The user or the browser stopped the download in the browser's download list. */
+export class Stopped extends Error {
+  constructor() {
+    super("the browser has stopped the download");
+    this.name = "Stopped";
+  }
+}
+
+/** The file is larger than this browser can save from a page. */
+export class TooLarge extends Error {
+  constructor() {
+    super("this browser can take a file of this size only with sgsend download");
+    this.name = "TooLarge";
+  }
+}
 
 /** Keys of messages by error code. */
 const MESSAGES = new Map([
