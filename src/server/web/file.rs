@@ -122,7 +122,7 @@ mod tests {
         let etag = |headers: &HeaderMap| file.response(headers).headers()[ETAG].to_str().unwrap().to_owned();
         let (plain, packed) = (etag(&HeaderMap::new()), etag(&request(std::slice::from_ref(&gzip))));
         assert_ne!(plain, packed);
-        let status = |headers: &[(HeaderName, &str)]| file.response(&request(headers)).status();
+        let status = |headers: &[(http::HeaderName, &str)]| file.response(&request(headers)).status();
         let known = http::header::IF_NONE_MATCH;
         assert_eq!(status(&[(known.clone(), &plain)]), StatusCode::NOT_MODIFIED);
         assert_eq!(status(&[gzip.clone(), (known.clone(), &packed)]), StatusCode::NOT_MODIFIED);
