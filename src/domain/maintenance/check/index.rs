@@ -57,14 +57,17 @@ impl Check<'_> {
     /// Reports a transfer without one of its index entries.
     pub(super) async fn transfer_index(&mut self, transfer: &Transfer, key: &StorageKey) -> Result<(), StoreError> {
         let id = transfer.transfer_id;
-        if !self.is_indexed || transfer.forgotten || self.indexed.get(&id) == Some(&EntrySum::of(transfer)) {
+        let is_listed = transfer.forgotten || self.indexed.get(&id) == Some(&EntrySum::of(transfer));
+        if !is_listed {
+            self.unindexed_payloads.extend(transfer.payload_id);
+        }
+        if !self.is_indexed || is_listed {
             self.indexed.remove(&id);
             return Ok(());
         }
         // A transfer that was created during the check has entries that were not read.
         let keys = TransferIndexEntry::keys_of(transfer);
         if self.store.get_all(&keys).await?.len() < keys.len() {
-            self.unindexed_payloads.extend(transfer.payload_id);
             let advice = "no action needed: the transfer can be used by its link";
             let problem = "the transfer is missing from the lists of transfers";
             self.find_repairable("not_listed", key, problem, advice, Repair::Index(id));

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::audit::RecordClass;
 use crate::domain::id::PayloadId;
 use crate::domain::maintenance::check::check;
-use crate::domain::store::{Change, Condition};
+use crate::domain::store::{Change, Condition, open_header};
 use crate::domain::transfer::LATE_UPLOAD_PERIOD;
 
 impl Fixture {
@@ -164,7 +164,8 @@ async fn orphaned_payloads_are_reported() {
 
 #[tokio::test]
 async fn a_payload_whose_transfer_is_not_in_the_index_stays() {
-    let fixture = Fixture::used().await;
+    let fixture = Fixture::new();
+    open_header(&*fixture.store, Retention::default()).await.unwrap();
     let transfer = fixture.completed_transfer(None).await;
     let (key, payload) = (StorageKey::transfer(transfer.transfer_id), transfer.payload_id());
     fixture.remove(vec![StorageKey::payload_owner(payload, transfer.transfer_id)]).await;

@@ -69,7 +69,7 @@ async fn the_reminder_of_a_transfer_with_links_comes_before_the_last_of_them_exp
     let fixture = Fixture::new();
     let (transfer, first) = fixture.linked_transfer(Some(5)).await;
     let _second = fixture.link(&transfer, None).await;
-    // Longer than the second link, which expires after 24 hours.
+    // Longer than the second link, which expires after 1 hour.
     fixture.expire_in(&transfer, &first, Duration::from_hours(100)).await;
     let after = |hours| START.plus(Duration::from_hours(hours));
     for (at, reminders) in [(after(23), 0), (after(89), 0), (after(90).plus(Duration::from_mins(1)), 1), (after(99), 1)]
@@ -83,6 +83,7 @@ async fn a_download_under_any_link_leaves_no_reminder() {
     let fixture = Fixture::new();
     let (transfer, first) = fixture.linked_transfer(Some(5)).await;
     fixture.link(&transfer, None).await;
+    fixture.expire_in(&transfer, &first, Duration::from_hours(24)).await;
     // Not written to the count of all links yet.
     fixture.get(&first, &Grant::random()).await.unwrap();
     assert_eq!(fixture.sweep_at(START.plus(Duration::from_hours(23))).await, 0);
@@ -94,7 +95,8 @@ async fn a_download_under_any_link_leaves_no_reminder() {
 async fn the_reminder_follows_the_links_that_are_left() {
     let fixture = Fixture::new();
     let (transfer, long) = fixture.linked_transfer(Some(5)).await;
-    fixture.link(&transfer, None).await;
+    let other = fixture.link(&transfer, None).await;
+    fixture.expire_in(&transfer, &other, Duration::from_hours(24)).await;
     fixture.expire_in(&transfer, &long, Duration::from_hours(100)).await;
     fixture.clock.set(START.plus(Duration::from_hours(22)));
     fixture.revoke(&transfer, long.id).await;

@@ -65,11 +65,14 @@ async fn s3_an_upload_url_accepts_only_its_payload() {
         upload["url"] = url.replacen(from, to, 1).into();
         upload
     };
-    let other = format!("/{:0>32}/", 1);
+    let url = upload["url"].as_str().unwrap();
+    assert!(!url.contains(&id), "{url} names the transfer");
+    let payload = url.split_once("/payloads/p").unwrap().1.split_once('/').unwrap().0;
+    let (payload, other) = (format!("/p{payload}/"), format!("/p{:0>32}/", 1));
     for changed in [
         tampered("X-Amz-Signature=", "X-Amz-Signature=0"),
         tampered("X-Amz-Expires=3600", "X-Amz-Expires=7200"),
-        tampered(&format!("/{id}/"), &other),
+        tampered(&payload, &other),
     ] {
         assert_eq!(put(&changed, b"hello world").await, 403, "{}", changed["url"]);
     }
