@@ -109,7 +109,7 @@ async fn error_response(destination: &Destination, response: Response) -> Respon
 }
 
 /// Reads a body of at most `limit` bytes; `None` for a longer body.
-async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<BytesMut>> {
+pub(super) async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<BytesMut>> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > limit - body.len() {

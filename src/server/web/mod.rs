@@ -53,6 +53,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/main.js"),
     asset!("scripts/receive/payload-reader.js"),
     asset!("scripts/receive/preview.js"),
+    asset!("scripts/receive/recipient.js"),
     asset!("scripts/receive/save.js"),
     asset!("scripts/send/links.js"),
     asset!("scripts/receive/tree.js"),
@@ -69,6 +70,8 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/ui/error-messages.js"),
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
+    asset!("scripts/vendor/age-encryption/LICENSE.txt"),
+    asset!("scripts/vendor/age-encryption/index.js"),
     asset!("scripts/vendor/client-zip/LICENSE.txt"),
     asset!("scripts/vendor/client-zip/index.js"),
 ];

@@ -67,6 +67,18 @@ pub(crate) struct Arguments {
     /// name.
     #[arg(short, long = "link", value_name = "NAME", value_parser = link_name, conflicts_with_all = ["qr", "copy"])]
     links: Vec<LinkName>,
+    /// Encrypt for this person, whose private key then opens the transfer; repeat the option for several
+    ///
+    /// TO is a public key (age1… or ssh-ed25519 …), a contact, or a file with public keys. The link then is no secret:
+    /// it contains no key. A download limit is shared by all recipients, and single recipients cannot be removed later.
+    #[arg(long, value_name = "TO", conflicts_with_all = ["links", "passphrase", "passphrase_file", "separate_key"])]
+    to: Vec<String>,
+    /// Sign the transfer with an ssh-ed25519 key [default: that of the agent, else ~/.ssh/id_ed25519]
+    ///
+    /// KEY is the file of the private key, or of the public key of a private one in the agent. Recipients see the
+    /// signature, the server does not.
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
+    sign: Option<Option<PathBuf>>,
     /// Message to the recipients, who see it before they download; encrypted
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     message: Option<String>,

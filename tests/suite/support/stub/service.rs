@@ -266,6 +266,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         mode,
         info: None,
         wrapped_key: None,
+        signature: None,
     }
 }
 
