@@ -37,8 +37,15 @@ fn sealed(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
 }
 
 fn enveloped(content: &[u8], size: u64) -> Vec<u8> {
-    let metadata =
-        Metadata { filename: "n".into(), size, content_type: None, modified_ms: Some(-5), archive: None, mode: None };
+    let metadata = Metadata {
+        filename: "n".into(),
+        size,
+        content_type: None,
+        modified_ms: Some(-5),
+        archive: None,
+        mode: None,
+        signed: false,
+    };
     [envelope::encode(&metadata).unwrap().as_slice(), content].concat()
 }
 

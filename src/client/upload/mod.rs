@@ -2,6 +2,7 @@
 
 mod body;
 mod bytes_upload;
+mod completion;
 mod driver;
 mod error;
 mod journal;
@@ -26,6 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use completion::StatementSigner;
+use completion::{Completion, PendingSignature};
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};
@@ -48,11 +51,12 @@ use self::session::UploadSession;
 use super::{Api, ClientError, FlowChoice, Interrupt, MAX_LINKS, NamedLink, NewLink, Origin, Progress, RetryPolicy};
 use crate::client::links;
 use crate::domain::base_url::BaseUrl;
+use crate::domain::crypto::commitment::Commitment;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
-use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::key::{LinkKey, LinkSecret, PayloadKey};
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
@@ -62,7 +66,7 @@ use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::notification::NotificationChoice;
 use crate::domain::recipient_keys::{self, KeysBlob, RecipientKey, encode_payload_key};
-use crate::domain::wire::{CompleteUpload, CompletedTransfer, Flow, Health};
+use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -86,6 +90,10 @@ pub struct Upload {
     /// Names of further links. With any, passphrase, lifetime and download limit hold for each of them, and nobody can
     /// use the transfer's own link. An unfinished upload keeps its own.
     pub links: Vec<LinkName>,
+    /// People whose private keys open the transfer; its link then has no key. An unfinished upload keeps its own.
+    pub recipients: Vec<RecipientKey>,
+    /// Signs the payload, if the sender wants that.
+    pub signer: Option<Arc<dyn StatementSigner>>,
     /// Which notifications the transfer causes; `None` for the default of the token.
     pub notify: Option<NotificationChoice>,
     /// Request that the upload is for, instead of a link for recipients.
@@ -209,15 +217,22 @@ pub async fn run(
         }
     };
     retry.reset();
-    let UploadSession { id, page_url, link_key, links, segments, info, keys, journal, instruction, already } = session;
+    let UploadSession { id, page_url, link_key, links, segments, info, keys, signature, journal, instruction, already } =
+        session;
     let (base_url, suggested_base_url) = link_base_url(api.base_url(), link_server, id, &page_url);
+    let signature = signature.map(|signature| (signature, base_url.clone()));
+    // A link for recipients has a commitment in place of the key.
+    let link_key = match (&keys, link_key.unlock(None).ok().and_then(LinkSecret::into_own)) {
+        (Some(_), Some(key)) => LinkKey::for_recipients(Commitment::of(&key)),
+        _ => link_key,
+    };
     let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
     let payload = UploadPayload {
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
-        completion: Arc::new(CompleteUpload { info: Some(info), keys, ..CompleteUpload::default() }),
+        completion: Arc::new(Completion::new(info, keys, signature)),
         may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let may_have_arrived = payload.may_have_arrived.clone();
@@ -251,7 +266,7 @@ pub async fn run(
         UploadError::Interrupted { signal, .. } => {
             Err(UploadError::Interrupted { signal, state: InterruptedState::Resumable(id) })
         }
-        error if error.is_read_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
+        error if error.is_local_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(clean_up(api, id, &journal, error).await),
     }
 }

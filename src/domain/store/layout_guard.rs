@@ -262,7 +262,7 @@ mod tests {
         writer.write(Bytes::from_static(b"abc")).await.unwrap();
         guard.get(&StorageKey::header()).await.unwrap().unwrap();
         writer.write(Bytes::new()).await.unwrap();
-        set_header(&memory, r#"{"v":4}"#).await;
+        set_header(&memory, r#"{"v":5}"#).await;
         guard.get(&StorageKey::header()).await.unwrap().unwrap();
         assert!(is_refused(&writer.write(Bytes::from_static(b"d")).await));
         assert!(is_refused(&guard.commit(Commit::default()).await));
@@ -276,7 +276,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_looks_again_once_the_last_look_is_old() {
         let memory = MemoryStore::default();
-        set_header(&memory, r#"{"v":4}"#).await;
+        set_header(&memory, r#"{"v":5}"#).await;
         let guard = LayoutGuard::over(Arc::new(memory));
         guard.commit(Commit::default()).await.unwrap();
         let old = Instant::now().checked_sub(LAYOUT_CHECK_INTERVAL).unwrap();

@@ -54,6 +54,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/main.js"),
     asset!("scripts/receive/payload-reader.js"),
     asset!("scripts/receive/preview.js"),
+    asset!("scripts/receive/recipient.js"),
     asset!("scripts/receive/save.js"),
     asset!("scripts/request/errors.js"),
     asset!("scripts/request/inbox.js"),

@@ -88,7 +88,7 @@ async fn an_upgraded_store_takes_further_links() {
         assert!(stored.get(member).is_none(), "a transfer without further links has the member {member}");
     }
     let header = crate::domain::store::upgrade_layout(&*fixture.store).await.unwrap();
-    assert_eq!(header.v.number(), 3);
+    assert_eq!(header.v.number(), 4);
     assert_eq!(StoreHeader::of(&*fixture.store).await.unwrap(), Some(header));
     let link = fixture.link(&transfer, Some(1)).await;
     fixture.get(&link, &Grant::random()).await.unwrap();

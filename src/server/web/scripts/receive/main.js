@@ -5,7 +5,7 @@ import { safeName } from "../format/file-name.js";
 import { agrees, openInfo } from "../format/info.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { unwrapKey } from "../format/link.js";
-import { Layout } from "../format/sealed.js";
+import { Damaged, Layout } from "../format/sealed.js";
 import { showIfSupported } from "../ui/browser-support.js";
 import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
 import { codeMessage, errorMessage } from "../ui/error-messages.js";
@@ -14,6 +14,7 @@ import { Progress } from "../ui/progress.js";
 import { saveAll, saveChosen, saveTar, showFiles, showTree } from "./chooser.js";
 import { Download } from "./download.js";
 import { preview, previewable } from "./preview.js";
+import { askForIdentity } from "./recipient.js";
 import { newFile } from "./save.js";
 
 /** @import { RetryOptions } from "../api.js" */
@@ -98,6 +99,7 @@ function showState() {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
+  if (key.isCommitment) return askForIdentity(path, key.bytes, unlock);
   if (!key.needsPassphrase) return unlock(await key.secret());
   show("passphrase-form");
   byId("passphrase").focus();
@@ -117,7 +119,9 @@ async function unlock(secret) {
     if (transfer.status !== "completed") return open();
   } catch (error) {
     if (error instanceof ApiError && error.status === 410) return open();
-    if (linkKey.needsPassphrase) {
+    if (linkKey.isCommitment) {
+      show("identity-form");
+    } else if (linkKey.needsPassphrase) {
       show("passphrase-form");
       field("passphrase").select();
     } else {
@@ -138,6 +142,9 @@ async function unlock(secret) {
   const isArchive = info?.archive !== undefined;
   download = new Download(transfer, payloadKey, { proof, isPartial: isArchive });
   if (info) showFile(info);
+  if (transfer.signature !== undefined) {
+    showMessage("The sender has signed this. This page does not check signatures; sgsend download does.");
+  }
   byId("choose").hidden = !isArchive;
   byId("preview").hidden = isArchive;
   show("actions", "actions-hint");
@@ -175,6 +182,9 @@ async function runDownload(work) {
   const options = { signal, waiting: () => progress.wait("The connection broke. Retrying …") };
   try {
     const metadata = await current.metadata(options);
+    if ((metadata.signed === true) !== (transfer.signature !== undefined)) {
+      throw new Damaged("the sender's signature is missing, or does not belong to it");
+    }
     showFile({ ...metadata, message: info?.message });
     if (info && !agrees(info, metadata)) {
       showError("The sender announced other content than was sent: the name and the size above are those of the content.");
@@ -282,7 +292,7 @@ async function showPreview(current, metadata, { options, progress }) {
 onEvent("key-form", "submit", async () => {
   const key = LinkKey.find(field("key").value);
   if (!key) {
-    showError("That is no key: one is v1., v1p., v2. or v2p. and 43 letters, digits, - or _, mostly behind the # of a link.");
+    showError("That is no key: one is v1., v1p., v2., v2p. or to. and 43 letters, digits, - or _, mostly behind the # of a link.");
     return;
   }
   field("key").value = "";
