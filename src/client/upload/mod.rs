@@ -11,6 +11,8 @@ mod pipeline;
 mod plan;
 mod progress;
 mod request;
+mod request_target;
+mod saved_signing;
 mod segments;
 mod session;
 mod source;
@@ -32,6 +34,7 @@ use completion::{Completion, PendingSignature};
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};
+pub use request_target::RequestTarget;
 pub use segments::SealError;
 pub use source::{SourceChange, SourceError, UploadSource};
 pub use state::UploadState;
@@ -39,8 +42,6 @@ pub(in crate::client) use state::remove_stale;
 pub use unfinished::{EarlierUpload, UnfinishedUpload};
 pub use watched_file::{Fingerprint, WatchedFile, fills_its_size};
 pub(in crate::client) use watched_file::{has_doubtful_size, plain_flags};
-
-use zeroize::Zeroizing;
 
 use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
@@ -56,16 +57,15 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
-use crate::domain::crypto::key::{LinkKey, LinkSecret, PayloadKey};
+use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
-use crate::domain::crypto::request_secret::RequestSecret;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::recipient_keys::{self, KeysBlob, RecipientKey, encode_payload_key};
+use crate::domain::recipient_keys::RecipientKey;
 use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
@@ -106,28 +106,6 @@ pub struct Upload {
     pub flow: FlowChoice,
     /// Base URL for the link, chosen by the user; `None` for the URL at which the service was reached.
     pub link_server: Option<BaseUrl>,
-}
-
-/// Request that a guest uploads for.
-#[derive(Clone)]
-pub struct RequestTarget {
-    /// Secret of the request, which marks its transfers.
-    pub secret: RequestSecret,
-    /// Public key of the request's owner.
-    pub recipient: RecipientKey,
-}
-
-impl RequestTarget {
-    /// Wraps a payload key for the owner, with the mark of the request.
-    #[must_use]
-    pub fn wrap(&self, key: &PayloadKey) -> KeysBlob {
-        let mut plaintext = Zeroizing::new(String::with_capacity(128));
-        for part in [&*encode_payload_key(key), "\n", &self.secret.mark(key).to_text()] {
-            plaintext.push_str(part);
-        }
-        let wrapped = recipient_keys::wrap(plaintext.as_bytes(), std::slice::from_ref(&self.recipient));
-        wrapped.expect("a key and a mark fit for one recipient")
-    }
 }
 
 /// Location of the state file of a large upload, which lets another process resume the upload.
