@@ -12,7 +12,6 @@ mod plan;
 mod progress;
 mod request;
 mod request_target;
-mod saved_signing;
 mod segments;
 mod session;
 mod source;

@@ -14,11 +14,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::StateFileLocation;
+use super::completion::{PendingSignature, SavedSigning};
 use super::driver::address_of;
 use super::error::UnsavedState;
-use super::saved_signing::SavedSigning;
 use super::segments::Segments;
-use super::{PendingSignature, StateFileLocation};
 use crate::client::NewLink;
 use crate::client::pack::Plan;
 use crate::client::state_files::MAX_AGE;
