@@ -1,5 +1,4 @@
-//! State file of an upload, `uploads/{id}`. Contains the link key and parameters of the payload, followed by its
-//! segment tags.
+//! State file of an upload, `uploads/{id}`: link key, payload parameters and segment tags.
 //!
 //! The file never contains the payload key of an upload with a passphrase, nor the passphrase: resuming needs the
 //! passphrase again.
