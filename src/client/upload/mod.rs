@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use completion::StatementSigner;
-use completion::{Completion, PendingSignature};
+use completion::Completion;
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};
