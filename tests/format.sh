@@ -46,7 +46,7 @@ cmp "$work/padded.sealed" "$root/tests/vectors/padded.sealed"
 archive_vector "$work/archive.sealed" >/dev/null
 cmp "$work/archive.sealed" "$root/tests/vectors/archive.sealed"
 "$python" - "$root/tests" "$work" <<'PYTHON'
-import hashlib, json, subprocess, sys
+import base64, hashlib, json, subprocess, sys
 
 tests, work = sys.argv[1:]
 vectors = json.load(open(f"{tests}/vectors/vectors.json"))
@@ -82,6 +82,18 @@ for vector in vectors["further_links"]:
     made = example("add", link_id, key, own, vector["name"], vector["nonces"], *passphrase).split()
     assert made == [vector["wrapped_key"], vector["label"]]
     assert example("proof", key, *passphrase).split() == [vector["access_proof"], vector["access_sha256"]]
+for vector in vectors["recipients"]:
+    assert example("commitment", vector["key"]).strip() == vector["commitment"]
+    assert vector["link"].endswith(f"#to.{vector['commitment']}")
+for vector in vectors["signatures"]:
+    keys = vector["keys"]
+    with open(f"{work}/keys", "wb") as file:
+        file.write(base64.urlsafe_b64decode(keys + "=" * (-len(keys) % 4)))
+    made = example(
+        "statement", vector["key"], f"{tests}/vectors/{vector['sealed']}", vector["root"], "-", f"{work}/keys",
+        vector["signature"],
+    )
+    assert made == vector["statement"]
 sizes = vectors["padded_sizes"]
 given = "".join(f"{size}\n" for size, _ in sizes)
 assert [int(line) for line in example("sizes", given=given).split()] == [padded for _, padded in sizes]

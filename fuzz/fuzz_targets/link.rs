@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::client::Origin;
 use sgsend::domain::base_url::BaseUrl;
 use sgsend::domain::crypto::key::LinkKey;
-use sgsend::domain::link::Link;
+use sgsend::domain::link::{Link, RequestLink};
 
 fn check_base_url(base_url: &BaseUrl) {
     let written = base_url.to_string();
@@ -37,7 +37,21 @@ fn check_error(error: &(impl Display + Debug), text: &str) {
     }
 }
 
+/// Checks that the link of a request keeps its meaning when it is written and read again.
+fn check_request_link(text: &str) {
+    let link = match text.parse::<RequestLink>() {
+        Ok(link) => link,
+        Err(error) => return check_error(&error, text),
+    };
+    check_base_url(&link.base_url);
+    let written = link.to_text();
+    let Ok(reparsed) = written.parse::<RequestLink>() else { panic!("{} cannot be parsed", *written) };
+    assert_eq!(reparsed.to_text(), written);
+    assert_eq!(reparsed.token().to_text(), link.token().to_text());
+}
+
 fuzz_target!(|text: &str| {
+    check_request_link(text);
     if let Ok(base_url) = text.parse() {
         check_base_url(&base_url);
     }

@@ -5,7 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sgsend::domain::wire::{AddEvent, CreateToken, CreateTransfer, DownloadRequest, Empty, PartNumbers};
+use sgsend::domain::wire::{
+    AddEvent, CompleteUpload, CreateToken, CreateTransfer, DownloadRequest, Empty, PartNumbers,
+};
 use sgsend::server::fuzzing::json_body;
 use sgsend_fuzz::{assert_keeps_members, assert_round_trip};
 
@@ -19,6 +21,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq>(body: &[u8]) {
 fuzz_target!(|body: &[u8]| {
     check::<CreateTransfer>(body);
     check::<PartNumbers>(body);
+    check::<CompleteUpload>(body);
     check::<DownloadRequest>(body);
     check::<AddEvent>(body);
     check::<CreateToken>(body);

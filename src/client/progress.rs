@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::id::TransferId;
+use crate::domain::sender_signature::ClaimedSender;
 
 /// Receives progress reports of a transfer. Called often, and from any thread.
 pub trait Progress: Send + Sync {
@@ -19,6 +20,9 @@ pub trait Progress: Send + Sync {
 
     /// Reports what the sender says about the content, before a download is counted.
     fn described(&self, _info: &ContentInfo) {}
+
+    /// Reports who is said to have signed the content, before a download is counted and anything is verified.
+    fn claimed(&self, _sender: &ClaimedSender) {}
 
     /// Reports that the connection failed because of `cause`, and that a retry follows after `delay`.
     fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);

@@ -17,6 +17,7 @@ pub mod maintenance;
 pub mod notification;
 pub mod recipient_keys;
 mod schema;
+pub mod sender_signature;
 #[cfg(test)]
 mod simulation;
 pub mod stats;

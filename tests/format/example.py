@@ -11,6 +11,9 @@ is in memory, and nothing is compared in constant time.
     example.py add ID KEY PAYLOAD_KEY NAME [NONCES [PASSPHRASE]]    prints wrapped key and label of a further link
     example.py label ID PAYLOAD_KEY LABEL               prints the name of a further link
     example.py newlink [passphrase]                     prints the id and the key of a new further link
+    example.py commitment KEY                           prints the commitment to the payload key of a v1. key
+    example.py signature KEY SIGNATURE SSHSIG           prints a sealed signature's other members, and writes the SSHSIG
+    example.py statement KEY PAYLOAD BASE_URL INFO KEYS SIGNATURE   prints what was signed; - for no INFO, no file KEYS
     example.py sizes                                    reads plaintext sizes, prints padded sizes
     example.py list KEY PAYLOAD                         prints the entries in the index of an archive
     example.py extract KEY PAYLOAD PATH OUTPUT          writes one file of an archive, found by the index
@@ -112,6 +115,46 @@ def unseal_info(block, key):
         raise ValueError("no info block has this length")
     label = b"sgsend/v1/info"
     return json.loads(AESGCM(hkdf(key, b"", label, 32)).decrypt(sealed[:12], sealed[12:], label).decode())
+
+
+def unseal_signature(block, key):
+    """Returns a signature with its recipients and time."""
+    sealed = from_text(block)
+    label = b"sgsend/v1/signature"
+    return json.loads(AESGCM(hkdf(key, b"", label, 32)).decrypt(sealed[:12], sealed[12:], label).decode())
+
+
+def commitment(key):
+    return hkdf(key, b"", b"sgsend/v1/commitment", 32)
+
+
+def tree_hash(leaves):
+    """The Merkle tree hash of RFC 6962 over pieces of a payload."""
+    if not leaves:
+        return hashlib.sha256().digest()
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    middle = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + tree_hash(leaves[:middle]) + tree_hash(leaves[middle:])).digest()
+
+
+def statement(key, payload, base_url, info, keys, signature):
+    """Returns the text that a sender has signed."""
+    pieces = [payload[at : at + SEGMENT] for at in range(0, len(payload), SEGMENT)]
+    digest = lambda content: "-" if content is None else hashlib.sha256(content).hexdigest()
+    lines = [
+        "sgsend-signature-v1",
+        base_url,
+        payload[:HEADER].hex(),
+        tree_hash(pieces).hex(),
+        str(len(payload)),
+        commitment(key).hex(),
+        digest(info),
+        digest(keys),
+        ",".join(signature["recipients"]) if "recipients" in signature else "*",
+        str(signature["signed_at"]),
+    ]
+    return "".join(line + "\n" for line in lines)
 
 
 def seal_info(info, key, nonce):
@@ -306,6 +349,25 @@ def main(command, *arguments):
     elif command == "info":
         text, block, *passphrase = arguments
         print(json.dumps(unseal_info(block, payload_key(text, *passphrase))))
+    elif command == "commitment":
+        print(to_text(commitment(payload_key(*arguments))))
+    elif command == "signature":
+        text, block, output = arguments
+        signature = unseal_signature(block, payload_key(text))
+        with open(output, "w") as file:
+            file.write(signature.pop("sshsig"))
+        print(json.dumps(signature))
+    elif command == "statement":
+        text, path, base_url, info, keys, block = arguments
+        key = payload_key(text)
+        with open(path, "rb") as file:
+            payload = file.read()
+        wrapped = None
+        if keys != "-":
+            with open(keys, "rb") as file:
+                wrapped = file.read()
+        block = unseal_signature(block, key)
+        print(statement(key, payload, base_url, None if info == "-" else from_text(info), wrapped, block), end="")
     elif command == "sizes":
         for line in sys.stdin:
             print(padded(int(line)))

@@ -16,19 +16,22 @@ struct VendoredLibrary {
     source: String,
     /// Digest of the package, as its registry states it.
     integrity: String,
-    /// How a library of several packages became one file, which its package does not have.
+    /// How the released modules became one file, for a library that browsers cannot load as it is.
     bundle: Option<Bundle>,
     /// SHA-256 of each file, in hex.
     files: BTreeMap<String, String>,
 }
 
-/// One file made of several packages.
+/// Bundle of a library with its dependencies.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bundle {
-    /// Command that makes the file, with the version of its program.
-    command: String,
-    /// Digest of each package that the library needs, as its registry states it.
+    /// Program and version.
+    tool: String,
+    /// The module that was bundled.
+    entry: String,
+    options: String,
+    /// Digests of the dependencies, by name and version.
     packages: BTreeMap<String, String>,
 }
 
@@ -60,9 +63,10 @@ fn vendored_libraries_are_unchanged() {
             _ => false,
         };
         assert!(library.licence.split(", ").all(has_text), "{}: {}", library.name, library.licence);
-        if let Some(Bundle { command, packages }) = library.bundle {
-            assert!(command.contains("esbuild@"));
-            assert!(packages.values().all(|integrity| integrity.starts_with("sha512-")));
+        if let Some(bundle) = &library.bundle {
+            assert!(bundle.tool.starts_with("esbuild ") && bundle.options.contains("--bundle"));
+            assert!(bundle.entry.contains(&library.name));
+            assert!(bundle.packages.values().all(|digest| digest.starts_with("sha512-")));
         }
         assert!(library.source.ends_with(&format!("/{}-{}.tgz", library.name, library.version)));
         assert!(library.integrity.starts_with("sha512-"));

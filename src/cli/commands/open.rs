@@ -12,13 +12,16 @@ use super::download::{KeyArguments, link_secret, report, resolve_target};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::identity::{IdentityOptions, read_private, unwrap_keys};
 use crate::cli::input::link_arg::{KeyOptions, reject_link};
 use crate::cli::input::secret::claim_stdin;
 use crate::cli::output::target::{OutputOptions, OutputTarget};
 use crate::client::decrypt::{DecryptError, Decrypted, Decryption, Framing};
 use crate::client::unpack::Watch;
+use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE, plaintext_size};
 use crate::domain::id::TokenId;
+use crate::domain::recipient_keys::KeysBlob;
 
 /// Arguments of `sgsend open`.
 #[derive(Args)]
@@ -30,6 +33,11 @@ pub(crate) struct Arguments {
     target: OutputOptions,
     #[command(flatten)]
     key: KeyArguments,
+    /// File with the keys of a transfer for recipients, which --identity opens: GET /transfers/id/ID/keys
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    #[command(flatten)]
+    identity: IdentityOptions,
     /// Write the plaintext unchanged, for payloads without an envelope [default output: stdout]
     #[arg(long, conflicts_with = "extract")]
     raw: bool,
@@ -37,7 +45,7 @@ pub(crate) struct Arguments {
 
 /// Runs `sgsend open`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    let options = KeyOptions { key: arguments.key.key.clone(), key_file: arguments.key.key_file.clone() };
     reject_link(&arguments.file)?;
     if arguments.file == Path::new("-") {
         claim_stdin("payload")?;
@@ -52,15 +60,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     // Raw content goes to stdout unless -o names a file.
     let to_stdout = arguments.raw && arguments.target.output.is_none();
     let target = if to_stdout { target } else { resolve_target(target, size_of(&arguments.file)).await? };
-    let link_key = options.read_without_link(context).await?;
-    if link_key.is_further() {
-        let failure = Failure::usage("this key opens its payload only with what the server stores for its link");
-        return Err(failure
-            .hint("download with the link, or use the transfer's own key, which starts with v1.")
-            .into());
-    }
-    let secret = link_secret(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
-    let key = secret.into_own().expect("the key is that of an own link");
+    let key = match &arguments.keys {
+        Some(file) => wrapped_key(file, options, &arguments.identity, context).await?,
+        None => plain_key(options, &arguments, context).await?,
+    };
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
     let choose = target.into_choice();
     // Dropping `_stop` ends the unpacking.
@@ -70,7 +73,51 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         open(&arguments.file, decryption)
     };
     let decrypted = spawn_blocking(open).await.expect("decrypting does not panic")?;
+    if decrypted.metadata.as_ref().is_some_and(|metadata| metadata.signed) {
+        context.printer.warning("signature not checked: it is not in the payload, but with the transfer");
+    }
     report(&decrypted, None, context)
+}
+
+/// Returns the key in a file with the keys of a transfer, opened with a private key of this user.
+async fn wrapped_key(
+    file: &Path,
+    options: KeyOptions,
+    identity: &IdentityOptions,
+    context: &Context,
+) -> Result<PayloadKey> {
+    // The key of the link, if it is given, is compared with the unwrapped one.
+    let commitment = if options.key.is_some() || options.key_file.is_some() {
+        let link_key = options.read_without_link(context).await?;
+        let missing = || Failure::usage("with --keys, the key is that of a link for recipients, and begins with to.");
+        Some(link_key.commitment().ok_or_else(missing)?)
+    } else {
+        None
+    };
+    let bytes = read_private(file)?;
+    let keys = KeysBlob::from_bytes(&bytes)
+        .map_err(|error| Failure::new(Exit::WrongKey, "damaged_keys", format!("{}: {error}", file.display())))?;
+    Ok(unwrap_keys(keys, identity.read(context).await?, commitment).await?.key)
+}
+
+/// Returns the key of the command line, derived with the passphrase if there is one.
+async fn plain_key(options: KeyOptions, arguments: &Arguments, context: &Context) -> Result<PayloadKey> {
+    let link_key = options.read_without_link(context).await?;
+    if link_key.is_further() {
+        let failure = Failure::usage("this key opens its payload only with what the server stores for its link");
+        return Err(failure
+            .hint("download with the link, or use the transfer's own key, which starts with v1.")
+            .into());
+    }
+    if link_key.commitment().is_some() {
+        let failure = Failure::usage("this key is that of a link for recipients, and opens nothing by itself");
+        return Err(failure
+            .hint("pass the keys of the transfer with --keys FILE, and your private key with -i")
+            .into());
+    }
+    let (ask, file) = (arguments.key.passphrase, arguments.key.passphrase_file.clone());
+    let secret = link_secret(link_key, ask, file, context).await?;
+    Ok(secret.into_own().expect("the key is that of an own link"))
 }
 
 /// Returns the size of a regular file, which exceeds the size of its decrypted content by little.

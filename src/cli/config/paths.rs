@@ -32,7 +32,7 @@ pub fn admin_key_origins_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("admin-key-origins"))
 }
 
-/// Returns the path of this user's identity: a private key in the format of age, mode 0600.
+/// Returns the path of the file with this user's private key for transfers: mode 0600, in the format of age.
 #[must_use]
 pub fn identity_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("identity"))
@@ -42,6 +42,18 @@ pub fn identity_file() -> Option<PathBuf> {
 #[must_use]
 pub fn requests_directory() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("requests"))
+}
+
+/// Returns the path of the file with this user's contacts.
+#[must_use]
+pub fn contacts_file() -> Option<PathBuf> {
+    config_directory().map(|directory| directory.join("contacts.toml"))
+}
+
+/// Returns the path of the file with the keys of senders whose signatures were verified.
+#[must_use]
+pub fn known_senders_file() -> Option<PathBuf> {
+    Some(state_directory()?.join("known-senders"))
 }
 
 /// Returns the directory of the history and of unfinished transfers.

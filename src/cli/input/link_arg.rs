@@ -73,10 +73,10 @@ fn malformed(error: InvalidLink, text: &str) -> Failure {
         InvalidLink::Empty => "pass the link, or the id of a transfer",
         InvalidLink::SeveralLinks => "pass one link at a time",
         InvalidLink::KeyTooShort { .. } => {
-            "copy the complete link, or pass the key with --key-file; a key has v1., v1p., v2. or v2p. and 43 characters"
+            "copy the complete link, or pass the key with --key-file; a key has v1., v1p., v2., v2p. or to. and 43 characters"
         }
         InvalidLink::KeyTooLong { .. } | InvalidLink::KeyCharacter { .. } | InvalidLink::KeyDamaged => {
-            "copy the link again; its key has v1., v1p., v2. or v2p. and 43 characters"
+            "copy the link again; its key has v1., v1p., v2., v2p. or to. and 43 characters"
         }
         InvalidLink::KeyVersion => "copy the link again; if it is complete, a newer sgsend may open it",
         _ => LINK_FORMAT_HINT,
@@ -141,7 +141,7 @@ fn malformed_key(error: InvalidLink) -> Failure {
         error => error.to_string(),
     };
     let failure = Failure { code: "malformed_key".into(), ..Failure::usage(message) };
-    failure.hint("the key is the part of the link behind the #, and starts with v1., v1p., v2. or v2p.")
+    failure.hint("the key is the part of the link behind the #, and starts with v1., v1p., v2., v2p. or to.")
 }
 
 #[cfg(test)]

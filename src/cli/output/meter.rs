@@ -12,10 +12,12 @@ use serde::Serialize;
 use super::escape;
 use super::info;
 use super::printer::Printer;
+use super::sender;
 use super::style::ProgressStyle;
 use crate::client::Progress;
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::id::TransferId;
+use crate::domain::sender_signature::ClaimedSender;
 
 /// Minimum interval between JSON progress lines.
 const JSON_INTERVAL: Duration = Duration::from_millis(200);
@@ -149,6 +151,12 @@ impl Progress for Meter {
             if let Some(message) = info::message(content) {
                 self.printer.note(&format!("message of the sender: {message}"));
             }
+        }
+    }
+
+    fn claimed(&self, sender: &ClaimedSender) {
+        if self.printer.is_interactive() {
+            self.printer.note(&sender::claim(sender));
         }
     }
 

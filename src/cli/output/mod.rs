@@ -7,6 +7,7 @@ pub(super) mod plural;
 pub(super) mod printer;
 pub(super) mod records;
 pub(super) mod screen;
+pub(super) mod sender;
 pub(super) mod share;
 pub(super) mod style;
 pub(super) mod table;

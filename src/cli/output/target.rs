@@ -43,6 +43,19 @@ pub(crate) struct OutputOptions {
     pub yes: bool,
 }
 
+impl OutputOptions {
+    /// Returns whether the options name stdout for the content.
+    pub(crate) fn writes_stdout(&self) -> bool {
+        self.output.as_deref().is_some_and(is_stdout_name)
+    }
+}
+
+/// Returns whether a path stands for stdout.
+fn is_stdout_name(path: &Path) -> bool {
+    const NAMES: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    NAMES.iter().any(|name| path == Path::new(name))
+}
+
 /// The output target chosen on the command line.
 #[derive(Clone)]
 pub(crate) struct OutputTarget {
@@ -81,8 +94,7 @@ impl OutputTarget {
 
     /// Returns whether the content goes to stdout.
     pub(crate) fn is_stdout(&self) -> bool {
-        const NAMES: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
-        self.output.as_deref().is_some_and(|output| NAMES.iter().any(|name| output == Path::new(name)))
+        self.output.as_deref().is_some_and(is_stdout_name)
     }
 
     /// Returns the pipe or device that the content is written to, such as `/dev/null`.
@@ -278,6 +290,7 @@ mod tests {
             modified_ms: None,
             archive: None,
             mode: None,
+            signed: false,
         }
     }
 

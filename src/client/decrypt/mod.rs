@@ -8,6 +8,7 @@ mod part_file;
 mod part_record;
 mod selection;
 mod selection_writer;
+mod signature_check;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub(super) use part_record::part_of;
 pub(super) use selection::EntrySelection;
 pub use selection::IndexError;
 pub(super) use selection_writer::SelectionWriter;
+pub use signature_check::SignatureCheck;
 
 use self::output::Sink;
 use self::part_file::claim;
@@ -31,12 +33,14 @@ use super::unpack::{UnpackedFile, Watch};
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Layout, OpenError, OpenStream, plaintext_size};
+use crate::domain::sender_signature::{RejectedSignature, VerifiedSender};
 
 /// Decrypts one payload from the bytes given to [`feed`](Decryption::feed). Blocks while writing the output.
 pub struct Decryption {
     stream: OpenStream,
     writer: PlaintextWriter,
     watch: Watch,
+    check: Option<SignatureCheck>,
 }
 
 /// Callback that chooses the output, given the authenticated metadata. `None` for a [`Framing::Raw`] payload.
@@ -64,6 +68,8 @@ pub struct Decrypted {
     pub size: u64,
     /// Properties of the content that the file system did not accept.
     pub warnings: Vec<SaveWarning>,
+    /// Sender whose signature was verified; `None` if there is none, or if the content went to a stream.
+    pub sender: Option<VerifiedSender>,
 }
 
 /// Reason why a payload was not decrypted completely.
@@ -75,6 +81,9 @@ pub enum DecryptError {
     /// The plaintext is authentic, but has no valid envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// The signature of the sender is missing or not valid.
+    #[error(transparent)]
+    Signature(#[from] RejectedSignature),
     /// The entries of the archive cannot be read by its index.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -90,8 +99,33 @@ impl Decryption {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
         let state = WriterState::Waiting(choose);
         let resume_record = ResumeRecord::Nothing;
-        let writer = PlaintextWriter { framing, plaintext_bytes, state, metadata: None, written: 0, resume_record };
-        Self { stream, writer, watch: Watch::default() }
+        let writer = PlaintextWriter {
+            framing,
+            plaintext_bytes,
+            state,
+            metadata: None,
+            written: 0,
+            resume_record,
+            is_signed: None,
+        };
+        Self { stream, writer, watch: Watch::default(), check: None }
+    }
+
+    /// Checks the sender's signature before the output gets its name.
+    ///
+    /// # Errors
+    /// [`DecryptError::Signature`] if a resumed payload has no signature, and its envelope says otherwise.
+    pub fn checked(mut self, check: SignatureCheck) -> Result<Self, DecryptError> {
+        if check.signature.is_some() && !self.stream.hashes() {
+            self.stream = self.stream.hashing(Vec::new());
+        }
+        if let Some(metadata) = &self.writer.metadata {
+            let checked = check.check_envelope(metadata);
+            checked.inspect_err(|error| self.writer.give_up(error))?;
+        }
+        self.writer.is_signed = Some(check.signature.is_some());
+        self.check = Some(check);
+        Ok(self)
     }
 
     /// Reports unpacked files to `watch`, which can also cancel unpacking.
@@ -121,10 +155,13 @@ impl Decryption {
         layout: Layout,
         choose: ChooseOutput,
         location: PartRecordLocation,
+        hashes: bool,
     ) -> Result<(Self, u64), DecryptError> {
+        let mut leaves = hashes.then(Vec::new);
         let earlier = EarlierPart::find(&location, layout).and_then(|earlier| {
             let mut file = claim(&earlier.part)?;
-            let segments = earlier.verified(&mut file, &key, layout).ok().filter(|segments| *segments > 0)?;
+            let segments =
+                earlier.verified(&mut file, &key, layout, leaves.as_mut()).ok().filter(|segments| *segments > 0)?;
             Some((earlier, file, segments))
         });
         let Some((earlier, file, segments)) = earlier else {
@@ -149,9 +186,14 @@ impl Decryption {
             metadata,
             written,
             resume_record: ResumeRecord::Kept(record),
+            is_signed: None,
         };
         let stream = OpenStream::resume(opener, layout, segments);
-        Ok((Self { stream, writer, watch: Watch::default() }, layout.sealed_range(last).end))
+        let stream = match leaves {
+            Some(leaves) => stream.hashing(leaves),
+            None => stream,
+        };
+        Ok((Self { stream, writer, watch: Watch::default(), check: None }, layout.sealed_range(last).end))
     }
 
     /// Decrypts the payload's next bytes, and writes each completed segment.
@@ -174,8 +216,19 @@ impl Decryption {
     pub fn finish(mut self) -> Result<Decrypted, DecryptError> {
         let rest = self.stream.finish().map_err(DecryptError::from);
         let written = rest.and_then(|rest| self.writer.write(rest));
-        written.inspect_err(|error| self.writer.give_up(error))?;
-        self.writer.finish(&self.watch)
+        let verified = written.and_then(|()| self.verify());
+        let sender = verified.inspect_err(|error| self.writer.give_up(error))?;
+        Ok(Decrypted { sender, ..self.writer.finish(&self.watch)? })
+    }
+
+    /// Verifies the signature, unless the content went to a stream, from which it cannot be taken back.
+    fn verify(&self) -> Result<Option<VerifiedSender>, DecryptError> {
+        match (&self.check, self.stream.header()) {
+            (Some(check), Some(header)) if !self.writer.is_stream() => {
+                Ok(check.verify(header, self.stream.leaf_hashes())?)
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_bytes};
+use crate::domain::sender_signature::LeafHash;
 
 /// Location of the record of a part file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
@@ -166,7 +167,15 @@ impl EarlierPart {
     }
 
     /// Counts the intact segments of `part` from its start, by encrypting them and comparing tags.
-    pub(super) fn verified(&self, part: &mut File, key: &PayloadKey, layout: Layout) -> io::Result<u64> {
+    ///
+    /// Adds the hashes of these segments to `leaves`, if they are wanted.
+    pub(super) fn verified(
+        &self,
+        part: &mut File,
+        key: &PayloadKey,
+        layout: Layout,
+        mut leaves: Option<&mut Vec<LeafHash>>,
+    ) -> io::Result<u64> {
         let sealer = Sealer::from_header(key, self.header.clone());
         let envelope_length = self.envelope_bytes.len() as u64;
         let mut segment = Vec::with_capacity(SEGMENT_SIZE);
@@ -189,6 +198,9 @@ impl EarlierPart {
             segment.resize(whole, 0);
             if sealer.seal(index, false, &mut segment) != *tag {
                 return Ok(index.into());
+            }
+            if let Some(leaves) = &mut leaves {
+                leaves.push(LeafHash::of(&segment));
             }
         }
         Ok(self.tags.len() as u64)
@@ -216,6 +228,7 @@ mod tests {
             modified_ms: None,
             archive: None,
             mode: None,
+            signed: false,
         };
         let envelope = encode(&metadata).unwrap();
         let layout = Layout::of_plaintext(envelope.len() as u64 + size).unwrap();

@@ -265,6 +265,7 @@ impl SelectionWriter {
             unpacked,
             size: self.selection.size(),
             warnings: watch.take_warnings(),
+            sender: None,
         })
     }
 }

@@ -37,8 +37,15 @@ fn sealed(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
 }
 
 fn enveloped(content: &[u8], size: u64) -> Vec<u8> {
-    let metadata =
-        Metadata { filename: "n".into(), size, content_type: None, modified_ms: Some(-5), archive: None, mode: None };
+    let metadata = Metadata {
+        filename: "n".into(),
+        size,
+        content_type: None,
+        modified_ms: Some(-5),
+        archive: None,
+        mode: None,
+        signed: false,
+    };
     [envelope::encode(&metadata).unwrap().as_slice(), content].concat()
 }
 
@@ -137,7 +144,7 @@ fn a_download_resumes_within_its_padding() {
         let cut = usize::try_from(segments).unwrap() * SEGMENT_SIZE;
         first.feed(&payload[..=cut]).unwrap();
         drop(first);
-        let (mut second, offset) = Decryption::resume(key.clone(), layout, choose(), location).unwrap();
+        let (mut second, offset) = Decryption::resume(key.clone(), layout, choose(), location, false).unwrap();
         assert_eq!(offset, cut as u64, "not resumed");
         second.feed(&payload[cut..]).unwrap();
         assert_eq!(second.finish().unwrap().size, 1_500_000);

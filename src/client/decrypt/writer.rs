@@ -11,6 +11,7 @@ use crate::client::unpack::Watch;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::sealed::{Header, Layout, OpenError, Tag};
+use crate::domain::sender_signature::RejectedSignature;
 
 /// Writes the content of one payload to its output, and records what another process can resume.
 pub(super) struct PlaintextWriter {
@@ -20,6 +21,8 @@ pub(super) struct PlaintextWriter {
     pub(super) metadata: Option<Metadata>,
     pub(super) written: u64,
     pub(super) resume_record: ResumeRecord,
+    /// Whether there is a signature, as the envelope must say; `None` if that is not checked.
+    pub(super) is_signed: Option<bool>,
 }
 
 /// Record that lets another process resume.
@@ -106,6 +109,11 @@ impl PlaintextWriter {
                 if let Some(bytes) = self.plaintext_bytes {
                     envelope.check_plaintext_size(bytes)?;
                 }
+                match (self.is_signed, envelope.metadata.signed) {
+                    (Some(false), true) => return Err(RejectedSignature::Missing.into()),
+                    (Some(true), false) => return Err(RejectedSignature::Unexpected.into()),
+                    _ => {}
+                }
                 self.metadata = Some(envelope.metadata);
                 if let ResumeRecord::Wanted { envelope: bytes, .. } = &mut self.resume_record {
                     bytes.extend_from_slice(&plaintext[..envelope.length]);
@@ -115,6 +123,11 @@ impl PlaintextWriter {
         };
         self.state = WriterState::Writing(Sink::open(choose(self.metadata.as_ref())?)?);
         Ok(length)
+    }
+
+    /// Returns whether the content goes to a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(&self.state, WriterState::Writing(sink) if sink.part().is_none())
     }
 
     /// Records that the file contains another segment. A failure only prevents resuming.
@@ -193,7 +206,7 @@ impl PlaintextWriter {
         }
         let FinishedOutput { path, unpacked } = sink.finish(attributes, watch)?;
         let warnings = watch.take_warnings();
-        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings })
+        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings, sender: None })
     }
 }
 

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::error::access_error;
-use super::{Download, DownloadError, GrantFile, decryption_error};
-use crate::client::decrypt::Decryption;
+use super::grant_file::SealedDescription;
+use super::{Download, DownloadError, GrantFile, SenderOptions, decryption_error};
+use crate::client::decrypt::{DecryptError, Decryption, SignatureCheck};
 use crate::client::{Api, Progress, RetryPolicy};
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::crypto::key::{LinkSecret, PayloadKey};
-use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
+use crate::domain::crypto::sealed_signature::SenderSignature;
 use crate::domain::error::ErrorCode;
+use crate::domain::sender_signature::{RejectedSignature, claimed_sender};
 use crate::domain::wire::{DownloadResponse, TransferStatus};
 
 /// Download that the server has counted, ready to receive bytes.
@@ -41,21 +43,36 @@ pub(super) async fn start(
     retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
-    let Download { status, secret, choose, resume, max_size, .. } = download;
+    let Download { status, secret, choose, resume, max_size, sender, .. } = download;
     let (described, key) = describe(api, &status, &secret, grant_file, (retry, progress)).await?;
     if let Some((info, limit)) = described.info.as_ref().zip(max_size)
         && info.size > limit
     {
         return Err(DownloadError::TooLarge { size: info.size, limit });
     }
+    sender.required.check(described.signature.as_ref())?;
+    let (info, signature) = (described.sealed.info.clone(), described.signature.clone());
+    let SenderOptions { base_url, keys, opener, .. } = sender;
     let counted = described.count(api, &status, grant_file, progress).await?;
     let layout = counted.layout;
+    let check = SignatureCheck {
+        base_url,
+        key: key.clone(),
+        sealed_bytes: layout.sealed_size(),
+        info,
+        keys,
+        opener,
+        signature,
+    };
     let begin = {
-        let location = grant_file.part_record();
-        move || match location {
-            Some(location) if resume => Decryption::resume(key, layout, choose, location),
-            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
-            None => Ok((Decryption::of_layout(key, layout, choose), 0)),
+        let (location, hashes) = (grant_file.part_record(), check.signature.is_some());
+        move || {
+            let (decryption, offset) = match location {
+                Some(location) if resume => Decryption::resume(key, layout, choose, location, hashes)?,
+                Some(location) => (Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0),
+                None => (Decryption::of_layout(key, layout, choose), 0),
+            };
+            Ok((decryption.checked(check)?, offset))
         }
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
@@ -67,8 +84,10 @@ pub(super) async fn start(
 pub(super) struct DescribedTransfer {
     pub(super) proof: Option<AccessProof>,
     pub(super) info: Option<ContentInfo>,
-    /// The wrapped payload key of a further link.
-    wrapped_key: Option<WrappedKey>,
+    /// The signature of the sender, which is not verified.
+    pub(super) signature: Option<SenderSignature>,
+    /// Encrypted description.
+    sealed: SealedDescription,
     /// Grant of an earlier attempt.
     earlier: Option<Grant>,
     pub(super) retry: RetryPolicy,
@@ -84,21 +103,37 @@ pub(super) async fn describe(
 ) -> Result<(DescribedTransfer, PayloadKey), DownloadError> {
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| secret.access_proof());
-    let (earlier, saved_key) = grant_file.load().map(|saved| (saved.grant, saved.wrapped_key)).unzip();
-    let (sealed_info, wrapped_key) = match (&proof, &earlier) {
+    let (earlier, saved) = grant_file.load().map(|saved| (saved.grant, saved.description)).unzip();
+    let sealed = |status: &TransferStatus| SealedDescription {
+        wrapped_key: status.wrapped_key.clone(),
+        info: status.info.clone(),
+        signature: status.signature.clone(),
+    };
+    let sealed = match (&proof, &earlier) {
         // A wrong key must not use up a download. The server has already accepted the proof of a further link.
         (Some(proof), None) if status.wrapped_key.is_none() => {
-            let status = retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?;
-            (status.info, status.wrapped_key)
+            sealed(&retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?)
         }
-        _ => (status.info.clone(), status.wrapped_key.clone().or(saved_key.flatten())),
+        _ => {
+            let (given, saved) = (sealed(status), saved.unwrap_or_default());
+            SealedDescription {
+                wrapped_key: given.wrapped_key.or(saved.wrapped_key),
+                info: given.info.or(saved.info),
+                signature: given.signature.or(saved.signature),
+            }
+        }
     };
-    let key = secret.payload_key(id.into(), wrapped_key.as_ref())?;
-    let info = sealed_info.and_then(|info| info.open(&key).ok());
+    let key = secret.payload_key(id.into(), sealed.wrapped_key.as_ref())?;
+    let info = sealed.info.as_ref().and_then(|info| info.open(&key).ok());
     if let Some(info) = &info {
         progress.described(info);
     }
-    Ok((DescribedTransfer { proof, info, wrapped_key, earlier, retry }, key))
+    let signature = sealed.signature.as_ref().map(|signature| signature.open(&key)).transpose();
+    let signature = signature.map_err(|_| DecryptError::from(RejectedSignature::Damaged))?;
+    if let Some(signature) = &signature {
+        progress.claimed(&claimed_sender(signature).map_err(DecryptError::from)?);
+    }
+    Ok((DescribedTransfer { proof, info, signature, sealed, earlier, retry }, key))
 }
 
 impl DescribedTransfer {
@@ -110,16 +145,16 @@ impl DescribedTransfer {
         grant_file: &GrantFile,
         progress: &Arc<dyn Progress>,
     ) -> Result<GrantedDownload, DownloadError> {
-        let Self { proof, info, wrapped_key, earlier, mut retry } = self;
+        let Self { proof, info, sealed, earlier, mut retry, .. } = self;
         let id = status.transfer_id;
         let mut grant = earlier.unwrap_or_else(Grant::random);
         // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
         // download.
-        let _ = grant_file.save(&grant, wrapped_key.as_ref());
+        let _ = grant_file.save(&grant, &sealed);
         let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
         if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
             grant = Grant::random();
-            let _ = grant_file.save(&grant, wrapped_key.as_ref());
+            let _ = grant_file.save(&grant, &sealed);
             response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
         }
         let response = response.map_err(access_error).inspect_err(|error| {

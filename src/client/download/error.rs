@@ -101,7 +101,7 @@ impl DownloadError {
 
     /// Returns whether the payload is not what a sender of this project uploads with this key.
     pub(super) const fn is_damage(&self) -> bool {
-        matches!(self, Self::Decrypt(DecryptError::Open(_) | DecryptError::Envelope(_)))
+        matches!(self, Self::Decrypt(DecryptError::Open(_) | DecryptError::Envelope(_) | DecryptError::Signature(_)))
     }
 
     /// Returns whether the key is wrong. A first segment that is not authentic also counts, since a wrong key is the

@@ -11,8 +11,10 @@ use crate::client::decrypt::PartRecordLocation;
 use crate::client::state_files::{self, MAX_AGE, age_of};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::crypto::proof::Grant;
+use crate::domain::crypto::sealed_signature::SealedSignature;
 use crate::domain::id::TransferId;
 
 /// Contents of `downloads/{id}-{server}`, mode 0600. Has no `Debug` output: the grant gives access to the ciphertext.
@@ -21,16 +23,28 @@ struct SavedGrant {
     v: u8,
     server: String,
     grant: Grant,
-    /// Wrapped payload key of a further link: the server gives it out only while the link can be used.
+    #[serde(flatten)]
+    description: SealedDescription,
+}
+
+/// What the server gives out only while a link can be used, and what an unfinished download still needs then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SealedDescription {
+    /// Wrapped payload key of a further link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    wrapped_key: Option<WrappedKey>,
+    pub(super) wrapped_key: Option<WrappedKey>,
+    /// Encrypted info block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) info: Option<SealedInfo>,
+    /// Encrypted signature of the sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signature: Option<SealedSignature>,
 }
 
 /// Grant of an earlier attempt, with what is needed to use it.
 pub struct EarlierGrant {
     pub(super) grant: Grant,
-    /// Wrapped payload key, for a further link.
-    pub(super) wrapped_key: Option<WrappedKey>,
+    pub(super) description: SealedDescription,
 }
 
 /// File with the grant of one download; stores nothing for a user without a state directory.
@@ -59,7 +73,7 @@ impl GrantFile {
             self.forget();
             return None;
         }
-        let earlier = EarlierGrant { grant: saved.grant, wrapped_key: saved.wrapped_key };
+        let earlier = EarlierGrant { grant: saved.grant, description: saved.description };
         (saved.server == self.server).then_some(earlier)
     }
 
@@ -89,14 +103,14 @@ impl GrantFile {
         state_files::make_private(parent).and_then(|()| tempfile::tempfile_in(parent)).is_ok()
     }
 
-    /// Saves a grant durably for later attempts, with the wrapped key of a further link.
-    pub(super) fn save(&self, grant: &Grant, wrapped_key: Option<&WrappedKey>) -> io::Result<()> {
+    /// Saves a grant durably for later attempts, with what they need of the description.
+    pub(super) fn save(&self, grant: &Grant, description: &SealedDescription) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
         remove_stale(parent);
         state_files::make_private(parent)?;
-        let (server, grant, wrapped_key) = (self.server.clone(), grant.clone(), wrapped_key.cloned());
-        let saved = SavedGrant { v: 1, server, grant, wrapped_key };
+        let (server, grant, description) = (self.server.clone(), grant.clone(), description.clone());
+        let saved = SavedGrant { v: 1, server, grant, description };
         // Atomic replacement. A temporary file has mode 0600.
         let mut temporary = NamedTempFile::new_in(parent)?;
         temporary.write_all(&serde_json::to_vec(&saved)?)?;
@@ -138,12 +152,16 @@ mod tests {
         let at = |server: &str| GrantFile::new(Some(&folder), &server.parse().unwrap(), id);
         let grant = Grant::random();
         assert!(at("https://a.example").load().is_none());
-        let wrapped_key = WrappedKey::from_bytes(&[7; 60]);
-        for wrapped_key in [None, Some(&wrapped_key)] {
-            at("https://a.example").save(&grant, wrapped_key).unwrap();
+        let whole = SealedDescription {
+            wrapped_key: Some(WrappedKey::from_bytes(&[7; 60])),
+            info: Some(SealedInfo::example()),
+            signature: Some(SealedSignature::example()),
+        };
+        for description in [SealedDescription::default(), whole] {
+            at("https://a.example").save(&grant, &description).unwrap();
             let earlier = at("https://a.example").load().unwrap();
             assert_eq!(earlier.grant.digest(), grant.digest());
-            assert_eq!(earlier.wrapped_key.as_ref(), wrapped_key);
+            assert_eq!(earlier.description, description);
         }
         assert!(at("https://b.example").load().is_none());
         at("https://a.example").forget();
@@ -151,7 +169,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            at("https://a.example").save(&grant, None).unwrap();
+            at("https://a.example").save(&grant, &SealedDescription::default()).unwrap();
             let entry = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
             let mode = entry.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);

@@ -7,6 +7,7 @@ mod fetch;
 mod grant_file;
 mod ranges;
 mod receiving;
+mod sender;
 mod wanted;
 
 use std::sync::{Arc, OnceLock};
@@ -23,6 +24,7 @@ pub(in crate::client) use self::grant_file::remove_stale;
 pub use self::grant_file::{EarlierGrant, GrantFile};
 use self::ranges::RANGE;
 use self::receiving::Receiving;
+pub use self::sender::{RequiredSignature, SenderOptions};
 use self::wanted::WantedRanges;
 use super::unpack::Watch;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
@@ -58,6 +60,8 @@ pub struct Download {
     /// Maximum content size in bytes, if the caller has one. Checked before the download is counted if the sender says
     /// the size, and before anything is written.
     pub max_size: Option<u64>,
+    /// What the recipient wants to know of the sender.
+    pub sender: SenderOptions,
 }
 
 /// Completed download.

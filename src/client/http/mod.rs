@@ -10,6 +10,7 @@ pub(super) mod error;
 pub(super) mod event_stream;
 pub(super) mod fault;
 mod health;
+pub(super) mod keys;
 mod links;
 mod one_connection;
 pub(super) mod origin;

@@ -3,8 +3,7 @@
 use super::api::Api;
 use super::response;
 use crate::client::ClientError;
-use crate::domain::id::{TokenId, TransferId};
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::id::TokenId;
 use crate::domain::wire::{CreateRequest, CreatedRequest, Empty, RequestItem, RequestList};
 
 impl Api {
@@ -25,17 +24,5 @@ impl Api {
     pub async fn revoke_request(&self, id: TokenId) -> Result<RequestItem, ClientError> {
         let url = self.base_url().join(&format!("/requests/id/{id}/revoke"));
         response::call(self.destination(), "requests/revoke", self.as_sender(self.post(url, &Empty {}))?).await
-    }
-
-    /// Returns the payload key of a transfer, wrapped by its sender. Needs only the id.
-    pub async fn wrapped_keys(&self, id: TransferId) -> Result<KeysBlob, ClientError> {
-        let request = self.get(self.route(id, "keys"));
-        let response = response::send(self.destination(), request).await?;
-        let bytes = response::bytes(self.destination(), "keys", response).await?;
-        KeysBlob::from_bytes(&bytes).map_err(|error| ClientError::InvalidResponse {
-            origin: self.origin().clone(),
-            call: "keys",
-            source: error.into(),
-        })
     }
 }

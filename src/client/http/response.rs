@@ -59,29 +59,13 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     name: &'static str,
     response: Response,
 ) -> Result<T, ClientError> {
-    let body = bytes(destination, name, response).await?;
-    serde_json::from_slice(&body).map_err(|error| invalid(destination, name, error.into()))
-}
-
-/// Reads the body of a successful response.
-pub(crate) async fn bytes(
-    destination: &Destination,
-    name: &'static str,
-    response: Response,
-) -> Result<BytesMut, ClientError> {
-    match read(response, MAX_RESPONSE_BYTES).await {
-        Ok(Some(body)) => Ok(body),
-        Ok(None) => Err(invalid(destination, name, "the response is too long".into())),
-        Err(error) => Err(ClientError::of_request(destination, error)),
-    }
-}
-
-fn invalid(
-    destination: &Destination,
-    call: &'static str,
-    source: Box<dyn std::error::Error + Send + Sync>,
-) -> ClientError {
-    ClientError::InvalidResponse { origin: destination.origin().clone(), call, source }
+    let invalid = |source| ClientError::InvalidResponse { origin: destination.origin().clone(), call: name, source };
+    let body = match read(response, MAX_RESPONSE_BYTES).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return Err(invalid("the response is too long".into())),
+        Err(error) => return Err(ClientError::of_request(destination, error)),
+    };
+    serde_json::from_slice(&body).map_err(|error| invalid(error.into()))
 }
 
 /// Parses an error response. Never fails: without a valid body the error describes the status.
@@ -125,7 +109,7 @@ async fn error_response(destination: &Destination, response: Response) -> Respon
 }
 
 /// Reads a body of at most `limit` bytes; `None` for a longer body.
-async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<BytesMut>> {
+pub(super) async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<BytesMut>> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > limit - body.len() {

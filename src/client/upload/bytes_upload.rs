@@ -80,7 +80,8 @@ impl BytesUpload {
             let outcome = if offset < size {
                 self.send_from(offset).await.map(|received| received.received_bytes)
             } else {
-                match self.api.complete(self.id, &self.payload.completion).await {
+                let with = self.payload.completion().await?;
+                match self.api.complete(self.id, &with).await {
                     Ok(completed) => return Ok(completed),
                     Err(error) => Err(error.into()),
                 }

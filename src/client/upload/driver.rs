@@ -42,8 +42,8 @@ impl Driver {
     ) -> Result<(CompletedTransfer, Flow), UploadError> {
         if let Some(flow) = already.complete_by {
             self.payload.check_sent(self.payload.size())?;
-            let completed =
-                self.retry.call(&*self.progress, || self.api.complete(self.id, &self.payload.completion)).await?;
+            let with = self.payload.completion().await?;
+            let completed = self.retry.call(&*self.progress, || self.api.complete(self.id, &with)).await?;
             return Ok((completed, flow));
         }
         let origin = self.api.origin();

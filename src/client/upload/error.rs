@@ -10,6 +10,7 @@ use crate::client::{ClientError, MAX_LINKS, Origin, Signal};
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
+use crate::domain::recipient_keys::WrapKeysError;
 
 /// Failed upload.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,15 @@ pub enum UploadError {
     /// The unfinished upload was started with another passphrase.
     #[error("the unfinished upload was started with another passphrase")]
     OtherPassphrase,
+    /// The unfinished upload was started with another key of the sender.
+    #[error("the unfinished upload was started with another key of the sender")]
+    OtherSigner,
+    /// The payload key cannot be wrapped for the recipients.
+    #[error(transparent)]
+    Recipients(#[from] WrapKeysError),
+    /// The key of the sender, or its agent, did not sign.
+    #[error("the transfer cannot be signed: {0}")]
+    Sign(String),
     /// The server keeps reporting missing parts, although they were sent repeatedly.
     #[error(transparent)]
     PartsMissing(ClientError),
@@ -126,9 +136,9 @@ impl UploadError {
         }
     }
 
-    /// Returns whether reading the file failed, which may succeed later.
-    pub(super) const fn is_read_error(&self) -> bool {
-        matches!(self, Self::Source(SourceError::Read(_) | SourceError::ReadIn { .. }))
+    /// Returns whether reading the file or signing failed, which may succeed later.
+    pub(super) const fn is_local_error(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Read(_) | SourceError::ReadIn { .. }) | Self::Sign(_))
     }
 
     /// Returns whether the file has changed since the upload started.

@@ -2,6 +2,7 @@
 
 mod body;
 mod bytes_upload;
+mod completion;
 mod driver;
 mod error;
 mod journal;
@@ -10,6 +11,7 @@ mod pipeline;
 mod plan;
 mod progress;
 mod request;
+mod request_target;
 mod segments;
 mod session;
 mod source;
@@ -26,9 +28,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use completion::StatementSigner;
+use completion::Completion;
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};
+pub use request_target::RequestTarget;
 pub use segments::SealError;
 pub use source::{SourceChange, SourceError, UploadSource};
 pub use state::UploadState;
@@ -36,8 +41,6 @@ pub(in crate::client) use state::remove_stale;
 pub use unfinished::{EarlierUpload, UnfinishedUpload};
 pub use watched_file::{Fingerprint, WatchedFile, fills_its_size};
 pub(in crate::client) use watched_file::{has_doubtful_size, plain_flags};
-
-use zeroize::Zeroizing;
 
 use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
@@ -48,21 +51,21 @@ use self::session::UploadSession;
 use super::{Api, ClientError, FlowChoice, Interrupt, MAX_LINKS, NamedLink, NewLink, Origin, Progress, RetryPolicy};
 use crate::client::links;
 use crate::domain::base_url::BaseUrl;
+use crate::domain::crypto::commitment::Commitment;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
-use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::passphrase::Passphrase;
-use crate::domain::crypto::request_secret::RequestSecret;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::recipient_keys::{self, KeysBlob, RecipientKey, encode_payload_key};
-use crate::domain::wire::{CompleteUpload, CompletedTransfer, Flow, Health};
+use crate::domain::recipient_keys::RecipientKey;
+use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -86,6 +89,10 @@ pub struct Upload {
     /// Names of further links. With any, passphrase, lifetime and download limit hold for each of them, and nobody can
     /// use the transfer's own link. An unfinished upload keeps its own.
     pub links: Vec<LinkName>,
+    /// People whose private keys open the transfer; its link then has no key. An unfinished upload keeps its own.
+    pub recipients: Vec<RecipientKey>,
+    /// Signs the payload, if the sender wants that.
+    pub signer: Option<Arc<dyn StatementSigner>>,
     /// Which notifications the transfer causes; `None` for the default of the token.
     pub notify: Option<NotificationChoice>,
     /// Request that the upload is for, instead of a link for recipients.
@@ -98,28 +105,6 @@ pub struct Upload {
     pub flow: FlowChoice,
     /// Base URL for the link, chosen by the user; `None` for the URL at which the service was reached.
     pub link_server: Option<BaseUrl>,
-}
-
-/// Request that a guest uploads for.
-#[derive(Clone)]
-pub struct RequestTarget {
-    /// Secret of the request, which marks its transfers.
-    pub secret: RequestSecret,
-    /// Public key of the request's owner.
-    pub recipient: RecipientKey,
-}
-
-impl RequestTarget {
-    /// Wraps a payload key for the owner, with the mark of the request.
-    #[must_use]
-    pub fn wrap(&self, key: &PayloadKey) -> KeysBlob {
-        let mut plaintext = Zeroizing::new(String::with_capacity(128));
-        for part in [&*encode_payload_key(key), "\n", &self.secret.mark(key).to_text()] {
-            plaintext.push_str(part);
-        }
-        let wrapped = recipient_keys::wrap(plaintext.as_bytes(), std::slice::from_ref(&self.recipient));
-        wrapped.expect("a key and a mark fit for one recipient")
-    }
 }
 
 /// Location of the state file of a large upload, which lets another process resume the upload.
@@ -209,15 +194,22 @@ pub async fn run(
         }
     };
     retry.reset();
-    let UploadSession { id, page_url, link_key, links, segments, info, keys, journal, instruction, already } = session;
+    let UploadSession { id, page_url, link_key, links, segments, info, keys, signature, journal, instruction, already } =
+        session;
     let (base_url, suggested_base_url) = link_base_url(api.base_url(), link_server, id, &page_url);
+    let signature = signature.map(|signature| (signature, base_url.clone()));
+    // A link for recipients has a commitment in place of the key.
+    let link_key = match (&keys, link_key.unlock(None).ok().and_then(LinkSecret::into_own)) {
+        (Some(_), Some(key)) => LinkKey::for_recipients(Commitment::of(&key)),
+        _ => link_key,
+    };
     let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
     let payload = UploadPayload {
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
-        completion: Arc::new(CompleteUpload { info: Some(info), keys, ..CompleteUpload::default() }),
+        completion: Arc::new(Completion::new(info, keys, signature)),
         may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let may_have_arrived = payload.may_have_arrived.clone();
@@ -251,7 +243,7 @@ pub async fn run(
         UploadError::Interrupted { signal, .. } => {
             Err(UploadError::Interrupted { signal, state: InterruptedState::Resumable(id) })
         }
-        error if error.is_read_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
+        error if error.is_local_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(clean_up(api, id, &journal, error).await),
     }
 }

@@ -88,6 +88,7 @@ mod tests {
             modified_ms: None,
             archive: None,
             mode: None,
+            signed: false,
         };
         let source = UploadSource::of(file.try_clone().unwrap()).unwrap();
         (Arc::new(Segments::new(source, &metadata, Padding::Padme, &PayloadKey::random()).unwrap()), file)

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::UploadError;
 use super::body::{ByteCounter, PayloadBody};
+use super::completion::Completion;
 use super::journal::Journal;
 use super::pipeline::produce;
 use super::progress::SentCounter;
@@ -29,7 +30,7 @@ pub(super) struct UploadPayload {
     pub journal: Arc<Journal>,
     pub sent_counter: Arc<SentCounter>,
     /// Body of the completion: each time the same.
-    pub completion: Arc<CompleteUpload>,
+    pub completion: Arc<Completion>,
     /// Whether any byte may have arrived at the server; then another process can resume.
     pub may_have_arrived: Arc<AtomicBool>,
 }
@@ -61,6 +62,11 @@ impl UploadPayload {
     /// Returns the encrypted size of the payload, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.segments.layout().sealed_size()
+    }
+
+    /// Returns the body of the completion. Call it when all segments are sealed.
+    pub(super) async fn completion(&self) -> Result<CompleteUpload, UploadError> {
+        self.completion.body(&self.segments).await
     }
 
     /// Sends a range of the payload as the body of the request that `request` builds.

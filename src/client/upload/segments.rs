@@ -1,6 +1,7 @@
 //! Sealed segments of the payload to send: envelope, content and padding.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 use bytes::Bytes;
 
@@ -11,6 +12,7 @@ use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_bytes};
+use crate::domain::sender_signature::LeafHash;
 
 /// Seals the segments of one payload, in any order and repeatedly.
 pub(super) struct Segments {
@@ -19,6 +21,8 @@ pub(super) struct Segments {
     layout: Layout,
     sealer: Sealer,
     buffers: BufferPool,
+    /// Hashes of the segments sealed so far, for a payload that is to be signed.
+    leaves: Option<Mutex<Vec<Option<LeafHash>>>>,
 }
 
 /// Sealed segment.
@@ -50,7 +54,14 @@ impl Segments {
     ) -> Result<Self, SealError> {
         let envelope = envelope::encode(metadata)?;
         let layout = padded_layout(&source, &envelope, padding)?;
-        Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: BufferPool::of(SEGMENT_SIZE) })
+        Ok(Self {
+            source,
+            envelope,
+            layout,
+            sealer: Sealer::new(key),
+            buffers: BufferPool::of(SEGMENT_SIZE),
+            leaves: None,
+        })
     }
 
     /// Prepares the payload of an earlier process, with the same envelope, padding and header.
@@ -65,7 +76,19 @@ impl Segments {
     ) -> Result<Self, SealError> {
         let layout = padded_layout(&source, &envelope, padding)?;
         let sealer = Sealer::from_header(key, header);
-        Ok(Self { source, envelope, layout, sealer, buffers: BufferPool::of(SEGMENT_SIZE) })
+        Ok(Self { source, envelope, layout, sealer, buffers: BufferPool::of(SEGMENT_SIZE), leaves: None })
+    }
+
+    /// Hashes each segment as it is sealed, for a signature.
+    pub(super) fn hashed(self) -> Self {
+        let segments = usize::try_from(self.layout.segments()).expect("a payload has at most 2^32 segments");
+        Self { leaves: Some(Mutex::new(vec![None; segments])), ..self }
+    }
+
+    /// Returns the hashes of all segments; `None` unless each one was sealed and hashed.
+    pub(super) fn leaf_hashes(&self) -> Option<Vec<LeafHash>> {
+        let leaves = self.leaves.as_ref()?.lock().expect("no thread panics while holding this lock");
+        leaves.iter().copied().collect()
     }
 
     /// Returns the payload's segment layout.
@@ -123,6 +146,10 @@ impl Segments {
         buffer.resize(header_bytes(index) + length(&plaintext), 0);
 
         let tag = self.sealer.seal(index, self.layout.is_last(index), &mut buffer);
+        if let Some(leaves) = &self.leaves {
+            let leaf = LeafHash::of(&buffer);
+            leaves.lock().expect("no thread panics while holding this lock")[index as usize] = Some(leaf);
+        }
         Ok(Segment { bytes: self.buffers.freeze(buffer), tag })
     }
 }
@@ -162,6 +189,7 @@ mod tests {
                 modified_ms: None,
                 archive: None,
                 mode: None,
+                signed: false,
             };
             let key = PayloadKey::random();
             let segments = Segments::new(UploadSource::of(file).unwrap(), &metadata, padding, &key).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use super::completion::{PendingSignature, digests_of};
 use super::driver::AlreadyReceived;
 use super::error::UnsavedState;
 use super::journal::Journal;
@@ -14,6 +15,7 @@ use super::unfinished::{Resumed, UnfinishedUpload};
 use super::{StateFileLocation, Upload, UploadError, clean_up};
 use crate::client::pack::Plan;
 use crate::client::{Api, ClientError, LinkTerms, NewLink, Progress, RetryPolicy};
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::{ContentInfo, SealedInfo};
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -22,7 +24,7 @@ use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::recipient_keys::{KeysBlob, encode_payload_key, wrap};
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, OwnLinkChoice, UploadInstruction, UploadStatus};
 
@@ -34,8 +36,8 @@ pub(super) struct UploadSession {
     pub links: Vec<NewLink>,
     pub segments: Segments,
     pub info: SealedInfo,
-    /// Payload key wrapped for the owner of a request.
     pub keys: Option<KeysBlob>,
+    pub signature: Option<PendingSignature>,
     pub journal: Journal,
     pub instruction: UploadInstruction,
     pub already: AlreadyReceived,
@@ -96,9 +98,11 @@ impl UploadSession {
             || access_from_passphrase
             || upload.message.is_some()
             || has_links
-            || is_for_request;
+            || is_for_request
+            || !upload.recipients.is_empty()
+            || upload.signer.is_some();
         let needs_proof = is_restricted || is_notified;
-        let PreparedUpload { link_key, key, links, segments, info, keys, location } =
+        let PreparedUpload { link_key, key, links, segments, info, keys, signature, location } =
             spawn_blocking(move || PreparedUpload::of(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
             own_link: if has_links { OwnLinkChoice::Closed } else { OwnLinkChoice::Open },
@@ -124,8 +128,9 @@ impl UploadSession {
                     (command, server),
                     &created,
                     (&segments, padding, &info),
+                    (keys.as_ref(), signature.as_ref()),
                     (&link_key, &key, &links),
-                    (api.guest(), keys.as_ref()),
+                    api.guest(),
                 );
                 Self::journal(uploads, state, segments.layout().segments(), progress).await
             }
@@ -136,7 +141,7 @@ impl UploadSession {
         };
         let CreatedTransfer { transfer_id: id, page_url, upload: instruction, .. } = created;
         let already = AlreadyReceived::default();
-        Ok(Self { id, page_url, link_key, links, segments, info, keys, journal, instruction, already })
+        Ok(Self { id, page_url, link_key, links, segments, info, keys, signature, journal, instruction, already })
     }
 
     /// Creates a journal with a state file; in memory only if the file cannot be written.
@@ -161,13 +166,19 @@ impl UploadSession {
     ) -> Result<Self, UploadError> {
         let id = unfinished.id;
         let passphrase = upload.passphrase.take();
-        let source = upload.source;
-        let check = move || (unfinished.check(source, passphrase.as_ref()), unfinished);
+        let (source, signer) = (upload.source, upload.signer.take());
+        let check = move || {
+            let signature = unfinished.signature(signer, passphrase.as_ref());
+            (
+                signature.and_then(|signature| Ok((unfinished.check(source, passphrase.as_ref())?, signature))),
+                unfinished,
+            )
+        };
         let (checked, unfinished) = spawn_blocking(check).await.expect("sealing does not panic");
         let resumed = match checked {
-            Ok(segments) => {
+            Ok((segments, signature)) => {
                 progress.step(format_args!("resuming transfer {id}: the source matches the segments already sent"));
-                unfinished.resume(segments)
+                unfinished.resume(segments, signature)
             }
             // The right passphrase or a readable disk may let a later attempt succeed.
             Err(error) if !error.is_changed() => return Err(error),
@@ -177,9 +188,9 @@ impl UploadSession {
             }
         };
         let instruction = instruction(api, &resumed, status, retry, progress).await?;
-        let Resumed { id, page_url, link_key, links, segments, info, keys, journal, .. } = resumed;
+        let Resumed { id, page_url, link_key, links, segments, info, keys, signature, journal, .. } = resumed;
         let already = already(status);
-        Ok(Self { id, page_url, link_key, links, segments, info, keys, journal, instruction, already })
+        Ok(Self { id, page_url, link_key, links, segments, info, keys, signature, journal, instruction, already })
     }
 }
 
@@ -222,6 +233,7 @@ struct PreparedUpload {
     segments: Segments,
     info: SealedInfo,
     keys: Option<KeysBlob>,
+    signature: Option<PendingSignature>,
     location: StateFileLocation,
 }
 
@@ -240,8 +252,19 @@ impl PreparedUpload {
         let links = upload.links.into_iter().map(new_link).collect();
         let archive = upload.source.plan().map(Plan::info);
         let info = ContentInfo::of(&upload.metadata, archive, upload.message).seal(&key);
-        let keys = upload.request.map(|request| request.wrap(&key));
         let segments = Segments::new(upload.source, &upload.metadata, upload.padding, &key)?;
-        Ok(Self { link_key, key, links, segments, info, keys, location: upload.state })
+        let keys = match upload.request {
+            Some(request) => Some(request.wrap(&key)),
+            None if upload.recipients.is_empty() => None,
+            None => Some(wrap(encode_payload_key(&key).as_bytes(), &upload.recipients)?),
+        };
+        let signature = upload.signer.map(|signer| PendingSignature {
+            signer,
+            recipients: digests_of(&upload.recipients),
+            signed_at: SystemClock.now(),
+            key: key.clone(),
+        });
+        let segments = if signature.is_some() { segments.hashed() } else { segments };
+        Ok(Self { link_key, key, links, segments, info, keys, signature, location: upload.state })
     }
 }

@@ -1,5 +1,4 @@
-//! State file of an upload, `uploads/{id}`. Contains the link key and parameters of the payload, followed by its
-//! segment tags.
+//! State file of an upload, `uploads/{id}`: link key, payload parameters and segment tags.
 //!
 //! The file never contains the payload key of an upload with a passphrase, nor the passphrase: resuming needs the
 //! passphrase again.
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::StateFileLocation;
+use super::completion::{PendingSignature, SavedSigning};
 use super::driver::address_of;
 use super::error::UnsavedState;
 use super::segments::Segments;
@@ -35,7 +35,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{CreateLink, CreatedTransfer};
 
 /// Version of the format that this version writes.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 /// Number of bytes at the start of a state file that contain its version and expiry time.
 const HEAD_BYTES: usize = 128;
 /// Time between the expiry of a transfer and the removal of its state. The server's clock may be slow.
@@ -47,7 +47,7 @@ const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 /// Line in front of the tags. Has no `Debug` output, since it contains the link key.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct UploadState {
-    /// Version of this format: 4.
+    /// Version of this format: 5.
     pub v: u8,
     /// Expiry time of the transfer (UTC).
     #[zeroize(skip)]
@@ -78,10 +78,14 @@ pub struct UploadState {
     /// Encrypted info block.
     #[zeroize(skip)]
     pub info: SealedInfo,
-    /// Payload key wrapped for the owner of a request.
+    /// Payload key wrapped for recipients, or for the owner of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[zeroize(skip)]
     pub keys: Option<KeysBlob>,
+    /// What the sender signs besides the payload, if it is to be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[zeroize(skip)]
+    pub signing: Option<SavedSigning>,
     /// Guest proof of an upload for a request, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<String>,
@@ -132,8 +136,9 @@ impl UploadState {
         (command, server): (Sha256, String),
         created: &CreatedTransfer,
         (segments, padding, info): (&Segments, Padding, &SealedInfo),
+        (keys, signature): (Option<&KeysBlob>, Option<&PendingSignature>),
         (link_key, key, links): (&LinkKey, &PayloadKey, &[NewLink]),
-        (guest, keys): (Option<&GuestProof>, Option<&KeysBlob>),
+        guest: Option<&GuestProof>,
     ) -> Self {
         Self {
             v: VERSION,
@@ -149,6 +154,7 @@ impl UploadState {
             padding,
             info: info.clone(),
             keys: keys.cloned(),
+            signing: signature.map(SavedSigning::of),
             guest: guest.map(|proof| proof.to_text().to_string()),
             page_url: created.page_url.clone(),
             bytes_url: address_of(&created.upload),
@@ -249,6 +255,7 @@ pub(super) mod tests {
             padding: Padding::Padme,
             info: SealedInfo::example(),
             keys: None,
+            signing: None,
             guest: None,
             page_url: "https://send.example/d/x".into(),
             bytes_url: None,

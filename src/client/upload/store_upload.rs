@@ -93,7 +93,8 @@ impl StoreUpload {
                 rounds += 1;
                 self.retry.reset();
             }
-            let error = match self.api.complete(self.id, &self.payload.completion).await {
+            let with = self.payload.completion().await?;
+            let error = match self.api.complete(self.id, &with).await {
                 Ok(completed) => return self.payload.check_sent(self.payload.size()).map(|()| completed),
                 Err(error) => error,
             };

@@ -3,16 +3,18 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::UploadError;
+use super::completion::{PendingSignature, SavedSigning};
 use super::journal::Journal;
 use super::segments::Segments;
 use super::source::{SourceChange, UploadSource};
 use super::state::{self, SavedLink, UploadState};
 use super::verify::compare;
+use super::{StatementSigner, UploadError};
 use crate::client::NewLink;
 use crate::client::state_files::{MAX_AGE, age_of};
 use crate::client::tag_file::TagFile;
@@ -44,6 +46,7 @@ pub struct UnfinishedUpload {
     info: SealedInfo,
     keys: Option<KeysBlob>,
     guest: Option<GuestProof>,
+    signing: Option<SavedSigning>,
     entries: String,
     tags: Vec<Option<Tag>>,
     file: TagFile,
@@ -122,6 +125,7 @@ impl UnfinishedUpload {
             info: state.info.clone(),
             keys: state.keys.clone(),
             guest: state.guest.as_deref().map(str::parse).transpose().ok()?,
+            signing: state.signing.clone(),
             entries: state.entries.clone(),
             tags,
             file,
@@ -164,6 +168,25 @@ impl UnfinishedUpload {
         }
     }
 
+    /// Returns the signature to make, with the key that the upload was started with.
+    ///
+    /// # Errors
+    /// [`UploadError::OtherSigner`] for another key or none; [`UploadError::OtherPassphrase`].
+    pub(super) fn signature(
+        &self,
+        signer: Option<Arc<dyn StatementSigner>>,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Option<PendingSignature>, UploadError> {
+        match (&self.signing, signer) {
+            (None, None) => Ok(None),
+            (Some(saved), Some(signer)) if signer.key().to_string() == saved.signer => {
+                let (recipients, signed_at) = (saved.recipients.clone(), saved.signed_at);
+                Ok(Some(PendingSignature { signer, recipients, signed_at, key: self.payload_key(passphrase)? }))
+            }
+            _ => Err(UploadError::OtherSigner),
+        }
+    }
+
     /// Compares `source` with all segments that may have been sent. Returns the payload to seal the rest from.
     ///
     /// Blocks for the time of reading and sealing those segments.
@@ -184,6 +207,8 @@ impl UnfinishedUpload {
             return Err(change.unwrap_or(SourceChange::Content).in_file(None).into());
         }
         let segments = Segments::resume(source, self.envelope.clone(), self.padding, (&key, self.header.clone()))?;
+        // What the earlier process has sealed is hashed again here.
+        let segments = if self.signing.is_some() { segments.hashed() } else { segments };
         if segments.layout().segments() != self.tags.len() as u64 {
             return Err(SourceChange::Content.in_file(None).into());
         }
@@ -193,10 +218,10 @@ impl UnfinishedUpload {
     }
 
     /// Resumes the upload with the `segments` that [`check`](Self::check) returned.
-    pub(super) fn resume(self, segments: Segments) -> Resumed {
+    pub(super) fn resume(self, segments: Segments, signature: Option<PendingSignature>) -> Resumed {
         let Self { id, page_url, bytes_url, link_key, links, info, keys, tags, file, .. } = self;
         let journal = Journal::resumed(file, tags);
-        Resumed { id, page_url, bytes_url, link_key, links, segments, info, keys, journal }
+        Resumed { id, page_url, bytes_url, link_key, links, segments, info, keys, signature, journal }
     }
 }
 
@@ -210,5 +235,6 @@ pub(super) struct Resumed {
     pub segments: Segments,
     pub info: SealedInfo,
     pub keys: Option<KeysBlob>,
+    pub signature: Option<PendingSignature>,
     pub journal: Journal,
 }

@@ -3,6 +3,7 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
+use super::digest::Sha256;
 use super::{hkdf, random};
 
 /// Size of the random nonce in front of the ciphertext, in bytes.
@@ -21,7 +22,18 @@ pub(super) struct Purpose<'a> {
 
 /// Seals `plaintext` under a random nonce; returns nonce, ciphertext and tag.
 pub(super) fn seal(secret: &[u8; 32], purpose: Purpose<'_>, plaintext: &[u8]) -> Vec<u8> {
-    let nonce = random::bytes::<NONCE_BYTES>();
+    seal_under(random::bytes(), secret, purpose, plaintext)
+}
+
+/// Seals `plaintext` under a nonce that is derived from it, so that the same plaintext gives the same bytes.
+///
+/// HKDF-SHA256(secret, salt SHA-256 of the plaintext, info the label, 12 bytes): no two plaintexts have the same nonce.
+pub(super) fn seal_repeatably(secret: &[u8; 32], purpose: Purpose<'_>, plaintext: &[u8]) -> Vec<u8> {
+    let nonce = hkdf::derive::<NONCE_BYTES>(secret, Sha256::of(plaintext).as_bytes(), purpose.label);
+    seal_under(*nonce, secret, purpose, plaintext)
+}
+
+fn seal_under(nonce: [u8; NONCE_BYTES], secret: &[u8; 32], purpose: Purpose<'_>, plaintext: &[u8]) -> Vec<u8> {
     // The copy has room for the tag: a reallocation would leave the plaintext in memory.
     let mut sealed = Zeroizing::new(Vec::with_capacity(plaintext.len() + TAG_BYTES));
     sealed.extend_from_slice(plaintext);

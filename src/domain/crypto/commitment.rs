@@ -30,6 +30,12 @@ impl Commitment {
         Self(*hkdf::derive(key.as_bytes(), &[], LABEL))
     }
 
+    /// Creates a commitment from its raw bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Returns the raw 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

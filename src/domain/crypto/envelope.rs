@@ -40,6 +40,9 @@ pub struct Metadata {
     /// Unix permissions of an archive's directory, or of an executable file; see [`Metadata::permissions`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
+    /// Whether the sender has signed the payload: without a valid signature, it is damaged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 impl Metadata {
@@ -168,6 +171,7 @@ mod tests {
             modified_ms: None,
             archive: None,
             mode: None,
+            signed: false,
         }
     }
 
@@ -184,10 +188,10 @@ mod tests {
             modified_ms: Some(-1),
             archive: Some(Archive::Tar),
             mode: Some(0o700),
+            signed: true,
             ..metadata("ä")
         };
-        let json =
-            r#"{"filename":"ä","size":5,"content_type":"text/plain","modified_ms":-1,"archive":"tar","mode":448}"#;
+        let json = r#"{"filename":"ä","size":5,"content_type":"text/plain","modified_ms":-1,"archive":"tar","mode":448,"signed":true}"#;
         assert_eq!(encode(&full).unwrap(), framed(json));
         assert_eq!(decode(&framed(json)).unwrap().unwrap().metadata, full);
         assert_eq!(Metadata { mode: Some(0o10_6755), ..full }.permissions(), Some(0o755));

@@ -185,6 +185,7 @@ mod tests {
                 modified_ms: None,
                 archive: Some(crate::domain::crypto::envelope::Archive::Tar),
                 mode: None,
+                signed: false,
             };
             assert!(opened.agrees_with(&metadata));
             assert!(!opened.agrees_with(&Metadata { size: 6, ..metadata.clone() }));

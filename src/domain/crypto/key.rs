@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::commitment::Commitment;
 use super::link_text::WrappedKey;
 use super::passphrase::Passphrase;
 use super::proof::AccessProof;
@@ -36,10 +37,11 @@ impl PayloadKey {
     }
 }
 
-/// The key in a link's fragment (the part after the `#`).
+/// The key in a link's fragment (the part after the `#`), or the commitment to a key that is wrapped for recipients.
 ///
 /// Text form: a version prefix and 32 bytes in unpadded, canonical base64url. The prefix is `v1.` for the transfer's own
-/// link and `v2.` for a further link; `v1p.` or `v2p.` if a passphrase is also required.
+/// link and `v2.` for a further link; `v1p.` or `v2p.` if a passphrase is also required; `to.` for a commitment, which is
+/// not secret.
 #[derive(Clone)]
 pub struct LinkKey {
     version: KeyVersion,
@@ -53,12 +55,13 @@ pub(in crate::domain) enum KeyVersion {
     OwnWithPassphrase,
     Further,
     FurtherWithPassphrase,
+    Recipients,
 }
 
 impl KeyVersion {
     /// All versions.
-    pub(in crate::domain) const ALL: [Self; 4] =
-        [Self::Own, Self::OwnWithPassphrase, Self::Further, Self::FurtherWithPassphrase];
+    pub(in crate::domain) const ALL: [Self; 5] =
+        [Self::Own, Self::OwnWithPassphrase, Self::Further, Self::FurtherWithPassphrase, Self::Recipients];
 
     /// Returns the text before the secret.
     pub(in crate::domain) fn prefix(self) -> &'static str {
@@ -67,6 +70,7 @@ impl KeyVersion {
             Self::OwnWithPassphrase => "v1p.",
             Self::Further => "v2.",
             Self::FurtherWithPassphrase => "v2p.",
+            Self::Recipients => "to.",
         }
     }
 }
@@ -128,23 +132,26 @@ impl LinkSecret {
 /// The text is not a link key. The error does not contain the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
-    /// The version prefix is none of `v1.`, `v1p.`, `v2.` and `v2p.`.
-    #[error("unknown key version: a key starts with `v1.`, `v1p.`, `v2.` or `v2p.`")]
+    /// The version prefix is none of `v1.`, `v1p.`, `v2.`, `v2p.` and `to.`.
+    #[error("unknown key version: a key starts with `v1.`, `v1p.`, `v2.`, `v2p.` or `to.`")]
     Version,
     /// The text after the version prefix is not 43 characters of canonical base64url.
     #[error("the key is incomplete or damaged: expected a version such as `v1.` and 43 characters of base64url")]
     Malformed,
 }
 
-/// A required passphrase is missing, or a passphrase was given for a key that needs no passphrase.
+/// A required passphrase or identity is missing, or a passphrase was given for a key that needs no passphrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PassphraseMismatch {
+pub enum UnlockError {
     /// The key has version `v1p.` or `v2p.`, but no passphrase was given.
     #[error("the key requires a passphrase")]
     Missing,
     /// The key has version `v1.` or `v2.`, but a passphrase was given.
     #[error("the key does not use a passphrase")]
     Unexpected,
+    /// The link has a commitment only: the key is wrapped for recipients.
+    #[error("this link is for recipients with keys of their own: its key is wrapped for them")]
+    Wrapped,
 }
 
 impl LinkKey {
@@ -164,6 +171,18 @@ impl LinkKey {
     #[must_use]
     pub fn random_further(needs_passphrase: bool) -> Self {
         Self::of_version(if needs_passphrase { KeyVersion::FurtherWithPassphrase } else { KeyVersion::Further })
+    }
+
+    /// Returns what the link of a transfer for recipients has in place of a key.
+    #[must_use]
+    pub fn for_recipients(commitment: Commitment) -> Self {
+        Self { version: KeyVersion::Recipients, secret: Zeroizing::new(*commitment.as_bytes()) }
+    }
+
+    /// Returns the commitment to the payload key, in the link of a transfer for recipients.
+    #[must_use]
+    pub fn commitment(&self) -> Option<Commitment> {
+        (self.version == KeyVersion::Recipients).then(|| Commitment::from_bytes(*self.secret))
     }
 
     fn of_version(version: KeyVersion) -> Self {
@@ -187,11 +206,17 @@ impl LinkKey {
     /// Without a passphrase, the secret equals the link key's 32 bytes. With a passphrase:
     /// secret = HKDF-SHA256(ikm = key · stretched passphrase, salt empty, info `sgsend/v1/passphrase`), where the
     /// passphrase is stretched with the salt HKDF-SHA256(key, salt empty, info `sgsend/v1/passphrase-salt`, 16 bytes).
-    pub fn unlock(&self, passphrase: Option<&Passphrase>) -> Result<LinkSecret, PassphraseMismatch> {
+    ///
+    /// # Errors
+    /// [`UnlockError`].
+    pub fn unlock(&self, passphrase: Option<&Passphrase>) -> Result<LinkSecret, UnlockError> {
+        if self.version == KeyVersion::Recipients {
+            return Err(UnlockError::Wrapped);
+        }
         let secret = match (self.needs_passphrase(), passphrase) {
             (false, None) => self.secret.clone(),
-            (false, Some(_)) => return Err(PassphraseMismatch::Unexpected),
-            (true, None) => return Err(PassphraseMismatch::Missing),
+            (false, Some(_)) => return Err(UnlockError::Unexpected),
+            (true, None) => return Err(UnlockError::Missing),
             (true, Some(passphrase)) => {
                 let salt = hkdf::derive::<16>(self.secret.as_slice(), &[], b"sgsend/v1/passphrase-salt");
                 let mut material = Zeroizing::new([0; 64]);
@@ -259,6 +284,19 @@ mod tests {
     }
 
     #[test]
+    fn a_commitment_opens_nothing() {
+        let commitment = Commitment::of(&PayloadKey::random());
+        let key: LinkKey = LinkKey::for_recipients(commitment).to_text().parse().unwrap();
+        assert_eq!((key.to_text().as_str(), key.commitment()), (format!("to.{commitment}").as_str(), Some(commitment)));
+        assert!(!key.needs_passphrase() && !key.is_further());
+        let passphrase = Passphrase::new("correct horse").unwrap();
+        for passphrase in [None, Some(&passphrase)] {
+            assert_eq!(key.unlock(passphrase).err(), Some(UnlockError::Wrapped));
+        }
+        assert!(LinkKey::random().commitment().is_none());
+    }
+
+    #[test]
     fn a_key_without_prefix_needs_no_passphrase() {
         let key: LinkKey = "B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E".parse().unwrap();
         assert_eq!(*key.to_text(), "v1.B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E");
@@ -296,8 +334,8 @@ mod tests {
             (LinkKey::random(), LinkKey::random_with_passphrase()),
             (LinkKey::random_further(false), LinkKey::random_further(true)),
         ] {
-            assert_eq!(plain.unlock(Some(&passphrase)).err(), Some(PassphraseMismatch::Unexpected));
-            assert_eq!(protected.unlock(None).err(), Some(PassphraseMismatch::Missing));
+            assert_eq!(plain.unlock(Some(&passphrase)).err(), Some(UnlockError::Unexpected));
+            assert_eq!(protected.unlock(None).err(), Some(UnlockError::Missing));
             let bytes = |secret: LinkSecret| match secret {
                 LinkSecret::Own(key) => *key.as_bytes(),
                 LinkSecret::Further(key) => *key.as_bytes(),

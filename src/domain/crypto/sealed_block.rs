@@ -18,9 +18,18 @@ pub(super) const MAX_BYTES: usize = 16 * 1024;
 const MAX_CHARACTERS: usize = (NONCE_BYTES + MAX_BYTES + TAG_BYTES).div_ceil(3) * 4;
 
 /// Pads and seals `json`, which has at most [`MAX_BYTES`]. Returns base64url of nonce, ciphertext and tag.
-pub(super) fn seal(key: &PayloadKey, purpose: Purpose<'_>, mut json: Vec<u8>) -> String {
+pub(super) fn seal(key: &PayloadKey, purpose: Purpose<'_>, json: Vec<u8>) -> String {
+    URL_SAFE_NO_PAD.encode(aead::seal(key.as_bytes(), purpose, &padded(json)))
+}
+
+/// Pads and seals `json` as [`seal`] does. The same JSON gives the same text each time.
+pub(super) fn seal_repeatably(key: &PayloadKey, purpose: Purpose<'_>, json: Vec<u8>) -> String {
+    URL_SAFE_NO_PAD.encode(aead::seal_repeatably(key.as_bytes(), purpose, &padded(json)))
+}
+
+fn padded(mut json: Vec<u8>) -> Vec<u8> {
     json.resize(json.len().next_multiple_of(STEP_BYTES).max(STEP_BYTES), b' ');
-    URL_SAFE_NO_PAD.encode(aead::seal(key.as_bytes(), purpose, &json))
+    json
 }
 
 /// Opens a text. Returns `None` if it was changed, or belongs to another key or purpose.

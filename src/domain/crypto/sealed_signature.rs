@@ -37,7 +37,7 @@ sealed_block!(
 pub struct DamagedSignature;
 
 impl SenderSignature {
-    /// Encrypts the signature under a random nonce.
+    /// Encrypts the signature. The same signature gives the same block, so that a completion can be repeated.
     ///
     /// # Panics
     /// If there are more recipients than a transfer can have.
@@ -45,7 +45,7 @@ impl SenderSignature {
     pub fn seal(&self, key: &PayloadKey) -> SealedSignature {
         let json = serde_json::to_vec(self).expect("a signature has no maps");
         assert!(json.len() <= MAX_BYTES, "a transfer has at most 100 recipients");
-        SealedSignature(sealed_block::seal(key, SIGNATURE, json))
+        SealedSignature(sealed_block::seal_repeatably(key, SIGNATURE, json))
     }
 }
 
@@ -73,6 +73,7 @@ mod tests {
             let signature = SenderSignature { sshsig, recipients, signed_at: Timestamp::from_millis(7) };
             let sealed = signature.seal(&key);
             assert_eq!(sealed.open(&key), Ok(signature.clone()));
+            assert_eq!(signature.seal(&key), sealed);
             assert_eq!(sealed.as_str().parse(), Ok(sealed.clone()));
             assert_eq!(sealed.open(&PayloadKey::random()), Err(DamagedSignature));
             let info: SealedInfo = sealed.as_str().parse().unwrap();

@@ -19,6 +19,8 @@ use crate::domain::crypto::key::LinkKey;
 
 /// A share link: the URL of a link of a transfer and, unless shared separately, its key.
 ///
+/// The link of a transfer for recipients has `to.` and a commitment in place of the key, and is not secret.
+///
 /// The type implements no `Debug`, and no error contains the fragment, because the fragment can decrypt the payload.
 #[derive(Clone)]
 pub struct Link {
@@ -63,8 +65,8 @@ pub enum InvalidLink {
         /// Number of the character, from 1.
         position: usize,
     },
-    /// The key starts with none of `v1.`, `v1p.`, `v2.` and `v2p.`.
-    #[error("unknown key version: a key starts with v1., v1p., v2. or v2p.")]
+    /// The key starts with none of `v1.`, `v1p.`, `v2.`, `v2p.` and `to.`.
+    #[error("unknown key version: a key starts with v1., v1p., v2., v2p. or to.")]
     KeyVersion,
     /// The key ends early.
     #[error("{}", missing_text(*.missing))]

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::Flow;
 use crate::domain::audit::IpMode;
 use crate::domain::notification::{NotificationTarget, TokenTargets};
+use crate::domain::recipient_keys::KeysBlob;
 
 /// Data stored about the client of this request, by field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +26,24 @@ impl Transparency {
     #[must_use]
     pub fn for_sender(ip_mode: IpMode, flow: Flow) -> Self {
         Self::of(ip_mode, flow, [("token", "the token's id, not its secret"), ("size", "the encrypted size, in bytes")])
+    }
+
+    /// Adds what a transfer with keys for recipients and a signature shows.
+    #[must_use]
+    pub fn with_people(mut self, keys: Option<&KeysBlob>, is_signed: bool) -> Self {
+        if let Some(keys) = keys {
+            let tagged = keys.entries().ssh_ed25519 > 0;
+            let form = if tagged {
+                "the key, wrapped for recipients; SSH keys among them can be recognised by their public keys"
+            } else {
+                "the key, wrapped for recipients; not who they are"
+            };
+            self.stored.insert("keys".to_owned(), form.to_owned());
+        }
+        if is_signed {
+            self.stored.insert("signature".to_owned(), "encrypted; not who signed".to_owned());
+        }
+        self
     }
 
     /// Adds the targets of notifications, which learn the id of the transfer and its events.

@@ -15,6 +15,7 @@ fn boundaries(name: &str) -> Vec<usize> {
         modified_ms: Some(1_767_268_800_000),
         archive: None,
         mode: None,
+        signed: false,
     };
     let envelope = sgsend::domain::crypto::envelope::encode(&metadata).unwrap().len();
     // The envelope's length may differ by a few bytes; these sizes hit the boundary in any case.

@@ -91,6 +91,7 @@ fn a_file_round_trips_in_its_envelope() {
         modified_ms: Some(0),
         archive: None,
         mode: None,
+        signed: false,
     };
     let mut segment = Sealer::buffer(0);
     assert_eq!(segment.len(), header_bytes(0));

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 use sgsend::domain::archive::{ArchiveIndex, IndexPosition, IndexRecord};
+use sgsend::domain::base_url::BaseUrl;
+use sgsend::domain::crypto::commitment::Commitment;
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::crypto::envelope;
 use sgsend::domain::crypto::info::SealedInfo;
@@ -15,8 +17,11 @@ use sgsend::domain::crypto::padding::Padding;
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenStream, Sealer};
+use sgsend::domain::crypto::sealed_signature::SealedSignature;
 use sgsend::domain::id::LinkId;
 use sgsend::domain::link::Link;
+use sgsend::domain::recipient_keys::{IdentityFile, IdentityKey, KeysBlob, KeysPlaintext, unwrap};
+use sgsend::domain::sender_signature::{LeafHash, SignedStatement, tree_hash, verify};
 
 use super::{open_all, open_pieces, part, payload_key};
 
@@ -29,6 +34,32 @@ struct Vectors {
     info_blocks: Vec<InfoBlock>,
     further_links: Vec<FurtherLink>,
     archives: Vec<IndexedArchive>,
+    recipients: Vec<WrappedTransfer>,
+    signatures: Vec<SignedPayload>,
+}
+
+/// Transfer whose key stock age has wrapped.
+#[derive(Deserialize)]
+struct WrappedTransfer {
+    link: String,
+    key: String,
+    commitment: String,
+    identity: String,
+    recipient: String,
+    keys: KeysBlob,
+}
+
+/// Payload with a signature that `ssh-keygen -Y sign` has made.
+#[derive(Deserialize)]
+struct SignedPayload {
+    key: String,
+    sealed: String,
+    root: String,
+    keys: KeysBlob,
+    identity: String,
+    signature: SealedSignature,
+    statement: String,
+    signer: String,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +167,53 @@ fn info_blocks_open() {
         let key = vector.key.parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap();
         let info = vector.block.open(&key).unwrap();
         assert_eq!(serde_json::to_value(&info).unwrap(), vector.info);
+    }
+}
+
+fn identities(text: &str) -> Vec<IdentityKey> {
+    IdentityFile::parse(text.as_bytes()).unwrap().unlock("").unwrap()
+}
+
+#[test]
+fn keys_wrapped_by_age_open_and_their_link_binds_them() {
+    for vector in vectors().recipients {
+        let link: Link = vector.link.parse().unwrap();
+        assert_eq!(*link.to_text(), vector.link);
+        assert_eq!(
+            link.key.unwrap().commitment().map(|commitment| commitment.to_string()),
+            Some(vector.commitment.clone())
+        );
+        let (plaintext, opener) = unwrap(&vector.keys, &identities(&vector.identity)).unwrap();
+        assert_eq!((opener.as_str(), plaintext.as_slice()), (&*vector.recipient, vector.key.as_bytes()));
+        let key = KeysPlaintext::parse(&plaintext).unwrap().key;
+        assert_eq!(Commitment::of(&key).to_string(), vector.commitment);
+    }
+}
+
+#[test]
+fn signatures_made_by_openssh_are_verified() {
+    for vector in vectors().signatures {
+        let key = vector.key.parse::<LinkKey>().unwrap().unlock(None).unwrap().into_own().unwrap();
+        let (payload, signature) = (file(&vector.sealed), vector.signature.open(&key).unwrap());
+        let root: BaseUrl = vector.root.parse().unwrap();
+        assert_eq!(signature.seal(&key), vector.signature, "the same signature is sealed to other bytes");
+        let header = Header::parse(&payload[..HEADER_SIZE]).unwrap();
+        let leaves: Vec<_> = payload.chunks(1 << 20).map(LeafHash::of).collect();
+        let statement = || SignedStatement {
+            base_url: &root,
+            header: &header,
+            tree_hash: tree_hash(&leaves),
+            sealed_bytes: payload.len() as u64,
+            commitment: Commitment::of(&key),
+            info: None,
+            keys: Some(&vector.keys),
+            recipients: signature.recipients.as_deref(),
+            signed_at: signature.signed_at,
+        };
+        assert_eq!(statement().to_text(), vector.statement);
+        let identities = identities(&vector.identity);
+        let verified = verify(&signature, statement(), Some(identities[0].recipient())).unwrap();
+        assert_eq!((verified.key.to_string(), verified.for_anyone), (vector.signer, false));
     }
 }
 

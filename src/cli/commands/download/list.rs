@@ -52,10 +52,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
         let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
         let api = context.anonymous_api(target.base_url)?;
-        let secret = Secret::Unread(arguments.key, target.key);
+        let secret = Secret::Unread(arguments.key, target.key, arguments.identity);
         let (status, secret) = check(&api, target.id, (flow, secret), &grant_file, context).await?;
-        let secret = secret.read(context).await?;
-        anyhow::Ok((api, grant_file, status, secret))
+        let opened = secret.read(&api, target.id, context).await?;
+        anyhow::Ok((api, grant_file, status, opened.secret))
     };
     let (api, grant_file, status, secret) = tokio::select! {
         biased;

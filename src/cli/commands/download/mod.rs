@@ -13,19 +13,21 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::history;
+use crate::cli::config::contacts::Contacts;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
+use crate::cli::input::identity::{IdentityOptions, UnwrappedKeys};
 use crate::cli::input::link_arg::{KeyOptions, LinkArgument};
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_size;
-use crate::cli::output::info;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
+use crate::cli::output::{info, sender};
 use crate::client::decrypt::Decrypted;
-use crate::client::download::{self, Download, DownloadError, GrantFile, Selected};
+use crate::client::download::{self, Download, DownloadError, GrantFile, RequiredSignature, Selected, SenderOptions};
 use crate::client::pack::PathGlobs;
 use crate::client::unpack::UnpackedFile;
 use crate::client::{Api, FlowChoice, Progress};
@@ -34,6 +36,9 @@ use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::id::TransferId;
+use crate::domain::recipient_keys::{KeysBlob, RecipientKey};
+use crate::domain::sender_signature::VerifiedSender;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, LinkStatus, TransferStatus};
 
 /// Arguments of `sgsend download`.
@@ -66,8 +71,18 @@ pub(crate) struct Arguments {
     /// counted.
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_download_size: Option<ByteSize>,
+    /// Accept only a transfer with a valid signature; of this contact, if NAME is given
+    ///
+    /// A name is that of a contact with an ssh-ed25519 key. Anything else is exit 6, and nothing is saved.
+    #[arg(
+        long, value_name = "NAME", num_args = 0..=1, require_equals = true,
+        conflicts_with_all = ["list", "only"]
+    )]
+    require_signature: Option<Option<String>>,
     #[command(flatten)]
     key: KeyArguments,
+    #[command(flatten)]
+    identity: IdentityOptions,
     #[command(flatten)]
     flow: FlowArguments,
 }
@@ -99,6 +114,29 @@ struct Output {
     files: Vec<FileOutput>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Flow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<SignerOutput>,
+}
+
+/// Sender whose signature was verified, in JSON output.
+#[derive(Serialize)]
+struct SignerOutput {
+    fingerprint: String,
+    /// Name that this user has given to the key.
+    contact: Option<String>,
+    signed_at: Timestamp,
+    for_anyone: bool,
+}
+
+impl SignerOutput {
+    fn of(sender: &VerifiedSender) -> Self {
+        Self {
+            fingerprint: sender.key.fingerprint(),
+            contact: sender::contact_of(&sender.key),
+            signed_at: sender.signed_at,
+            for_anyone: sender.for_anyone,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -146,12 +184,21 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if let Some(wrong) = &downloaded.wrong_info {
         context.printer.warning(&format!("the sender announced other content than was sent: {}", info::line(wrong)));
     }
-    report(&downloaded.decrypted, Some((id, downloaded.flow)), context)
+    report(&downloaded.decrypted, Some((id, downloaded.flow)), context)?;
+    match &downloaded.decrypted.sender {
+        Some(sender) => sender::print_verified(sender, &context.printer),
+        None if downloaded.decrypted.metadata.as_ref().is_some_and(|metadata| metadata.signed) => {
+            context.printer.warning("signature not checked: it covers the whole content, as a saved file");
+        }
+        None => {}
+    }
+    Ok(())
 }
 
 /// Reads the link and the secrets and checks the output, before the server counts a download.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantFile, Download)> {
     let (is_partial, resume) = (!arguments.only.is_empty(), arguments.resume);
+    let required = required_signature(arguments.require_signature.as_ref(), &arguments.target)?;
     let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
     if context.printer.is_interactive() && !is_partial {
@@ -163,9 +210,10 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
             _ => {}
         }
     }
+    let base_url = target.base_url.clone();
     let api = context.anonymous_api(target.base_url)?;
     let flow = arguments.flow.choice();
-    let secret = Secret::Unread(arguments.key, target.key);
+    let secret = Secret::Unread(arguments.key, target.key, arguments.identity);
     let (status, secret) = check(&api, target.id, (flow, secret), &grant_file, context).await?;
     // An unfinished download of the whole archive keeps its part file.
     let mark = format!("{}{}", &target.id.to_string()[..8], if is_partial { "-only" } else { "" });
@@ -180,32 +228,73 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
         return Err(failure.hint("nothing was downloaded or counted; raise --max-download-size to download it").into());
     }
     let output = resolve_target(target_path, size.filter(|_| !is_partial)).await?;
-    let secret = secret.read(context).await?;
+    let OpenedLink { secret, keys, opener } = secret.read(&api, target.id, context).await?;
 
     let choose = output.into_choice();
     let max_size = arguments.max_download_size.map(|limit| limit.0);
-    let download = Download { status, secret, choose, flow, resume, max_size };
+    let sender = SenderOptions { base_url, keys, opener, required };
+    let download = Download { status, secret, choose, flow, resume, max_size, sender };
     Ok((api, grant_file, download))
+}
+
+/// Returns the signature that the user requires.
+///
+/// # Errors
+/// Fails for a name without a contact that can sign, and for content that goes to stdout before it is verified.
+fn required_signature(required: Option<&Option<String>>, target: &OutputOptions) -> Result<RequiredSignature, Failure> {
+    let Some(name) = required else { return Ok(RequiredSignature::None) };
+    if target.writes_stdout() {
+        let failure = Failure::usage("a signature is verified at the end, when stdout has got the content already");
+        return Err(failure.hint("name a file with -o"));
+    }
+    let Some(name) = name else { return Ok(RequiredSignature::Any) };
+    match Contacts::of_user()?.sender_keys_of(name) {
+        Some(keys) if !keys.is_empty() => Ok(RequiredSignature::OneOf(keys)),
+        Some(_) => Err(Failure::usage(format!("the contact {name} has no ssh-ed25519 key, so cannot sign"))
+            .hint("add the key with `sgsend contact add --replace`")),
+        None => {
+            Err(Failure::usage(format!("there is no contact {name}")).hint("`sgsend contact list` shows the contacts"))
+        }
+    }
 }
 
 /// Secret of the link, read when it is needed.
 enum Secret {
-    /// The arguments, and the key in the link.
-    Unread(KeyArguments, Option<LinkKey>),
-    Read(LinkSecret),
+    /// The arguments, the key in the link, and the private keys of the user.
+    Unread(KeyArguments, Option<LinkKey>, IdentityOptions),
+    Read(OpenedLink),
+}
+
+/// Secret of a link, and the recipient whose private key has opened it.
+pub(crate) struct OpenedLink {
+    secret: LinkSecret,
+    keys: Option<KeysBlob>,
+    opener: Option<RecipientKey>,
 }
 
 impl Secret {
     /// Reads key and passphrase, unless that is done.
-    async fn read(self, context: &Context) -> Result<LinkSecret> {
-        match self {
-            Self::Unread(arguments, in_link) => {
-                let options = KeyOptions { key: arguments.key, key_file: arguments.key_file };
-                let link_key = options.read(in_link, context).await?;
-                link_secret(link_key, arguments.passphrase, arguments.passphrase_file, context).await
+    async fn read(self, api: &Api, id: TransferId, context: &Context) -> Result<OpenedLink> {
+        let (arguments, in_link, identity) = match self {
+            Self::Unread(arguments, in_link, identity) => (arguments, in_link, identity),
+            Self::Read(opened) => return Ok(opened),
+        };
+        let options = KeyOptions { key: arguments.key, key_file: arguments.key_file };
+        let link_key = options.read(in_link, context).await?;
+        if let Some(commitment) = link_key.commitment() {
+            if arguments.passphrase || arguments.passphrase_file.is_some() {
+                return Err(Failure::usage("this link has no passphrase").hint("omit the passphrase").into());
             }
-            Self::Read(secret) => Ok(secret),
+            let UnwrappedKeys { key, keys, opener } = identity.open(api, id, commitment, context).await?;
+            return Ok(OpenedLink { secret: LinkSecret::Own(key), keys: Some(keys), opener: Some(opener) });
         }
+        if identity.are_given() {
+            let failure =
+                Failure::usage("this link contains its key, and is not for recipients with keys of their own");
+            return Err(failure.hint("omit --identity").into());
+        }
+        let secret = link_secret(link_key, arguments.passphrase, arguments.passphrase_file, context).await?;
+        Ok(OpenedLink { secret, keys: None, opener: None })
     }
 }
 
@@ -226,11 +315,11 @@ async fn check(
         LinkStatus::Full(status) => (*status, secret),
         // Only clients with the key of a further link see more than its state.
         LinkStatus::Redacted(_) => {
-            let secret = secret.read(context).await?;
-            let (proof, retry) = (secret.access_proof(), context.retry_policy());
+            let opened = secret.read(api, id, context).await?;
+            let (proof, retry) = (opened.secret.access_proof(), context.retry_policy());
             let further = (&proof, &retry, &*progress as &dyn Progress);
             let status = download::check_with_proof(api, id, flow, grant_file, further).await?;
-            (status, Secret::Read(secret))
+            (status, Secret::Read(opened))
         }
     };
     // Without a download limit, another download costs nothing.
@@ -300,7 +389,14 @@ pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>
             _ => vec![FileOutput::of(decrypted)],
         };
         let (transfer_id, mode) = transfer.unzip();
-        let outcome = printer.json(&Output { v: 1, ok: true, transfer_id, files, mode });
+        let outcome = printer.json(&Output {
+            v: 1,
+            ok: true,
+            transfer_id,
+            files,
+            mode,
+            signed_by: decrypted.sender.as_ref().map(SignerOutput::of),
+        });
         outcome.map_err(|error| unreported(decrypted, error))?;
     } else if let Some(path) = &decrypted.path {
         printer.path(path).map_err(|error| unreported(decrypted, error))?;

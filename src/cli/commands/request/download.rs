@@ -10,7 +10,6 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde::Serialize;
 
-use super::identity;
 use super::saved::SavedRequest;
 use crate::cli::commands::download::resolve_target;
 use crate::cli::config::paths;
@@ -18,17 +17,18 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
+use crate::cli::input::identity::IdentityOptions;
 use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget};
 use crate::cli::output::{info, records};
-use crate::client::download::{self, Download, GrantFile};
+use crate::client::download::{self, Download, GrantFile, RequiredSignature, SenderOptions};
 use crate::client::{Api, ClientError};
 use crate::domain::crypto::key::{LinkKey, LinkSecret, PayloadKey};
 use crate::domain::crypto::request_secret::{RequestMark, RequestSecret};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::recipient_keys::{IdentityKey, KeysPlaintext, encode_payload_key, unwrap};
+use crate::domain::recipient_keys::{IdentityKey, KeysBlob, KeysPlaintext, RecipientKey, encode_payload_key, unwrap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{OwnTransferQuery, Page, StatusFilter, TransferItem};
@@ -44,9 +44,8 @@ pub(super) struct Arguments {
     /// Also download what was downloaded before
     #[arg(long)]
     all: bool,
-    /// File with an identity that opens what has arrived [default: this user's identity]
-    #[arg(short, long, value_name = "FILE")]
-    identity: Vec<PathBuf>,
+    #[command(flatten)]
+    identity: IdentityOptions,
     /// Save archives as NAME.tar instead of unpacking them
     #[arg(long)]
     no_extract: bool,
@@ -172,7 +171,13 @@ async fn prepare<'a>(
     }
     let saved = SavedRequest::read(arguments.id)?;
     let secret = saved.link()?.secret;
-    let identities = identity::read(arguments.identity.clone(), context).await?;
+    if !arguments.identity.is_possible() {
+        let failure = Failure::new(Exit::WrongKey, "identity_missing", "the identity of this user is missing");
+        let hint = "what was sent opens only with the identity that the request was created with: restore it from a backup, \
+                    or name its file with --identity";
+        return Err(failure.hint(hint).into());
+    }
+    let identities = arguments.identity.read(context).await?;
     let api = context.sender_api(context.server()?).await?;
     let mut arrived = arrivals(&api, arguments.id, Some(Status::Completed), context).await?;
     if !arguments.all {
@@ -186,7 +191,7 @@ impl Receiver<'_> {
     /// Downloads one transfer. Returns `None` for one that was not sent through the link.
     async fn receive(&self, item: &TransferItem) -> Result<Option<ReceivedTransfer>> {
         let (id, context) = (item.transfer_id, self.context);
-        let Some(key) = self.payload_key(id).await? else { return Ok(None) };
+        let Some((key, keys, opener)) = self.payload_key(id).await? else { return Ok(None) };
         let api = context.anonymous_api(self.api.base_url().clone())?;
         let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), self.api.base_url(), id);
         let (flow, progress, retry) = (self.arguments.flow.choice(), context.meter("download"), context.retry_policy());
@@ -209,7 +214,15 @@ impl Receiver<'_> {
         let mark = id.to_string()[..8].to_owned();
         let target = OutputTarget::new(&options, mark, &context.prompt, context.printer.clone());
         let choose = resolve_target(target, size).await?.into_choice();
-        let download = Download { status, secret: secret_of(&key), choose, flow, resume: true, max_size: None };
+        // A guest whose program signs is checked, too.
+        let sender = SenderOptions {
+            base_url: self.api.base_url().clone(),
+            keys: Some(keys),
+            opener: Some(opener),
+            required: RequiredSignature::None,
+        };
+        let secret = secret_of(&key);
+        let download = Download { status, secret, choose, flow, resume: true, max_size: None, sender };
         let interrupt = context.interrupt.clone();
         let result = Box::pin(download::run(&api, download, &grant_file, retry, progress, interrupt)).await;
         let downloaded = result.inspect_err(|_| {
@@ -235,13 +248,13 @@ impl Receiver<'_> {
     }
 
     /// Returns the payload key of a transfer; `None` unless a holder of the link has wrapped it for this user.
-    async fn payload_key(&self, id: TransferId) -> Result<Option<PayloadKey>> {
-        let keys = match self.context.first_call(|| self.api.wrapped_keys(id)).await {
+    async fn payload_key(&self, id: TransferId) -> Result<Option<(PayloadKey, KeysBlob, RecipientKey)>> {
+        let keys = match self.context.first_call(|| self.api.keys(id)).await {
             Err(error) if error.code() == Some(ErrorCode::NoKeys) => return Ok(None),
             Err(ClientError::InvalidResponse { .. }) => return Ok(None),
             keys => keys?,
         };
-        let (plaintext, _) = match unwrap(&keys, &self.identities) {
+        let (plaintext, opener) = match unwrap(&keys, &self.identities) {
             Ok(opened) => opened,
             // A wrong identity must not set aside what was sent: nothing tells who wrapped it.
             Err(error) => {
@@ -253,7 +266,7 @@ impl Receiver<'_> {
         };
         let Some(KeysPlaintext { key, rest: Some(mark) }) = KeysPlaintext::parse(&plaintext) else { return Ok(None) };
         let is_marked = RequestMark::parse(&mark).is_some_and(|mark| self.secret.has_marked(&key, &mark));
-        Ok(is_marked.then_some(key))
+        Ok(is_marked.then_some((key, keys, opener)))
     }
 
     /// Creates the directory of a transfer, named by the time of its arrival and the start of its id.

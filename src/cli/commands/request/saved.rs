@@ -3,13 +3,14 @@
 //! `requests/{token_id}.json` in the configuration directory.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::cli::config::paths;
+use crate::cli::config::private_file::{self, Existing};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::domain::id::{TokenId, TransferId};
@@ -81,7 +82,8 @@ impl SavedRequest {
             Failure::new(Exit::LocalFile, "no_home", "no home directory to save the request in")
                 .hint("set HOME or XDG_CONFIG_HOME")
         })?;
-        write_private(&path, &serde_json::to_vec(self).expect("the file has only string keys")).map_err(|error| {
+        let contents = Zeroizing::new(serde_json::to_vec(self).expect("the file has only string keys"));
+        private_file::write(&path, &contents, Existing::Replaced).map_err(|error| {
             let message = format!("cannot write the saved request {}: {error}", path.display());
             Failure::new(Exit::LocalFile, "request_unwritable", message)
         })?;
@@ -91,15 +93,4 @@ impl SavedRequest {
 
 fn path_of(id: TokenId) -> Option<PathBuf> {
     Some(paths::requests_directory()?.join(format!("{id}.json")))
-}
-
-/// Replaces a file atomically and durably. Only this user can read it, and the directories made for it.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    // A temporary file has mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
 }

@@ -16,11 +16,13 @@ use super::history;
 use super::link::{self, LinkRow, SentTransfer};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::input::identity::IdentityOptions;
 use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_duration;
 use crate::cli::output::{info, records, time};
 use crate::client::{Api, ClientError};
+use crate::domain::crypto::commitment::Commitment;
 use crate::domain::crypto::info::{ContentInfo, SealedInfo};
 use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::link_text::WrappedKey;
@@ -54,6 +56,8 @@ pub(crate) struct Arguments {
     /// File with the passphrase, to show name and size [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    identity: IdentityOptions,
     /// Initial interval between requests to the server
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive_duration, hide = true)]
     poll: Duration,
@@ -111,6 +115,20 @@ fn complete(status: LinkStatus) -> std::result::Result<TransferStatus, Failure> 
     }
 }
 
+/// Opens the keys of a transfer for recipients. `None` if no private key of the user fits, and none was named.
+async fn opened(
+    api: &Api,
+    id: TransferId,
+    (commitment, identity): (Commitment, &IdentityOptions),
+    context: &Context,
+) -> Result<Option<LinkSecret>> {
+    match identity.open(api, id, commitment, context).await {
+        Ok(opened) => Ok(Some(LinkSecret::Own(opened.key))),
+        Err(error) if identity.are_given() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Runs `sgsend status`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
@@ -121,7 +139,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         if arguments.events || is_sender { context.api(base_url).await? } else { context.anonymous_api(base_url)? };
     // With a further link, the server shows nothing without the key; otherwise the key only decrypts name and size.
     let is_used = |key: &LinkKey| !key.needs_passphrase() || key.is_further() || arguments.passphrase_file.is_some();
+    let commitment = target.key.as_ref().and_then(LinkKey::commitment);
     let secret = match target.key.clone().filter(is_used) {
+        Some(_) if commitment.is_some() => match commitment.filter(|_| arguments.identity.is_possible()) {
+            Some(commitment) => opened(&api, target.id, (commitment, &arguments.identity), context).await?,
+            None => None,
+        },
         Some(key) => Some(link_secret(key, false, arguments.passphrase_file.clone(), context).await?),
         None => None,
     };

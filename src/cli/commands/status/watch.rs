@@ -103,7 +103,7 @@ fn never_downloaded(status: Status) -> Failure {
 fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        let status = &TransferStatus { info: None, wrapped_key: None, ..status.clone() };
+        let status = &TransferStatus { info: None, wrapped_key: None, signature: None, ..status.clone() };
         printer.json_of(&Output { status, content: None, events, links: None })?;
         return Ok(());
     }

@@ -73,9 +73,22 @@ pub(crate) struct Arguments {
     ///
     /// Only the creator of the request can open the files. Prints the id of the transfer.
     #[arg(long, value_name = "LINK|-", conflicts_with_all = [
-        "downloads", "passphrase", "passphrase_file", "links", "notify", "separate_key", "link_server", "qr", "copy", "keep_key",
+        "downloads", "passphrase", "passphrase_file", "links", "to", "sign", "notify", "separate_key",
+        "link_server", "qr", "copy", "keep_key",
     ])]
     request: Option<SecretText>,
+    /// Encrypt for this person, whose private key then opens the transfer; repeat the option for several
+    ///
+    /// TO is a public key (age1… or ssh-ed25519 …), a contact, or a file with public keys. The link then is no secret:
+    /// it contains no key. A download limit is shared by all recipients, and single recipients cannot be removed later.
+    #[arg(long, value_name = "TO", conflicts_with_all = ["links", "passphrase", "passphrase_file", "separate_key"])]
+    to: Vec<String>,
+    /// Sign the transfer with an ssh-ed25519 key [default: that of the agent, else ~/.ssh/id_ed25519]
+    ///
+    /// KEY is the file of the private key, or of the public key of a private one in the agent. Recipients see the
+    /// signature, the server does not.
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
+    sign: Option<Option<PathBuf>>,
     /// Message to the recipients, who see it before they download; encrypted
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     message: Option<String>,

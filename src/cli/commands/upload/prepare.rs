@@ -13,9 +13,11 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
 use crate::cli::input::link_arg::reject_link;
+use crate::cli::input::recipients::recipients;
 use crate::cli::input::secret::{SecretSource, SecretText};
-use crate::cli::input::server_arg;
+use crate::cli::input::{server_arg, signer};
 use crate::cli::output::escape;
+use crate::cli::output::plural::with_number;
 use crate::client::Api;
 use crate::client::pack::SkippedEntry;
 use crate::client::upload::{self, RequestTarget, StateFileLocation, Upload, UploadError};
@@ -25,6 +27,7 @@ use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::link::{InvalidRequestLink, RequestLink};
+use crate::domain::recipient_keys::RecipientKey;
 
 impl Arguments {
     /// Returns a digest of server, paths and options, by which `--resume` finds an unfinished upload.
@@ -50,6 +53,7 @@ impl Arguments {
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
             (has_passphrase, self.no_padding, &self.message, &self.links),
+            (&self.to, &self.sign),
             self.notify.map(|notify| format!("{notify:?}")),
             format!("{:?}", self.flow.choice()),
         );
@@ -80,11 +84,25 @@ fn check_names(links: &[LinkName]) -> Result<(), Failure> {
     }
 }
 
+/// Warns of recipients whom the server, and everybody with the link, can recognise.
+fn warn_of_tags(recipients: &[RecipientKey], context: &Context) {
+    let tagged = recipients.iter().filter(|recipient| recipient.is_recognisable()).count();
+    if tagged > 0 {
+        let keys = with_number(tagged, "recipient");
+        context.printer.warning(&format!(
+            "{keys} with an SSH key can be recognised by the server and by everybody with the link who has the public \
+             key; age keys (age1…) hide that"
+        ));
+    }
+}
+
 /// Opens the input, reads the secrets and checks the server's limits, before creating the transfer. Also returns the
 /// skipped entries.
 pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload, Vec<SkippedEntry>)> {
     arguments.paths.iter().try_for_each(|path| reject_link(path))?;
     check_names(&arguments.links)?;
+    let recipients = recipients(&arguments.to)?;
+    warn_of_tags(&recipients, context);
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }
@@ -117,6 +135,10 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), is_new).await?),
         _ => Some(context.prompt.passphrase(None, is_new).await?),
     };
+    let signer = match &arguments.sign {
+        Some(key) if !arguments.dry_run => Some(signer::signer(key.as_deref(), context).await?),
+        _ => None,
+    };
     let health = context.first_call(|| api.health()).await.map_err(|error| match &unfinished {
         Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
         None => error.into(),
@@ -148,6 +170,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         modified_ms: source.modified_ms().filter(|_| !opened.is_stream),
         archive: source.plan().map(|_| Archive::Tar),
         mode: source.mode(),
+        signed: signer.is_some(),
     };
     let upload = Upload {
         source,
@@ -158,6 +181,8 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         expires: arguments.expires,
         max_downloads: arguments.downloads,
         links: arguments.links,
+        recipients,
+        signer,
         notify: arguments.notify.map(Into::into),
         request: request.map(|RequestLink { secret, recipient, .. }| RequestTarget { secret, recipient }),
         state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },

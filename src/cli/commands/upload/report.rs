@@ -208,10 +208,14 @@ impl Summary {
         } else {
             "LINK".to_owned()
         };
+        let is_for_people = uploaded.link.key.as_ref().is_some_and(|key| key.commitment().is_some());
         let needs_passphrase = uploaded.link.key.as_ref().is_some_and(LinkKey::needs_passphrase);
         let passphrase = if needs_passphrase { "need the passphrase, and " } else { "" };
         let each = if uploaded.links.is_empty() { "the link" } else { "their link" };
         printer.note(&format!("recipients {passphrase}open {each} in a browser, or run: sgsend download {link}"));
+        if is_for_people {
+            printer.note("the link contains no key: it opens with the private key of a recipient only");
+        }
         if self.separate_key {
             printer.note("send link and key over separate channels: downloading needs both");
         }

@@ -17,6 +17,7 @@ use crate::client::download::DownloadError;
 use crate::client::free_space::is_full;
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
+use crate::domain::sender_signature::RejectedSignature;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 
@@ -101,6 +102,25 @@ fn wrong_key(message: String) -> Failure {
         .hint("check that the link is complete and that any passphrase is correct")
 }
 
+/// Converts a missing or invalid signature: nothing of the content was saved.
+fn of_signature(error: RejectedSignature, message: String) -> Failure {
+    let (code, hint) = match error {
+        RejectedSignature::Unsigned => ("unsigned", "ask the sender to upload the files with --sign"),
+        RejectedSignature::OtherSender => {
+            ("other_sender", "ask the sender by another way which key is theirs; nothing was downloaded or counted")
+        }
+        RejectedSignature::SomeoneElse => (
+            "signed_for_someone_else",
+            "somebody may have forwarded it as if it were for you; ask the sender to send it to you",
+        ),
+        _ => (
+            "signature_invalid",
+            "nothing was saved; the server or somebody with the link may have changed the transfer",
+        ),
+    };
+    Failure::new(Exit::WrongKey, code, message).hint(hint)
+}
+
 pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
     let message = with_root_cause(error);
     let damaged = |message| Failure::new(Exit::WrongKey, "damaged_payload", message);
@@ -116,6 +136,7 @@ pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
             damaged(message).hint("`sgsend open --raw` writes the plaintext of a payload without an envelope")
         }
         DecryptError::Envelope(_) => damaged(message).hint("ask the sender to upload the files again"),
+        DecryptError::Signature(error) => of_signature(*error, message),
         DecryptError::Index(error) => of_index(error, message),
         DecryptError::Output(error) => of_output(error),
     }

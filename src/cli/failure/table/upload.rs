@@ -43,6 +43,12 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         }
         UploadError::OtherPassphrase => Failure::usage(message)
             .hint("enter the passphrase of the unfinished upload, or omit --resume to start a new upload"),
+        UploadError::OtherSigner => {
+            Failure::usage(message).hint("pass the same --sign as before, or omit --resume to start a new upload")
+        }
+        UploadError::Recipients(_) => Failure::usage(message).hint("name fewer recipients with --to"),
+        UploadError::Sign(_) => Failure::new(Exit::LocalFile, "unsigned", message)
+            .hint("check the key, or the agent and SSH_AUTH_SOCK; then run the same command with --resume"),
         UploadError::Unfinished { error, id } => resumable(of_client(error)).hint(resume_or_delete(*id)),
         UploadError::Interrupted { signal, state } => {
             let failure = Failure::interrupted(*signal);

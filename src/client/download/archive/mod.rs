@@ -23,6 +23,7 @@ use crate::client::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
 use crate::domain::archive::IndexEntry;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::LinkSecret;
+use crate::domain::sender_signature::RejectedSignature;
 use crate::domain::wire::{ClientEventKind, TransferStatus};
 
 /// Content of a transfer, as its index or the sender's description says.
@@ -81,9 +82,11 @@ pub async fn list(
             let (filename, size, modified_ms) = (info.filename.clone(), info.size, info.modified_ms);
             return Ok(Listing { filename, size, modified_ms, entries: None });
         }
+        let is_signed = described.signature.is_some();
         let counted = described.count(api, &status, grant_file, &progress).await?;
         let mut reader = SegmentReader::new(api, &status, counted, (key, flow), progress.clone());
         let metadata = reader.envelope().await?.metadata;
+        check_signed(is_signed, &metadata)?;
         let entries = if metadata.archive.is_some() { Some(reader.index().await?.entries) } else { None };
         let (filename, size, modified_ms) = (metadata.filename, metadata.size, metadata.modified_ms);
         Ok(Listing { filename, size, modified_ms, entries })
@@ -104,7 +107,7 @@ pub async fn run_selected(
     progress: Arc<dyn Progress>,
     interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
-    let Download { status, secret, choose, flow, max_size, resume } = download;
+    let Download { status, secret, choose, flow, max_size, resume, .. } = download;
     let location = grant_file.part_record().map(|location| location.of_entries());
     let choose = within(max_size, choose);
     let (watch, stop) = Watch::new(progress.clone());
@@ -115,11 +118,13 @@ pub async fn run_selected(
         if described.info.as_ref().is_some_and(|info| info.archive.is_none()) {
             return Err(DecryptError::from(IndexError::NotAnArchive).into());
         }
+        let is_signed = described.signature.is_some();
         let counted = described.count(api, &status, grant_file, &progress).await?;
         expires = free_retry_until(grant_file, &counted.response);
         let info = counted.info.clone();
         let reader = reader.insert(SegmentReader::new(api, &status, counted, (key, flow), progress.clone()));
         let metadata = reader.envelope().await?.metadata;
+        check_signed(is_signed, &metadata)?;
         if metadata.archive.is_none() {
             return Err(DecryptError::from(IndexError::NotAnArchive).into());
         }
@@ -171,6 +176,15 @@ pub async fn run_selected(
         }
     }
     outcome
+}
+
+/// Checks that the server has not removed the signature. The signature itself covers the whole payload.
+fn check_signed(is_signed: bool, metadata: &envelope::Metadata) -> Result<(), DownloadError> {
+    match (metadata.signed, is_signed) {
+        (true, false) => Err(DecryptError::from(RejectedSignature::Missing).into()),
+        (false, true) => Err(DecryptError::from(RejectedSignature::Unexpected).into()),
+        _ => Ok(()),
+    }
 }
 
 /// Runs `work` until a signal interrupts it.

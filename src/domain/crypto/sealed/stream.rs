@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_bytes};
 use crate::domain::crypto::key::PayloadKey;
+use crate::domain::sender_signature::LeafHash;
 
 /// Opens a payload from chunks of any size. Buffers at most one segment (1 MiB).
 ///
@@ -34,6 +35,8 @@ pub struct OpenStream {
     collected: Vec<u8>,
     /// Tag of the most recently opened segment.
     tag: Option<Tag>,
+    /// Hashes of the opened segments, if they are wanted.
+    leaves: Option<Vec<LeafHash>>,
     state: StreamState,
 }
 
@@ -83,7 +86,33 @@ impl OpenStream {
     }
 
     fn build(opening: Opening, layout: Option<Layout>) -> Self {
-        Self { opening, layout, opened: 0, collected: Vec::new(), tag: None, state: StreamState::Collecting }
+        Self {
+            opening,
+            layout,
+            opened: 0,
+            collected: Vec::new(),
+            tag: None,
+            leaves: None,
+            state: StreamState::Collecting,
+        }
+    }
+
+    /// Hashes each segment that is opened, after those opened before resuming, whose hashes are `earlier`.
+    #[must_use]
+    pub fn hashing(self, earlier: Vec<LeafHash>) -> Self {
+        Self { leaves: Some(earlier), ..self }
+    }
+
+    /// Returns whether opened segments are hashed.
+    #[must_use]
+    pub const fn hashes(&self) -> bool {
+        self.leaves.is_some()
+    }
+
+    /// Returns the hashes of the opened segments; empty unless they are wanted.
+    #[must_use]
+    pub fn leaf_hashes(&self) -> &[LeafHash] {
+        self.leaves.as_deref().unwrap_or_default()
     }
 
     /// Returns the payload's header, or `None` before the first segment was opened.
@@ -167,6 +196,7 @@ impl OpenStream {
         let index = u32::try_from(self.opened).map_err(|_| OpenError::Extended)?;
         // Copied before decryption, which may overwrite the tag's bytes.
         let tag = self.collected.last_chunk::<TAG_SIZE>().copied().map(Tag::from_bytes).ok_or(OpenError::Truncated)?;
+        let leaf = self.leaves.is_some().then(|| LeafHash::of(&self.collected));
         let length = match &self.opening {
             Opening::Ready(opener) => opener.open(index, last, &mut self.collected)?.len(),
             Opening::Waiting(key) => {
@@ -179,6 +209,9 @@ impl OpenStream {
         };
         let start = header_bytes(index);
         self.tag = Some(tag);
+        if let Some((leaves, leaf)) = self.leaves.as_mut().zip(leaf) {
+            leaves.push(leaf);
+        }
         Ok(start..start + length)
     }
 

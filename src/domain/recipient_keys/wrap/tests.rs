@@ -86,7 +86,7 @@ fn a_changed_blob_is_rejected() {
 fn a_new_identity_has_the_format_of_age() {
     let new = NewIdentity::generate(Timestamp::from_millis(1_764_500_000_000));
     let lines: Vec<&str> = new.file.lines().collect();
-    assert!(lines[0].starts_with("# created: 2025-11-30T"), "{}", lines[0]);
+    assert!(lines[0].starts_with("# created: 2025-11-30 "), "{}", lines[0]);
     assert_eq!(lines[1], format!("# public key: {}", new.recipient));
     assert!(lines[2].starts_with("AGE-SECRET-KEY-1") && lines.len() == 3);
     assert_eq!(open(new.file.as_bytes())[0].recipient(), &new.recipient);

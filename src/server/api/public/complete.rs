@@ -29,6 +29,7 @@ pub(super) async fn complete(
 ) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
     let transfer = app.transfers.complete(&scope, transfer, &request).await?;
     let transparency = Transparency::for_sender(app.transfers.settings().ip_mode, transfer.upload_flow());
+    let transparency = transparency.with_people(transfer.keys.as_ref(), transfer.signature.is_some());
     let token = app.tokens.find(transfer.owner()).await?;
     Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),

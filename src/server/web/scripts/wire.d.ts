@@ -162,6 +162,8 @@ export interface TransferStatus {
   wrapped_key?: string;
   /** Encrypted info block of a ready transfer. */
   info?: string;
+  /** Encrypted signature of the sender. */
+  signature?: string;
 }
 
 export interface CompletedTransfer extends TransferStatus {

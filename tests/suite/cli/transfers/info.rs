@@ -88,6 +88,7 @@ async fn content_that_differs_from_its_announcement_causes_a_warning() {
             modified_ms: None,
             archive: None,
             mode: None,
+            signed: false,
         };
         let link_key = LinkKey::random();
         let key = link_key.unlock(None).unwrap().into_own().unwrap();

@@ -268,6 +268,7 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         info: None,
         signature: None,
         wrapped_key: None,
+        signature: None,
     }
 }
 

@@ -13,6 +13,7 @@ import { Damaged } from "./sealed.js";
  * @property {string} [content_type]
  * @property {number} [modified_ms] time of the last change in milliseconds since the Unix epoch
  * @property {string} [archive] `tar` if the content is an archive
+ * @property {boolean} [signed] whether the sender has signed the payload
  */
 
 const MAGIC = utf8("SGMETA\0");

@@ -18,11 +18,13 @@ export class LinkKey {
    * @param {Bytes} bytes
    * @param {boolean} needsPassphrase
    * @param {boolean} isFurther whether it is the key of a further link, not of the transfer's own link
+   * @param {boolean} isCommitment whether it is no key, but the commitment to one that is wrapped for recipients
    */
-  constructor(bytes, needsPassphrase, isFurther) {
+  constructor(bytes, needsPassphrase, isFurther, isCommitment = false) {
     this.bytes = bytes;
     this.needsPassphrase = needsPassphrase;
     this.isFurther = isFurther;
+    this.isCommitment = isCommitment;
   }
 
   /**
@@ -34,14 +36,14 @@ export class LinkKey {
   }
 
   /**
-   * Parses `v1.…`, `v1p.…`, `v2.…`, `v2p.…` or the bare 43 characters; `undefined` if invalid.
+   * Parses `v1.…`, `v1p.…`, `v2.…`, `v2p.…`, `to.…` or the bare 43 characters; `undefined` if invalid.
    *
    * @param {string} text
    */
   static parse(text) {
-    const [, prefix, encoded] = /^(v[12]p?\.)?([\w-]{43})$/.exec(text) ?? [];
+    const [, prefix, encoded] = /^(v[12]p?\.|to\.)?([\w-]{43})$/.exec(text) ?? [];
     const bytes = encoded ? fromBase64url(encoded) : undefined;
-    return bytes && new LinkKey(bytes, prefix?.includes("p") ?? false, prefix?.startsWith("v2") ?? false);
+    return bytes && new LinkKey(bytes, prefix?.includes("p") ?? false, prefix?.startsWith("v2") ?? false, prefix === "to.");
   }
 
   /**
@@ -51,12 +53,13 @@ export class LinkKey {
    */
   static find(text) {
     const fragment = unescaped(text).replace(/[#\s]+$/u, "").split("#").at(-1) ?? "";
-    const [, key] = /^[^\w-]*((?:v[12]p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
+    const [, key] = /^[^\w-]*((?:v[12]p?\.|to\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
     return key ? LinkKey.parse(key) : undefined;
   }
 
   /** Returns the fragment of a link. */
   toString() {
+    if (this.isCommitment) return `to.${base64url(this.bytes)}`;
     return `${this.isFurther ? "v2" : "v1"}${this.needsPassphrase ? "p" : ""}.${base64url(this.bytes)}`;
   }
 

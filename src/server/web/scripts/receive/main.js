@@ -13,6 +13,7 @@ import { t } from "../ui/text.js";
 import { Download } from "./download.js";
 import { showFile, showHeading, showLimits } from "./file.js";
 import { isPlayed, previewKind } from "./preview-kind.js";
+import { askForIdentity } from "./recipient.js";
 import { offerPause, runDownload } from "./run.js";
 import { saveContent } from "./save-content.js";
 
@@ -126,6 +127,7 @@ function askForKey(problem) {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
+  if (key.isCommitment) return askForIdentity(path, key.bytes, unlock);
   if (!key.needsPassphrase) return unlock(await key.secret());
   askForPassphrase();
 }
@@ -174,12 +176,13 @@ async function unlock(secret) {
     return;
   }
   showMessage("");
-  hide("passphrase-form");
-  for (const id of ["key", "passphrase"]) field(id).removeAttribute("aria-invalid");
+  hide("passphrase-form", "identity-form");
+  for (const id of ["key", "passphrase", "identity"]) field(id).removeAttribute("aria-invalid");
   // Of an archive or a video, a recipient may want only parts.
   const isPartial = info !== undefined && (info.archive !== undefined || isPlayed(previewKind(info)));
   const download = new Download(transfer, payloadKey, { proof, isPartial });
-  opened = { download, info, sizeBytes: transfer.size_bytes, needsPassphrase: linkKey.needsPassphrase };
+  const isSigned = transfer.signature !== undefined;
+  opened = { download, info, sizeBytes: transfer.size_bytes, isSigned, needsPassphrase: linkKey.needsPassphrase };
   showOpened();
   const event = { json: { kind: "link_opened" }, headers: proofHeaders };
   await call(`${path}/events/add`, event).catch(() => {});
@@ -196,6 +199,7 @@ function showOpened() {
     byId("file-facts").textContent = size(Layout.ofSealed(transfer.size_bytes).plaintextBytes);
   }
   showLimits(transfer);
+  if (opened.isSigned) showMessage(t("receive.signed"));
   const isArchive = info?.archive !== undefined;
   const hasPreview = info !== undefined && previewKind(info) !== undefined;
   byId("download").textContent = t(isArchive ? "receive.download_all" : "receive.download");
@@ -212,7 +216,10 @@ function showOpened() {
  * @param {string} problem
  */
 function refuse(problem) {
-  if (linkKey.needsPassphrase) {
+  if (linkKey.isCommitment) {
+    show("identity-form");
+    showFieldError("identity", problem);
+  } else if (linkKey.needsPassphrase) {
     askForPassphrase();
     field("passphrase").select();
     showFieldError("passphrase", problem);

@@ -1,6 +1,7 @@
 // Runs of a download: progress, pause, stop, and the report of the result.
 
 import { agrees } from "../format/info.js";
+import { Damaged } from "../format/sealed.js";
 import { byId, hide, show, showError, showMessage, showTransparency } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { Progress } from "../ui/progress.js";
@@ -21,6 +22,7 @@ import { PauseGate } from "./save-content.js";
  * @property {Download} download
  * @property {Info | undefined} info
  * @property {number} sizeBytes encrypted size
+ * @property {boolean} isSigned whether a signature of the sender came with the link
  * @property {boolean} needsPassphrase
  */
 
@@ -35,7 +37,7 @@ let progress;
  * @param {Opened} opened
  * @param {Work} work
  */
-export async function runDownload({ download, info, sizeBytes, needsPassphrase }, work) {
+export async function runDownload({ download, info, sizeBytes, isSigned, needsPassphrase }, work) {
   const isListed = !byId("files").hidden;
   hide("actions", "files");
   showMessage("");
@@ -50,6 +52,7 @@ export async function runDownload({ download, info, sizeBytes, needsPassphrase }
   const options = { signal, waiting: () => current.wait(t("common.retrying")) };
   try {
     const metadata = await download.metadata(options);
+    if ((metadata.signed === true) !== isSigned) throw new Damaged(t("receive.signature_missing"));
     showFile({ ...metadata, archive: info?.archive ?? metadata.archive, message: info?.message });
     const isAnnounced = !info || agrees(info, metadata);
     await work(download, metadata, { options, progress: current, gate });

@@ -1,6 +1,7 @@
 // Wraps the payload key of a guest for the owner of the request, as an age file.
 
-import { base64url, utf8 } from "../format/bytes.js";
+import { base64url, random, utf8 } from "../format/bytes.js";
+import { bech32 } from "../format/request-link.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { RequestLink } from "../format/request-link.js" */
@@ -15,9 +16,10 @@ import { base64url, utf8 } from "../format/bytes.js";
  */
 export async function wrapForOwner(payloadKey, link) {
   // Loaded only for an upload: the library is larger than the page.
-  const { Encrypter, generateX25519Identity, identityToRecipient } = await import("../vendor/age-encryption/index.js");
-  const throwAway = async () => identityToRecipient(await generateX25519Identity());
-  const recipients = [link.ageRecipient, await throwAway(), await throwAway(), await throwAway()];
+  const { Encrypter } = await import("../vendor/age-encryption/index.js");
+  // Every 32 bytes are a public key: nobody has the private keys of these.
+  const throwAway = () => bech32("age", random(32));
+  const recipients = [link.ageRecipient, throwAway(), throwAway(), throwAway()];
   const encrypter = new Encrypter();
   for (const recipient of shuffled(recipients)) encrypter.addRecipient(recipient);
   const plaintext = utf8(`v1.${base64url(payloadKey)}\n${await link.mark(payloadKey)}`);

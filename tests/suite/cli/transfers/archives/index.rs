@@ -200,6 +200,7 @@ async fn with_index(entries: Value, arguments: &[&str]) -> (i32, String) {
         modified_ms: None,
         archive: Some(Archive::Tar),
         mode: None,
+        signed: false,
     };
     let plaintext = [encode(&metadata).unwrap().as_slice(), &content].concat();
     assert_eq!(Layout::of_plaintext(plaintext.len() as u64).unwrap().last_index(), 0);

@@ -33,6 +33,7 @@ fn sealed(home: &Home, tar: &[u8]) -> (String, String) {
         modified_ms: None,
         archive: Some(Archive::Tar),
         mode: None,
+        signed: false,
     };
     let plaintext = [encode(&metadata).unwrap().as_slice(), tar].concat();
     let link_key = LinkKey::random();

@@ -208,7 +208,7 @@ fn the_secret_and_the_identity_are_needed_and_private() {
     let download = ["request", "download", &requested.id];
     let kept = fs::read(&identity).unwrap();
     fs::remove_file(&identity).unwrap();
-    requested.owner(&download).expect_failure(9, "cannot read the identity");
+    requested.owner(&download).expect_failure(6, "identity of this user is missing");
     // The identity of somebody else opens nothing, and sets nothing aside.
     requested.owner(&["request", "create"]).text();
     requested.owner(&download).expect_failure(6, "none of the identities");

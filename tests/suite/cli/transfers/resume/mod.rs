@@ -7,6 +7,7 @@ mod interruptions;
 mod links;
 mod list;
 mod presigned;
+mod signed;
 mod uploads;
 
 use std::fs;

@@ -1,14 +1,13 @@
-/** Encrypts files for recipients. */
+// Types of the parts of age-encryption that the pages use.
+
 export class Encrypter {
-  /** Adds a recipient, `age1…`. */
   addRecipient(recipient: string): void;
-  encrypt(file: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
+  encrypt(file: Uint8Array | string): Promise<Uint8Array<ArrayBuffer>>;
 }
-/** Decrypts files with identities. */
+
 export class Decrypter {
-  /** Adds an identity, `AGE-SECRET-KEY-1…`. */
   addIdentity(identity: string): void;
-  decrypt(file: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
+  addPassphrase(passphrase: string): void;
+  decrypt(file: Uint8Array, format?: "uint8array"): Promise<Uint8Array<ArrayBuffer>>;
+  decrypt(file: Uint8Array, format: "text"): Promise<string>;
 }
-export function generateX25519Identity(): Promise<string>;
-export function identityToRecipient(identity: string): Promise<string>;

@@ -1,0 +1,138 @@
+//! `sgsend contact`: names of this user for the public keys of people.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use url::Url;
+
+use crate::cli::config::contacts::{Contacts, contact_name};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::recipients::{parse_list, read_list};
+use crate::client::fetch_key_list;
+use crate::domain::recipient_keys::{InvalidRecipient, RecipientKey};
+
+/// Arguments of `sgsend contact`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: ContactCommand,
+}
+
+#[derive(Subcommand)]
+enum ContactCommand {
+    /// Give a name to the public keys of a person
+    Add(AddArguments),
+    /// List the contacts
+    List,
+    /// Remove a contact
+    Remove(RemoveArguments),
+}
+
+#[derive(Args)]
+struct AddArguments {
+    /// Name of the contact
+    #[arg(value_name = "NAME", value_parser = contact_name)]
+    name: String,
+    /// Public key, file with public keys, or URL of a list such as https://github.com/NAME.keys
+    ///
+    /// An ssh-ed25519 key is also the key by which signatures of the person are recognised.
+    #[arg(value_name = "KEY|FILE|URL", required = true)]
+    keys: Vec<String>,
+    /// Replace a contact of the same name
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Args)]
+struct RemoveArguments {
+    /// Name of the contact
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    v: u8,
+    ok: bool,
+    items: Vec<Item<'a>>,
+    next: Option<()>,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    name: &'a str,
+    keys: &'a [String],
+}
+
+/// Runs `sgsend contact`.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let mut contacts = Contacts::of_user()?;
+    match arguments.command {
+        ContactCommand::Add(add) => {
+            let mut keys = Vec::new();
+            for value in &add.keys {
+                keys.extend(keys_of(value, context).await?);
+            }
+            if !contacts.add(&add.name, &keys, add.replace) {
+                let failure =
+                    Failure::new(Exit::LocalFile, "contact_exists", format!("there is a contact {} already", add.name));
+                return Err(failure
+                    .hint("replace it with --replace, after the person has confirmed the new key")
+                    .into());
+            }
+            contacts.write()?;
+            print(&contacts, Some(&add.name), context)
+        }
+        ContactCommand::List => print(&contacts, None, context),
+        ContactCommand::Remove(RemoveArguments { name }) => {
+            if !contacts.remove(&name) {
+                let failure = Failure::new(Exit::NotFound, "no_contact", format!("there is no contact {name}"));
+                return Err(failure.hint("`sgsend contact list` shows the contacts").into());
+            }
+            contacts.write()?;
+            print(&contacts, Some(&name), context)
+        }
+    }
+}
+
+/// Returns the keys of a value: a key, a URL, or a file.
+async fn keys_of(value: &str, context: &Context) -> Result<Vec<RecipientKey>> {
+    let malformed = match value.parse() {
+        Ok(key) => return Ok(vec![key]),
+        Err(error) => error,
+    };
+    if let Ok(url) = Url::parse(value)
+        && matches!(url.scheme(), "http" | "https")
+    {
+        let options = context.transport_options()?;
+        let list = context.first_call(|| fetch_key_list(&url, &options)).await?;
+        return Ok(parse_list(&list, value)?);
+    }
+    if malformed == InvalidRecipient::Malformed && Path::new(value).is_file() {
+        return Ok(read_list(Path::new(value))?);
+    }
+    Err(Failure { code: "invalid_recipient".into(), ..Failure::usage(format!("{value}: {malformed}")) }.into())
+}
+
+/// Prints all contacts, or the one with this name.
+fn print(contacts: &Contacts, name: Option<&str>, context: &Context) -> Result<()> {
+    let printer = &context.printer;
+    let shown: Vec<_> = contacts.iter().filter(|(contact, _)| name.is_none_or(|name| name == *contact)).collect();
+    if printer.is_json() {
+        let items = shown.iter().map(|(name, keys)| Item { name, keys }).collect();
+        return Ok(printer.json(&Output { v: 1, ok: true, items, next: None })?);
+    }
+    if shown.is_empty() && name.is_none() {
+        printer.note("no contacts; add one with `sgsend contact add NAME KEY`");
+    }
+    for (name, keys) in shown {
+        for key in keys {
+            printer.fields(&[vec![name, key.as_str()]])?;
+        }
+    }
+    Ok(())
+}
