@@ -10,6 +10,12 @@ const LANGUAGES: [(&str, &str); 6] =
 /// Maximum size of the page for recipients with everything it loads, headers included, in bytes.
 const MAX_PAGE_BYTES: u64 = 60_000;
 
+/// Returns the controls that are lower than 44 pixels. A box counts with its label, and one of a tree with its margin.
+const LOW_CONTROLS: &str = "
+    const controls = 'button, select, textarea, summary, header a, footer a, .button, label.check, input:not([type])';
+    const all = Array.from(document.querySelectorAll(controls)).filter((control) => control.checkVisibility());
+    return all.filter((control) => control.getBoundingClientRect().height < 44).map((control) => control.outerHTML)";
+
 async fn direction(browser: &Browser) -> Value {
     browser.script("return [document.documentElement.lang, document.documentElement.dir]", json!(null)).await
 }
@@ -78,6 +84,7 @@ async fn pages_are_accessible_and_fit_in_each_language() {
             let check = async |state: &str| {
                 assert_eq!(direction(browser).await, json!([language, way]));
                 assert_eq!(browser.overflow().await, 0, "{language}: {state}");
+                assert_eq!(browser.script(LOW_CONTROLS, json!(null)).await, json!([]), "{language}: {state}");
                 let violations = browser.violations(&axe).await;
                 assert!(violations.is_empty(), "{language}: {state}: {violations:#?}");
             };

@@ -1,4 +1,4 @@
-//! Static files of the pages as responses: media type, validation by ETag, compression.
+//! Static files of the pages as responses: media type, validation by `ETag`, compression.
 
 use std::io::Write;
 use std::sync::OnceLock;

@@ -45,7 +45,7 @@ async fn a_transfers_records_are_shown_by_kind() {
         browser.wait_for_text("#state", "ready").await;
         browser.wait_for_text("#records", "/transfers/create").await;
         browser.wait_for_text("#records", "Upload finished").await;
-        browser.wait_for_text("#records", "A download was counted").await;
+        browser.wait_for_text("#records", "Download counted").await;
         let kinds = ["request", "action", "event"];
         for kind in kinds {
             browser.wait_until_visible(&format!("#records li[data-kind={kind}]")).await;
@@ -86,7 +86,7 @@ async fn a_transfer_is_deleted_after_confirmation() {
         browser.click("#confirm-yes").await;
         browser.wait_for_text("#outcome", "removed").await;
         browser.wait_for_text("#state", "deleted").await;
-        browser.wait_for_text("#records", "The payload was removed").await;
+        browser.wait_for_text("#records", "Content removed").await;
         assert!(!browser.is_visible("#remove").await);
         service.home.run(&["download", &link, "-o", "-"]).expect_failure(4, "deleted");
     })

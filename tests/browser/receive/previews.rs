@@ -1,5 +1,7 @@
 //! Previews: what they show, that they count one download, and that nothing of a file ever runs.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::support::{Browser, Kind, Service, chromium, content, each};
@@ -16,12 +18,12 @@ fn pdf(additions: &str) -> Vec<u8> {
     let mut file = "%PDF-1.4\n".to_owned();
     let mut offsets = String::new();
     for (index, object) in objects.iter().enumerate() {
-        offsets.push_str(&format!("{:010} 00000 n \n", file.len()));
-        file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", index + 1));
+        write!(offsets, "{:010} 00000 n \n", file.len()).unwrap();
+        write!(file, "{} 0 obj\n{object}\nendobj\n", index + 1).unwrap();
     }
     let start = file.len();
-    file.push_str(&format!("xref\n0 5\n0000000000 65535 f \n{offsets}trailer << /Size 5 /Root 1 0 R >>\n"));
-    file.push_str(&format!("startxref\n{start}\n%%EOF"));
+    write!(file, "xref\n0 5\n0000000000 65535 f \n{offsets}trailer << /Size 5 /Root 1 0 R >>\n").unwrap();
+    write!(file, "startxref\n{start}\n%%EOF").unwrap();
     file.into_bytes()
 }
 

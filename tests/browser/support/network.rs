@@ -54,7 +54,7 @@ impl Browser {
         let is_wanted = |event: &&Value| ids.iter().any(|id| event["params"]["requestId"] == id.as_str());
         let events = self.events.lock().unwrap();
         let finished = events.iter().filter(|event| event["method"] == "Network.loadingFinished").filter(is_wanted);
-        finished.map(|event| event["params"]["encodedDataLength"].as_f64().unwrap_or(0.0) as u64).sum()
+        finished.map(|event| event["params"]["encodedDataLength"].as_u64().unwrap_or(0)).sum()
     }
 
     async fn request(&self, id: &str, request: &Value) -> SentRequest {

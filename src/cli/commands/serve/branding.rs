@@ -12,7 +12,6 @@ use crate::server::{Accent, Branding, ContactAddress, Logo, MAX_LOGO_BYTES, Sett
 /// Options for the branding of the pages.
 #[derive(Args)]
 #[command(next_help_heading = "Page options")]
-#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct BrandingArguments {
     /// Name of the service on its pages [default: sgsend]
     #[arg(long, env = "SGSEND_SITE_NAME", value_name = "NAME", value_parser = site_name)]
