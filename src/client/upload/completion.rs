@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::UploadError;
@@ -38,6 +39,25 @@ pub(super) struct PendingSignature {
     pub recipients: Option<Vec<Sha256>>,
     pub signed_at: Timestamp,
     pub key: PayloadKey,
+}
+
+/// Signature to be made, in a state file.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SavedSigning {
+    /// Text of the public key that is to sign.
+    pub(super) signer: String,
+    /// SHA-256 of each recipient's text, sorted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recipients: Option<Vec<Sha256>>,
+    /// Time of the signature.
+    pub(super) signed_at: Timestamp,
+}
+
+impl SavedSigning {
+    pub(super) fn of(signature: &PendingSignature) -> Self {
+        let signer = signature.signer.key().to_string();
+        Self { signer, recipients: signature.recipients.clone(), signed_at: signature.signed_at }
+    }
 }
 
 /// Body of the completion. Each request carries the same bytes, also those of another process that resumes.

@@ -14,8 +14,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::PendingSignature;
 use super::StateFileLocation;
+use super::completion::{PendingSignature, SavedSigning};
 use super::driver::address_of;
 use super::error::UnsavedState;
 use super::segments::Segments;
@@ -93,25 +93,6 @@ pub struct UploadState {
     /// Sizes, times and permissions of the archive's entries, in base64url; empty for a single file.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub entries: String,
-}
-
-/// Signature to be made, in a state file.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct SavedSigning {
-    /// Text of the public key that is to sign.
-    pub(super) signer: String,
-    /// SHA-256 of each recipient's text, sorted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) recipients: Option<Vec<Sha256>>,
-    /// Time of the signature.
-    pub(super) signed_at: Timestamp,
-}
-
-impl SavedSigning {
-    pub(super) fn of(signature: &PendingSignature) -> Self {
-        let signer = signature.signer.key().to_string();
-        Self { signer, recipients: signature.recipients.clone(), signed_at: signature.signed_at }
-    }
 }
 
 /// Further link in a state file. With a passphrase, its key is useless without the passphrase.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::completion::PendingSignature;
+use super::completion::{PendingSignature, SavedSigning};
 use super::journal::Journal;
 use super::segments::Segments;
 use super::source::{SourceChange, UploadSource};
-use super::state::{self, SavedLink, SavedSigning, UploadState};
+use super::state::{self, SavedLink, UploadState};
 use super::verify::compare;
 use super::{StatementSigner, UploadError};
 use crate::client::NewLink;

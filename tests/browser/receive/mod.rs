@@ -4,6 +4,7 @@ mod archives;
 mod content;
 mod further_links;
 mod keys;
+mod recipients;
 mod resume;
 mod status;
 
