@@ -46,7 +46,7 @@ curl -sf "${proof[@]}" -o "$work/payload" "$public/transfers/id/$id/payload/down
 example open "$key" "$work/payload" "$work/content" >/dev/null
 cmp "$work/large.bin" "$work/content"
 for identity in ada bob; do
-  "$sgsend" download "$link" -i "$work/$identity" -o "$work/received" --overwrite --require-signature 2>/dev/null >&2
+  "$sgsend" download "$link" -i "$work/$identity" -o "$work/received" --overwrite --require-signature >/dev/null 2>"$work/err" || { cat "$work/err" >&2; exit 1; }
   cmp "$work/large.bin" "$work/received"
 done
 

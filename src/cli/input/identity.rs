@@ -29,7 +29,7 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) struct IdentityOptions {
     /// File with a private key that opens transfers for recipients: an age identity or an ssh-ed25519 key; repeat the
     /// option for several [default: the identity of sgsend key]
-    #[arg(short, long = "identity", value_name = "FILE")]
+    #[arg(short = 'i', long = "identity", value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 

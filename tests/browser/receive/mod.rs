@@ -5,6 +5,7 @@ mod content;
 mod further_links;
 mod keys;
 mod previews;
+mod recipients;
 mod resume;
 mod status;
 

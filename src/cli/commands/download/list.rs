@@ -66,6 +66,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let progress: Arc<dyn Progress> = context.meter("download");
     let retry = (context.retry_policy(), progress);
     let listing = Box::pin(download::list(&api, (status, secret), flow, &grant_file, retry, interrupt)).await?;
+    if listing.is_signed {
+        context.printer.warning("signature not checked: it covers the whole content, as a saved file");
+    }
     print(id, &listing, context)
 }
 

@@ -1,45 +1,39 @@
 //! `sgsend download`: downloads and decrypts the files of a link.
 
 mod list;
+mod report;
+mod secret;
 
 use std::ffi::OsString;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use bytesize::ByteSize;
 use clap::Args;
-use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+pub(crate) use self::report::report;
+use self::secret::{OpenedLink, Secret, required_signature};
 use super::history;
-use crate::cli::config::contacts::Contacts;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
-use crate::cli::input::identity::{IdentityOptions, UnwrappedKeys};
-use crate::cli::input::link_arg::{KeyOptions, LinkArgument};
+use crate::cli::input::identity::IdentityOptions;
+use crate::cli::input::link_arg::LinkArgument;
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_size;
-use crate::cli::output::plural::with_number;
-use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
+use crate::cli::output::target::{OutputOptions, OutputTarget};
 use crate::cli::output::{info, sender};
-use crate::client::decrypt::Decrypted;
-use crate::client::download::{self, Download, DownloadError, GrantFile, RequiredSignature, Selected, SenderOptions};
+use crate::client::download::{self, Download, DownloadError, GrantFile, Selected, SenderOptions};
 use crate::client::pack::PathGlobs;
-use crate::client::unpack::UnpackedFile;
 use crate::client::{Api, FlowChoice, Progress};
 use crate::domain::crypto::envelope::least_content_size;
 use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::{KeysBlob, RecipientKey};
-use crate::domain::sender_signature::VerifiedSender;
-use crate::domain::timestamp::Timestamp;
-use crate::domain::wire::{Flow, LinkStatus, TransferStatus};
+use crate::domain::wire::{LinkStatus, TransferStatus};
 
 /// Arguments of `sgsend download`.
 #[derive(Args)]
@@ -103,62 +97,6 @@ pub(crate) struct KeyArguments {
     /// File with the passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct Output {
-    v: u8,
-    ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transfer_id: Option<TransferId>,
-    files: Vec<FileOutput>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<Flow>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signed_by: Option<SignerOutput>,
-}
-
-/// Sender whose signature was verified, in JSON output.
-#[derive(Serialize)]
-struct SignerOutput {
-    fingerprint: String,
-    /// Name that this user has given to the key.
-    contact: Option<String>,
-    signed_at: Timestamp,
-    for_anyone: bool,
-}
-
-impl SignerOutput {
-    fn of(sender: &VerifiedSender) -> Self {
-        Self {
-            fingerprint: sender.key.fingerprint(),
-            contact: sender::contact_of(&sender.key),
-            signed_at: sender.signed_at,
-            for_anyone: sender.for_anyone,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FileOutput {
-    name: Option<String>,
-    path: Option<String>,
-    size: u64,
-}
-
-impl FileOutput {
-    /// Describes a single file, or content written to stdout.
-    fn of(decrypted: &Decrypted) -> Self {
-        let name = decrypted.metadata.as_ref().map(name_of);
-        let path = decrypted.path.as_ref().map(|path| path.display().to_string());
-        Self { name, path, size: decrypted.size }
-    }
-
-    /// Describes a file unpacked into `directory`.
-    fn unpacked_in(directory: &Path, file: &UnpackedFile) -> Self {
-        let path = directory.join(&file.name).display().to_string();
-        Self { name: Some(file.name.clone()), path: Some(path), size: file.size }
-    }
 }
 
 /// Runs `sgsend download`. Handles interruption itself: the partial download stays resumable or is removed.
@@ -237,67 +175,6 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     Ok((api, grant_file, download))
 }
 
-/// Returns the signature that the user requires.
-///
-/// # Errors
-/// Fails for a name without a contact that can sign, and for content that goes to stdout before it is verified.
-fn required_signature(required: Option<&Option<String>>, target: &OutputOptions) -> Result<RequiredSignature, Failure> {
-    let Some(name) = required else { return Ok(RequiredSignature::None) };
-    if target.writes_stdout() {
-        let failure = Failure::usage("a signature is verified at the end, when stdout has got the content already");
-        return Err(failure.hint("name a file with -o"));
-    }
-    let Some(name) = name else { return Ok(RequiredSignature::Any) };
-    match Contacts::of_user()?.sender_keys_of(name) {
-        Some(keys) if !keys.is_empty() => Ok(RequiredSignature::OneOf(keys)),
-        Some(_) => Err(Failure::usage(format!("the contact {name} has no ssh-ed25519 key, so cannot sign"))
-            .hint("add the key with `sgsend contact add --replace`")),
-        None => {
-            Err(Failure::usage(format!("there is no contact {name}")).hint("`sgsend contact list` shows the contacts"))
-        }
-    }
-}
-
-/// Secret of the link, read when it is needed.
-enum Secret {
-    /// The arguments, the key in the link, and the private keys of the user.
-    Unread(KeyArguments, Option<LinkKey>, IdentityOptions),
-    Read(OpenedLink),
-}
-
-/// Secret of a link, and the recipient whose private key has opened it.
-pub(crate) struct OpenedLink {
-    secret: LinkSecret,
-    keys: Option<KeysBlob>,
-    opener: Option<RecipientKey>,
-}
-
-impl Secret {
-    /// Reads key and passphrase, unless that is done.
-    async fn read(self, api: &Api, id: TransferId, context: &Context) -> Result<OpenedLink> {
-        let (arguments, in_link, identity) = match self {
-            Self::Unread(arguments, in_link, identity) => (arguments, in_link, identity),
-            Self::Read(opened) => return Ok(opened),
-        };
-        let options = KeyOptions { key: arguments.key, key_file: arguments.key_file };
-        let link_key = options.read(in_link, context).await?;
-        if let Some(commitment) = link_key.commitment() {
-            if arguments.passphrase || arguments.passphrase_file.is_some() {
-                return Err(Failure::usage("this link has no passphrase").hint("omit the passphrase").into());
-            }
-            let UnwrappedKeys { key, keys, opener } = identity.open(api, id, commitment, context).await?;
-            return Ok(OpenedLink { secret: LinkSecret::Own(key), keys: Some(keys), opener: Some(opener) });
-        }
-        if identity.are_given() {
-            let failure =
-                Failure::usage("this link contains its key, and is not for recipients with keys of their own");
-            return Err(failure.hint("omit --identity").into());
-        }
-        let secret = link_secret(link_key, arguments.passphrase, arguments.passphrase_file, context).await?;
-        Ok(OpenedLink { secret, keys: None, opener: None })
-    }
-}
-
 /// Checks that the link can be downloaded, and returns its status. Records its end in the history.
 async fn check(
     api: &Api,
@@ -361,59 +238,4 @@ pub(crate) async fn link_secret(
     let derive = move || link_key.unlock(passphrase.as_ref());
     let secret = spawn_blocking(derive).await.expect("deriving a key does not panic");
     Ok(secret.map_err(|error| Failure::usage(error.to_string()))?)
-}
-
-/// Converts the error of printing the result of a download or decryption, which has succeeded.
-fn unreported(decrypted: &Decrypted, error: io::Error) -> anyhow::Error {
-    match &decrypted.path {
-        Some(path) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let message = format!("{} was saved, but stdout cannot be written: {error}", path.display());
-            let failure = Failure::new(Exit::Unreported, "result_unprinted", message);
-            failure.hint("the content is complete; check the target of stdout").into()
-        }
-        _ => error.into(),
-    }
-}
-
-/// Prints the path of the content.
-pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
-    let printer = &context.printer;
-    for warning in &decrypted.warnings {
-        printer.warning(&warning.to_string());
-    }
-    if printer.is_json() {
-        let files = match (&decrypted.unpacked, &decrypted.path) {
-            (Some(unpacked), Some(directory)) => {
-                unpacked.iter().map(|file| FileOutput::unpacked_in(directory, file)).collect()
-            }
-            _ => vec![FileOutput::of(decrypted)],
-        };
-        let (transfer_id, mode) = transfer.unzip();
-        let outcome = printer.json(&Output {
-            v: 1,
-            ok: true,
-            transfer_id,
-            files,
-            mode,
-            signed_by: decrypted.sender.as_ref().map(SignerOutput::of),
-        });
-        outcome.map_err(|error| unreported(decrypted, error))?;
-    } else if let Some(path) = &decrypted.path {
-        printer.path(path).map_err(|error| unreported(decrypted, error))?;
-        if printer.is_interactive() {
-            let size = ByteSize(decrypted.size);
-            match &decrypted.unpacked {
-                None => printer.note(&format!("{size}, authenticity verified")),
-                Some(files) => {
-                    let files = with_number(files.len(), "file");
-                    printer.note(&format!("{files}, {size}, authenticity verified"));
-                }
-            }
-            let is_archive = decrypted.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
-            if is_archive && decrypted.unpacked.is_none() {
-                printer.note("the file is an archive; list it with: tar -tf FILE");
-            }
-        }
-    }
-    Ok(())
 }

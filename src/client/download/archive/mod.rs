@@ -37,6 +37,8 @@ pub struct Listing {
     pub modified_ms: Option<i64>,
     /// Entries of an archive; `None` for a single file.
     pub entries: Option<Vec<IndexEntry>>,
+    /// Whether the transfer has a signature, which a listing does not verify.
+    pub is_signed: bool,
 }
 
 /// Entries to download: those whose path, name or directory matches a glob.
@@ -78,18 +80,18 @@ pub async fn list(
 ) -> Result<Listing, DownloadError> {
     let listing = async {
         let (described, key) = describe(api, &status, &secret, grant_file, (retry, &progress)).await?;
+        let is_signed = described.signature.is_some();
         if let Some(info) = described.info.as_ref().filter(|info| info.archive.is_none()) {
             let (filename, size, modified_ms) = (info.filename.clone(), info.size, info.modified_ms);
-            return Ok(Listing { filename, size, modified_ms, entries: None });
+            return Ok(Listing { filename, size, modified_ms, entries: None, is_signed });
         }
-        let is_signed = described.signature.is_some();
         let counted = described.count(api, &status, grant_file, &progress).await?;
         let mut reader = SegmentReader::new(api, &status, counted, (key, flow), progress.clone());
         let metadata = reader.envelope().await?.metadata;
         check_signed(is_signed, &metadata)?;
         let entries = if metadata.archive.is_some() { Some(reader.index().await?.entries) } else { None };
         let (filename, size, modified_ms) = (metadata.filename, metadata.size, metadata.modified_ms);
-        Ok(Listing { filename, size, modified_ms, entries })
+        Ok(Listing { filename, size, modified_ms, entries, is_signed })
     };
     let listing = or_interrupted(interrupt, listing).await;
     progress.end();

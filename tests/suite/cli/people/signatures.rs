@@ -38,6 +38,8 @@ fn a_signature_is_verified_and_its_key_remembered() {
     recipient.run(&["download", &link, "--require-signature=carol"]).expect_failure(2, "no contact");
     recipient.run(&["download", &link, "--require-signature", "-o", "-"]).expect_failure(2, "stdout");
     assert_eq!(count(), before, "a download was counted");
+    let listed = recipient.run(&["download", &link, "--list"]);
+    assert!(listed.text().contains("report.txt") && listed.stderr.contains("signature not checked"));
     let streamed = recipient.run(&["download", &link, "-o", "-"]);
     assert!(streamed.stdout == vec![7; 3_000_000] && streamed.stderr.contains("signature not checked"));
 }
