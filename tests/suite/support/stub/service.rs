@@ -268,7 +268,6 @@ fn status(state: &State, mode: Mode) -> TransferStatus {
         info: None,
         signature: None,
         wrapped_key: None,
-        signature: None,
     }
 }
 
