@@ -65,14 +65,13 @@ export function showHeading(heading) {
 }
 
 /**
- * Shows name, size, icon and message of the file.
+ * Shows name, size, icon and message of the file. The title of the page stays as it is: browsers store it on disk.
  *
  * @param {ShownFile | Info} file
  */
 export function showFile({ filename, size: bytes, content_type: type, archive, message }) {
   const name = safeName(filename);
   byId("file-name").textContent = name;
-  document.title = name;
   const files = isCounted(archive) ? t("common.files", { count: archive.files }) : undefined;
   const content = isCounted(archive) ? archive.bytes : bytes;
   byId("file-facts").textContent = [files, size(content)].filter(Boolean).join(" · ");
