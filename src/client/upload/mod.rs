@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use completion::Completion;
 pub use completion::StatementSigner;
-use completion::{Completion, PendingSignature};
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};
