@@ -115,7 +115,15 @@ pub(super) async fn describe(
             sealed(&retry.call(&**progress, || api.status_with_info(id, proof)).await.map_err(access_error)?)
         }
         _ => {
-            let (given, saved) = (sealed(status), saved.unwrap_or_default());
+            let saved = saved.unwrap_or_default();
+            let given = match &proof {
+                // An earlier attempt may have got a part only. At its limit, the server gives nothing again.
+                Some(proof) if saved.info.is_none() || saved.signature.is_none() => {
+                    let again = retry.call(&**progress, || api.status_with_info(id, proof)).await;
+                    again.as_ref().map_or_else(|_| sealed(status), &sealed)
+                }
+                _ => sealed(status),
+            };
             SealedDescription {
                 wrapped_key: given.wrapped_key.or(saved.wrapped_key),
                 info: given.info.or(saved.info),

@@ -21,6 +21,7 @@ const PUBLIC: &[&str] = &[
     "GET /transfers/id/{transfer_id}/upload/status",
     "POST /transfers/id/{transfer_id}/upload/create-presign-urls",
     "POST /transfers/id/{transfer_id}/upload/complete",
+    "GET /transfers/id/{transfer_id}/keys",
     "GET /transfers/id/{transfer_id}/status",
     "POST /transfers/id/{transfer_id}/download/create-presign-url",
     "GET /transfers/id/{transfer_id}/payload/download-bytes",

@@ -132,7 +132,7 @@ fn forged(key: &PayloadKey, size: usize, signed: bool) -> Vec<u8> {
 
 #[test]
 fn changed_signatures_and_descriptions_are_refused() {
-    let (cheater, recipient) = (Cheater::start(), Home::new());
+    let cheater = Cheater::start();
     let (link, other) = (cheater.signed(b"the report", &[]), cheater.signed(b"the report", &["--message", "other"]));
     let (own, foreign) = (cheater.record(&link), cheater.record(&other));
     for (member, value, words) in [
@@ -142,17 +142,17 @@ fn changed_signatures_and_descriptions_are_refused() {
         ("info", foreign["info"].clone(), "does not belong"),
     ] {
         cheater.change(&link, |record| record[member] = value);
-        cheater.expect_refusal(&recipient, &link, words);
+        cheater.expect_refusal(&Home::new(), &link, words);
         cheater.change(&link, |record| *record = own.clone());
     }
     // The signature of another transfer, on one that its sender has not signed.
     let unsigned = cheater.upload(b"the report", &[]);
     cheater.change(&unsigned, |record| record["signature"] = own["signature"].clone());
-    cheater.expect_refusal(&recipient, &unsigned, "damaged");
+    cheater.expect_refusal(&Home::new(), &unsigned, "damaged");
     // The same transfer under the address of another server.
     let moved = link.replace("127.0.0.1", "localhost");
-    cheater.expect_refusal(&recipient, &moved, "does not belong");
-    recipient.run(&["download", &link, "--require-signature"]).text();
+    cheater.expect_refusal(&Home::new(), &moved, "does not belong");
+    Home::new().run(&["download", &link, "--require-signature"]).text();
 }
 
 #[test]

@@ -35,16 +35,16 @@ fn a_passphrase_protects_the_private_key() {
     home.run(&["key", "new", "--passphrase", "--no-input"]).expect_failure(2, "terminal");
     let mut terminal = Terminal::start(&home, &["key", "new", "--passphrase"], &[]);
     terminal.wait_for("New passphrase");
-    terminal.type_secret("a passphrase of ada");
+    terminal.type_secret("a passphrase of ada\r");
     terminal.wait_for("The same again");
-    terminal.type_secret("a passphrase of ada");
+    terminal.type_secret("a passphrase of ada\r");
     terminal.wait_for("age1");
     let (status, seen) = terminal.end();
     assert_eq!(status, 0, "{seen}");
     home.run(&["key", "show", "--no-input"]).expect_failure(6, "passphrase");
     let mut terminal = Terminal::start(&home, &["key", "show"], &[]);
     terminal.wait_for("Passphrase of");
-    terminal.type_secret("another passphrase");
+    terminal.type_secret("another passphrase\r");
     terminal.wait_for("is wrong");
     assert_eq!(terminal.end().0, 6);
 }

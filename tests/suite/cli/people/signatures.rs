@@ -14,7 +14,7 @@ fn a_signature_is_verified_and_its_key_remembered() {
     let (key, other) = (SshKey::new(&sender, 4), SshKey::new(&sender, 5));
     let file = sender.file("report.txt", &vec![7; 3_000_000]);
     let sign = format!("--sign={}", key.private);
-    let link = sender.run_at(&serving, &["upload", &file, &sign]).text();
+    let link = sender.run_at(&serving, &["upload", &file, &sign, "-d", "9"]).text();
     let first = recipient.run(&["download", &link, "--require-signature"]);
     first.text();
     assert!(first.stderr.contains(&key.fingerprint) && first.stderr.contains("first time"), "{}", first.stderr);
