@@ -28,8 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use completion::StatementSigner;
 use completion::Completion;
+pub use completion::StatementSigner;
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use pieces::{FIRST_PIECE, MIN_PIECE};

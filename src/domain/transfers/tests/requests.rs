@@ -13,10 +13,10 @@ use crate::domain::wire::{CreateRequest, OwnTransferQuery, RequestItem};
 /// Owner with one request, and the guest's side of it.
 pub(super) struct Requested {
     pub(super) fixture: Fixture,
-    owner: Token,
-    owner_text: String,
-    request: RequestItem,
-    plain: PlainToken,
+    pub(super) owner: Token,
+    pub(super) owner_text: String,
+    pub(super) request: RequestItem,
+    pub(super) plain: PlainToken,
 }
 
 fn limits(max_transfers: Option<u64>, max_total_bytes: Option<u64>) -> CreateRequest {
