@@ -6,7 +6,7 @@ import { AccessProof, LinkKey } from "../format/key.js";
 import { unwrapKey } from "../format/link.js";
 import { Layout } from "../format/sealed.js";
 import { offerLanguages, offerReveal, showIfSupported } from "../ui/controls.js";
-import { byId, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
+import { byId, field, hide, onEvent, show, showError, showFieldError, showMessage } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { size, time } from "../ui/format.js";
 import { t } from "../ui/text.js";
@@ -136,17 +136,6 @@ function askForPassphrase() {
   showHeading(t("receive.protected"));
   show("passphrase-form");
   byId("passphrase").focus();
-}
-
-/**
- * Shows an error of a field.
- *
- * @param {"key" | "passphrase"} id
- * @param {string} problem
- */
-function showFieldError(id, problem) {
-  field(id).setAttribute("aria-invalid", "true");
-  showError(problem);
 }
 
 /**

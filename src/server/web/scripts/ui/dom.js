@@ -132,6 +132,17 @@ export function showError(text) {
 }
 
 /**
+ * Shows an error of a field.
+ *
+ * @param {string} id of the field
+ * @param {string} problem
+ */
+export function showFieldError(id, problem) {
+  field(id).setAttribute("aria-invalid", "true");
+  showError(problem);
+}
+
+/**
  * Runs `work` on each event of the element; ignores events while `work` is running.
  *
  * @param {string} id
