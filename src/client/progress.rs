@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::id::TransferId;
-use crate::domain::sender_signature::ClaimedSender;
+use crate::domain::people::sender_signature::ClaimedSender;
 
 /// Receives progress reports of a transfer. Called often, and from any thread.
 pub trait Progress: Send + Sync {

@@ -9,7 +9,7 @@ use ssh_key::public::KeyData;
 use ssh_key::{PublicKey, Signature};
 
 use super::upload::StatementSigner;
-use crate::domain::sender_signature::{SenderKey, sshsig_of, to_be_signed};
+use crate::domain::people::sender_signature::{SenderKey, sshsig_of, to_be_signed};
 
 /// `SSH_AGENTC_REQUEST_IDENTITIES` and its response.
 const REQUEST_IDENTITIES: u8 = 11;

@@ -15,9 +15,7 @@ pub mod limits;
 pub mod link;
 pub mod maintenance;
 pub mod notification;
-pub mod recipient_keys;
-mod schema;
-pub mod sender_signature;
+pub mod people;
 #[cfg(test)]
 mod simulation;
 pub mod stats;

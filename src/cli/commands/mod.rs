@@ -3,18 +3,17 @@
 pub(super) mod admin;
 pub(super) mod audit;
 pub(super) mod completions;
-pub(super) mod contact;
 pub(super) mod delete;
 pub(super) mod doctor;
 pub(super) mod download;
 pub(super) mod health;
 pub(super) mod history;
-pub(super) mod key;
 pub(super) mod link;
 pub(super) mod list;
 pub(super) mod login;
 pub(super) mod man;
 pub(super) mod open;
+pub(super) mod people;
 pub(super) mod request;
 pub(super) mod serve;
 pub(super) mod stats;
@@ -76,9 +75,9 @@ pub(crate) enum Command {
     /// Show this user's uploads
     History(history::Arguments),
     /// Make, show and import this user's key pair for transfers to this user
-    Key(key::Arguments),
+    Key(people::key::Arguments),
     /// Give names to the public keys of people
-    Contact(contact::Arguments),
+    Contact(people::contact::Arguments),
     /// Create, list, change and revoke sender tokens
     Token(token::Arguments),
     /// Save a server and a sender token in the configuration
@@ -182,8 +181,8 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Health(arguments) => health::run(arguments, context).await,
         Command::History(arguments) => history::run(&arguments, context).await,
-        Command::Key(arguments) => key::run(arguments, context).await,
-        Command::Contact(arguments) => contact::run(arguments, context).await,
+        Command::Key(arguments) => people::key::run(arguments, context).await,
+        Command::Contact(arguments) => people::contact::run(arguments, context).await,
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
         Command::Sweep(arguments) => Box::pin(sweep::run(*arguments, context)).await,

@@ -21,7 +21,7 @@ use crate::client::unpack::Watch;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE, plaintext_size};
 use crate::domain::id::TokenId;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 
 /// Arguments of `sgsend open`.
 #[derive(Args)]

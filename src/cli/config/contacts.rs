@@ -11,8 +11,8 @@ use super::paths;
 use super::private_file::{self, Existing};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::domain::recipient_keys::RecipientKey;
-use crate::domain::sender_signature::SenderKey;
+use crate::domain::people::recipient_keys::RecipientKey;
+use crate::domain::people::sender_signature::SenderKey;
 
 /// Maximum length of a name, in bytes.
 const MAX_NAME_BYTES: usize = 64;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths;
 use super::private_file::{self, Existing};
-use crate::domain::sender_signature::SenderKey;
+use crate::domain::people::sender_signature::SenderKey;
 use crate::domain::timestamp::Timestamp;
 
 /// Maximum number of keys; the oldest ones are dropped.

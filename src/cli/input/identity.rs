@@ -16,7 +16,7 @@ use crate::client::Api;
 use crate::domain::crypto::commitment::Commitment;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::{
+use crate::domain::people::recipient_keys::{
     IdentityFile, IdentityKey, InvalidIdentity, KeysBlob, KeysEntries, KeysPlaintext, RecipientKey, UnwrapKeysError,
     unwrap,
 };

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::config::contacts::Contacts;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::domain::recipient_keys::{InvalidRecipient, RecipientKey, RecipientList};
+use crate::domain::people::recipient_keys::{InvalidRecipient, RecipientKey, RecipientList};
 
 /// Maximum size of a file with public keys, in bytes.
 const MAX_BYTES: u64 = 1 << 20;

@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::client::upload::StatementSigner;
 use crate::client::{AgentSigner, SshAgent};
-use crate::domain::sender_signature::{InvalidSenderKey, SenderKey, sign_with_key};
+use crate::domain::people::sender_signature::{InvalidSenderKey, SenderKey, sign_with_key};
 
 /// Private key in a file that signs transfers.
 struct FileSigner {

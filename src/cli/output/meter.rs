@@ -17,7 +17,7 @@ use super::style::ProgressStyle;
 use crate::client::Progress;
 use crate::domain::crypto::info::ContentInfo;
 use crate::domain::id::TransferId;
-use crate::domain::sender_signature::ClaimedSender;
+use crate::domain::people::sender_signature::ClaimedSender;
 
 /// Minimum interval between JSON progress lines.
 const JSON_INTERVAL: Duration = Duration::from_millis(200);

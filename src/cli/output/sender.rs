@@ -5,7 +5,7 @@ use super::time;
 use crate::cli::config::contacts::Contacts;
 use crate::cli::config::known_senders::KnownSenders;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::sender_signature::{ClaimedSender, SenderKey, VerifiedSender};
+use crate::domain::people::sender_signature::{ClaimedSender, SenderKey, VerifiedSender};
 
 /// Returns the name that this user has given to a key. A name never comes from a transfer.
 pub(crate) fn contact_of(key: &SenderKey) -> Option<String> {

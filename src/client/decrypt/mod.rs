@@ -33,7 +33,7 @@ use super::unpack::{UnpackedFile, Watch};
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Layout, OpenError, OpenStream, plaintext_size};
-use crate::domain::sender_signature::{RejectedSignature, VerifiedSender};
+use crate::domain::people::sender_signature::{RejectedSignature, VerifiedSender};
 
 /// Decrypts one payload from the bytes given to [`feed`](Decryption::feed). Blocks while writing the output.
 pub struct Decryption {

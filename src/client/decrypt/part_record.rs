@@ -16,7 +16,7 @@ use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_bytes};
-use crate::domain::sender_signature::LeafHash;
+use crate::domain::people::sender_signature::LeafHash;
 
 /// Location of the record of a part file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::Header;
 use crate::domain::crypto::sealed_signature::SenderSignature;
-use crate::domain::recipient_keys::{KeysBlob, RecipientKey};
-use crate::domain::sender_signature::{
+use crate::domain::people::recipient_keys::{KeysBlob, RecipientKey};
+use crate::domain::people::sender_signature::{
     LeafHash, RejectedSignature, SignedStatement, VerifiedSender, tree_hash, verify,
 };
 

@@ -11,7 +11,7 @@ use crate::client::unpack::Watch;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::sealed::{Header, Layout, OpenError, Tag};
-use crate::domain::sender_signature::RejectedSignature;
+use crate::domain::people::sender_signature::RejectedSignature;
 
 /// Writes the content of one payload to its output, and records what another process can resume.
 pub(super) struct PlaintextWriter {

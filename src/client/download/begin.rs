@@ -15,7 +15,7 @@ use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::crypto::sealed_signature::SenderSignature;
 use crate::domain::error::ErrorCode;
-use crate::domain::sender_signature::{RejectedSignature, claimed_sender};
+use crate::domain::people::sender_signature::{RejectedSignature, claimed_sender};
 use crate::domain::wire::{DownloadResponse, TransferStatus};
 
 /// Download that the server has counted, ready to receive bytes.

@@ -3,8 +3,8 @@
 use crate::client::decrypt::DecryptError;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::sealed_signature::SenderSignature;
-use crate::domain::recipient_keys::{KeysBlob, RecipientKey};
-use crate::domain::sender_signature::{RejectedSignature, SenderKey, claimed_sender};
+use crate::domain::people::recipient_keys::{KeysBlob, RecipientKey};
+use crate::domain::people::sender_signature::{RejectedSignature, SenderKey, claimed_sender};
 
 /// What the check of a sender's signature needs besides the transfer.
 pub struct SenderOptions {

@@ -9,7 +9,7 @@ use super::response::{self, read};
 use crate::client::{ClientError, Origin, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::{KeysBlob, MAX_KEYS_BYTES};
+use crate::domain::people::recipient_keys::{KeysBlob, MAX_KEYS_BYTES};
 
 /// Maximum size of a list of public keys, in bytes.
 const MAX_LIST_BYTES: usize = 64 * 1024;

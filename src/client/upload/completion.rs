@@ -14,8 +14,8 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed_signature::{SealedSignature, SenderSignature};
-use crate::domain::recipient_keys::{KeysBlob, RecipientKey};
-use crate::domain::sender_signature::{SenderKey, SignedStatement, tree_hash};
+use crate::domain::people::recipient_keys::{KeysBlob, RecipientKey};
+use crate::domain::people::sender_signature::{SenderKey, SignedStatement, tree_hash};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::CompleteUpload;
 

@@ -10,7 +10,7 @@ use crate::client::{ClientError, MAX_LINKS, Origin, Signal};
 use crate::domain::crypto::info::MAX_MESSAGE_CHARACTERS;
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
-use crate::domain::recipient_keys::WrapKeysError;
+use crate::domain::people::recipient_keys::WrapKeysError;
 
 /// Failed upload.
 #[derive(Debug, thiserror::Error)]

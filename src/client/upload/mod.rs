@@ -64,7 +64,7 @@ use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::recipient_keys::RecipientKey;
+use crate::domain::people::recipient_keys::RecipientKey;
 use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// Timeout for deleting the transfer of a failed upload.

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::request_secret::RequestSecret;
-use crate::domain::recipient_keys::{self, KeysBlob, RecipientKey, encode_payload_key};
+use crate::domain::people::recipient_keys::{self, KeysBlob, RecipientKey, encode_payload_key};
 
 /// Request that a guest uploads for.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_bytes};
-use crate::domain::sender_signature::LeafHash;
+use crate::domain::people::sender_signature::LeafHash;
 
 /// Seals the segments of one payload, in any order and repeatedly.
 pub(super) struct Segments {

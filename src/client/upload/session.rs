@@ -24,7 +24,7 @@ use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::notification::NotificationChoice;
-use crate::domain::recipient_keys::{KeysBlob, encode_payload_key, wrap};
+use crate::domain::people::recipient_keys::{KeysBlob, encode_payload_key, wrap};
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, OwnLinkChoice, UploadInstruction, UploadStatus};
 

@@ -30,7 +30,7 @@ use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::Tag;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{CreateLink, CreatedTransfer};
 

@@ -29,7 +29,7 @@ use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::sealed::{Header, Tag};
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 
 /// Unfinished upload of an earlier process, locked by this process.
 pub struct UnfinishedUpload {

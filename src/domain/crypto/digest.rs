@@ -115,7 +115,7 @@ impl From<Sha256> for String {
 
 impl utoipa::PartialSchema for Sha256 {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        crate::domain::schema::pattern("A SHA-256 digest", "^[0-9a-f]{64}$")
+        crate::domain::wire::schema::pattern("A SHA-256 digest", "^[0-9a-f]{64}$")
     }
 }
 

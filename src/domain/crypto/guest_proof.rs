@@ -60,7 +60,7 @@ impl FromStr for GuestProof {
 
 impl utoipa::PartialSchema for GuestProof {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        crate::domain::schema::pattern("A guest proof: 32 bytes in hex", "^[0-9a-f]{64}$")
+        crate::domain::wire::schema::pattern("A guest proof: 32 bytes in hex", "^[0-9a-f]{64}$")
     }
 }
 

@@ -137,7 +137,7 @@ impl<'de> Deserialize<'de> for Grant {
 
 impl utoipa::PartialSchema for AccessProof {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        crate::domain::schema::pattern("An access proof: 32 bytes in hex", "^[0-9a-f]{64}$")
+        crate::domain::wire::schema::pattern("An access proof: 32 bytes in hex", "^[0-9a-f]{64}$")
     }
 }
 
@@ -145,7 +145,7 @@ impl utoipa::ToSchema for AccessProof {}
 
 impl utoipa::PartialSchema for Grant {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        crate::domain::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", GRANT_PATTERN)
+        crate::domain::wire::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", GRANT_PATTERN)
     }
 }
 

@@ -76,7 +76,7 @@ macro_rules! hex_id {
 
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                super::schema::pattern(concat!("A ", $kind), &format!("^[0-9a-f]{{{}}}$", Self::DIGITS))
+                super::wire::schema::pattern(concat!("A ", $kind), &format!("^[0-9a-f]{{{}}}$", Self::DIGITS))
             }
         }
 

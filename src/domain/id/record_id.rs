@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::crypto::random;
-use crate::domain::schema;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::wire::schema;
 
 /// Identifies one audit record: a `UUIDv7` (RFC 9562), so that ids sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

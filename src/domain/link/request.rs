@@ -10,7 +10,7 @@ use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::domain::crypto::base64url;
 use crate::domain::crypto::request_secret::RequestSecret;
 use crate::domain::id::TokenId;
-use crate::domain::recipient_keys::RecipientKey;
+use crate::domain::people::recipient_keys::RecipientKey;
 use crate::domain::token::PlainToken;
 
 /// Maximum length of the purpose of a request, in characters.

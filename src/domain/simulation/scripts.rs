@@ -12,7 +12,7 @@ use super::world::World;
 use crate::domain::audit::ActionName;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::store::{Payloads, Records, StorageKey};
 use crate::domain::token::AuthenticatedToken;
 use crate::domain::transfer::{Guest, Status};

@@ -29,7 +29,7 @@ use super::audit::EventKind;
 use super::error::Error;
 use super::id::{LinkId, PayloadId, TokenId, TransferId};
 use super::notification::TransferNotifications;
-use super::recipient_keys::KeysBlob;
+use super::people::recipient_keys::KeysBlob;
 use super::timestamp::Timestamp;
 use super::token::ReservationMark;
 use super::version::V1;

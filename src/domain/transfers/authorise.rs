@@ -5,7 +5,7 @@ use crate::domain::audit::RequestScope;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::store::read;
 use crate::domain::transfer::{GrantRecord, ResolvedLink};
 use crate::domain::wire::{LinkStatus, RedactedStatus, TransferStatus};

@@ -13,6 +13,7 @@ mod notifications;
 mod page;
 mod problem;
 mod request;
+pub(in crate::domain) mod schema;
 mod stats;
 mod status;
 mod token;

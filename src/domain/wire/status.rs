@@ -8,7 +8,7 @@ use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::link_text::WrappedKey;
 use crate::domain::crypto::sealed_signature::SealedSignature;
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{ResolvedLink, Status, Transfer};
 

@@ -131,7 +131,10 @@ impl<'de> Deserialize<'de> for StatusFilter {
 impl PartialSchema for StatusFilter {
     fn schema() -> RefOr<Schema> {
         let names = Status::ALL.map(Status::as_str).join("|");
-        crate::domain::schema::pattern("Statuses, separated by commas", &format!("^({names})(,({names})){{0,9}}$"))
+        crate::domain::wire::schema::pattern(
+            "Statuses, separated by commas",
+            &format!("^({names})(,({names})){{0,9}}$"),
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::Flow;
 use crate::domain::audit::IpMode;
 use crate::domain::notification::{NotificationTarget, TokenTargets};
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 
 /// Data stored about the client of this request, by field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

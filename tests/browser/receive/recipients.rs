@@ -1,6 +1,6 @@
 //! The page for recipients with keys of their own, and for signed transfers.
 
-use sgsend::domain::recipient_keys::NewIdentity;
+use sgsend::domain::people::recipient_keys::NewIdentity;
 use sgsend::domain::timestamp::Timestamp;
 
 use crate::support::{Service, each};

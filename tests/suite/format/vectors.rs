@@ -20,8 +20,8 @@ use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenStream, Se
 use sgsend::domain::crypto::sealed_signature::SealedSignature;
 use sgsend::domain::id::LinkId;
 use sgsend::domain::link::Link;
-use sgsend::domain::recipient_keys::{IdentityFile, IdentityKey, KeysBlob, KeysPlaintext, unwrap};
-use sgsend::domain::sender_signature::{LeafHash, SignedStatement, tree_hash, verify};
+use sgsend::domain::people::recipient_keys::{IdentityFile, IdentityKey, KeysBlob, KeysPlaintext, unwrap};
+use sgsend::domain::people::sender_signature::{LeafHash, SignedStatement, tree_hash, verify};
 
 use super::{open_all, open_pieces, part, payload_key};
 

@@ -16,7 +16,7 @@ use crate::cli::output::target::name_of;
 use crate::client::decrypt::Decrypted;
 use crate::client::unpack::UnpackedFile;
 use crate::domain::id::TransferId;
-use crate::domain::sender_signature::VerifiedSender;
+use crate::domain::people::sender_signature::VerifiedSender;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Flow;
 

@@ -13,7 +13,7 @@ use crate::client::Api;
 use crate::client::download::RequiredSignature;
 use crate::domain::crypto::key::{LinkKey, LinkSecret};
 use crate::domain::id::TransferId;
-use crate::domain::recipient_keys::{KeysBlob, RecipientKey};
+use crate::domain::people::recipient_keys::{KeysBlob, RecipientKey};
 
 /// Returns the signature that the user requires.
 ///

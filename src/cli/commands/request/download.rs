@@ -28,7 +28,9 @@ use crate::domain::crypto::request_secret::{RequestMark, RequestSecret};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::recipient_keys::{IdentityKey, KeysBlob, KeysPlaintext, RecipientKey, encode_payload_key, unwrap};
+use crate::domain::people::recipient_keys::{
+    IdentityKey, KeysBlob, KeysPlaintext, RecipientKey, encode_payload_key, unwrap,
+};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{OwnTransferQuery, Page, StatusFilter, TransferItem};

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::identity::read_identity;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::recipient_keys::{IdentityKey, NewIdentity, RecipientKey};
+use crate::domain::people::recipient_keys::{IdentityKey, NewIdentity, RecipientKey};
 
 /// Returns the public key for a new request, with the file of its identity.
 ///

@@ -27,7 +27,7 @@ use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
 use crate::domain::link::{InvalidRequestLink, RequestLink};
-use crate::domain::recipient_keys::RecipientKey;
+use crate::domain::people::recipient_keys::RecipientKey;
 
 impl Arguments {
     /// Returns a digest of server, paths and options, by which `--resume` finds an unfinished upload.

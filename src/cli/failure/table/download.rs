@@ -17,7 +17,7 @@ use crate::client::download::DownloadError;
 use crate::client::free_space::is_full;
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
-use crate::domain::sender_signature::RejectedSignature;
+use crate::domain::people::sender_signature::RejectedSignature;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 

@@ -23,7 +23,7 @@ use crate::client::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
 use crate::domain::archive::IndexEntry;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::LinkSecret;
-use crate::domain::sender_signature::RejectedSignature;
+use crate::domain::people::sender_signature::RejectedSignature;
 use crate::domain::wire::{ClientEventKind, TransferStatus};
 
 /// Content of a transfer, as its index or the sender's description says.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_bytes};
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::sender_signature::LeafHash;
+use crate::domain::people::sender_signature::LeafHash;
 
 /// Opens a payload from chunks of any size. Buffers at most one segment (1 MiB).
 ///

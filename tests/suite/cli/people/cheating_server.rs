@@ -11,7 +11,7 @@ use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::sealed::{Layout, Sealer, header_bytes};
 use sgsend::domain::id::TransferId;
 use sgsend::domain::link::Link;
-use sgsend::domain::recipient_keys::{
+use sgsend::domain::people::recipient_keys::{
     IdentityFile, KeysBlob, KeysPlaintext, RecipientKey, encode_payload_key, unwrap, wrap,
 };
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use sgsend::domain::recipient_keys::{IdentityFile, KeysBlob, KeysPlaintext, unwrap};
+use sgsend::domain::people::recipient_keys::{IdentityFile, KeysBlob, KeysPlaintext, unwrap};
 
 use super::{SshKey, new_key};
 use crate::support::{Home, RecordingProxy};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sgsend::domain::crypto::guest_proof::GuestProof;
 use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::link::RequestLink;
-use sgsend::domain::recipient_keys::{encode_payload_key, wrap};
+use sgsend::domain::people::recipient_keys::{encode_payload_key, wrap};
 
 use crate::support::{Home, ServerProcess, Serving};
 

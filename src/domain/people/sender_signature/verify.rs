@@ -5,7 +5,7 @@ use ssh_key::{HashAlg, PublicKey, SshSig};
 use super::sender_key::{NAMESPACE, SenderKey};
 use super::statement::SignedStatement;
 use crate::domain::crypto::sealed_signature::SenderSignature;
-use crate::domain::recipient_keys::RecipientKey;
+use crate::domain::people::recipient_keys::RecipientKey;
 use crate::domain::timestamp::Timestamp;
 
 /// Sender that a signature names before it is verified.
@@ -112,8 +112,8 @@ mod tests {
     use crate::domain::crypto::key::PayloadKey;
     use crate::domain::crypto::random;
     use crate::domain::crypto::sealed::{Header, Sealer};
-    use crate::domain::recipient_keys::{KeysBlob, NewIdentity};
-    use crate::domain::sender_signature::{sign_with_key, sshsig_of, to_be_signed};
+    use crate::domain::people::recipient_keys::{KeysBlob, NewIdentity};
+    use crate::domain::people::sender_signature::{sign_with_key, sshsig_of, to_be_signed};
 
     struct Case {
         base_url: crate::domain::base_url::BaseUrl,

@@ -11,7 +11,7 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::sealed::Header;
 use crate::domain::id::hex;
-use crate::domain::recipient_keys::KeysBlob;
+use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 
 /// What a sender signs. A verifier builds it from what it has received.

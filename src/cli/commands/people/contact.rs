@@ -13,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::recipients::{parse_list, read_list};
 use crate::client::fetch_key_list;
-use crate::domain::recipient_keys::{InvalidRecipient, RecipientKey};
+use crate::domain::people::recipient_keys::{InvalidRecipient, RecipientKey};
 
 /// Arguments of `sgsend contact`.
 #[derive(Args)]

@@ -4,7 +4,7 @@ use ssh_key::LineEnding;
 use ssh_key::private::{Ed25519Keypair, KeypairData, PrivateKey};
 
 use super::*;
-use crate::domain::recipient_keys::{IdentityFile, InvalidIdentity, NewIdentity, protect};
+use crate::domain::people::recipient_keys::{IdentityFile, InvalidIdentity, NewIdentity, protect};
 use crate::domain::timestamp::Timestamp;
 
 /// Returns a new private key of SSH.
@@ -97,7 +97,7 @@ fn protected_identities_open_with_their_passphrase_only() {
     let new = NewIdentity::generate(Timestamp::from_millis(0));
     let key = ssh_key();
     let encrypted = key.encrypt(&mut rand_for_tests(), "secret").unwrap().to_openssh(LineEnding::LF).unwrap();
-    let expected = crate::domain::recipient_keys::recipient::RecipientKey::of_ssh(key.public_key()).unwrap();
+    let expected = crate::domain::people::recipient_keys::recipient::RecipientKey::of_ssh(key.public_key()).unwrap();
     for (file, recipient) in [(protect(&new.file, "secret"), new.recipient), (encrypted.as_bytes().to_vec(), expected)]
     {
         let parse = || IdentityFile::parse(&file).unwrap();

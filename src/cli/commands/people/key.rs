@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::identity::{read_identity, read_private};
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::recipient_keys::{IdentityFile, NewIdentity, RecipientKey, protect};
+use crate::domain::people::recipient_keys::{IdentityFile, NewIdentity, RecipientKey, protect};
 
 /// Arguments of `sgsend key`.
 #[derive(Args)]
