@@ -80,11 +80,11 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/request/errors.js"),
     asset!("scripts/request/inbox.js"),
     asset!("scripts/request/main.js"),
-    asset!("scripts/request/texts.js"),
     asset!("scripts/request/wrap-key.js"),
     asset!("scripts/receive/tree.js"),
     asset!("scripts/receive/unshowable.js"),
     asset!("scripts/send/dialogs.js"),
+    asset!("scripts/send/drop-zone.js"),
     asset!("scripts/send/links.js"),
     asset!("scripts/send/main.js"),
     asset!("scripts/send/mine.js"),
@@ -198,7 +198,7 @@ impl WebPage {
         match self {
             Self::Receive => &["common", "error", "receive"],
             Self::Request => &["common", "error", "request"],
-            Self::Send => &["common", "error", "event", "request", "send", "state"],
+            Self::Send => &["common", "error", "event", "inbox", "send", "state"],
             Self::Admin => &["common", "error", "event", "state"],
         }
     }
