@@ -80,6 +80,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/request/errors.js"),
     asset!("scripts/request/inbox.js"),
     asset!("scripts/request/main.js"),
+    asset!("scripts/request/upload.js"),
     asset!("scripts/request/wrap-key.js"),
     asset!("scripts/receive/tree.js"),
     asset!("scripts/receive/unshowable.js"),

@@ -1,24 +1,20 @@
 // Page of a request: guests encrypt and send files to the person who made the link.
 
-import { call, withRetries } from "../api.js";
-import { hex, random } from "../format/bytes.js";
+import { call, Unreachable, withRetries } from "../api.js";
 import { characters, MAX_MESSAGE_CHARACTERS } from "../format/info.js";
-import { AccessProof } from "../format/key.js";
 import { RequestLink } from "../format/request-link.js";
 import { confirmDeletion } from "../send/dialogs.js";
 import { DropZone } from "../send/drop-zone.js";
-import { Payload } from "../send/payload.js";
-import { Upload } from "../send/upload.js";
 import { offerLanguages, showIfSupported } from "../ui/controls.js";
 import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency, typedById } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { t } from "../ui/text.js";
 import { guestMessage } from "./errors.js";
-import { wrapForOwner } from "./wrap-key.js";
 
 /** @import { CompletedTransfer, Health, HealthLimits } from "../wire.d.ts" */
 /** @import { Content } from "../send/selection.js" */
+/** @import { Upload } from "../send/upload.js" */
 
 // First of all, so that neither the history nor an extension that reads the address keeps the secret.
 const { hash: fragment } = location;
@@ -87,29 +83,21 @@ async function send() {
  */
 async function uploadContent(selected, lifetime, signal) {
   if (!request) return;
-  const payloadKey = random(32);
   const text = message();
   const info = { ...selected.info, ...(text && { message: text }) };
-  const payload = await Payload.of({ ...selected, info }, payloadKey);
-  payload.keys = await wrapForOwner(payloadKey, request);
-  const progress = new Progress(t("common.uploading"), payload.size);
+  // Loaded only now, so that the page itself is small.
+  const { GuestUpload } = await import("./upload.js").catch((cause) => Promise.reject(new Unreachable(cause)));
+  const sealed = await GuestUpload.prepare({ ...selected, info }, request);
+  const progress = new Progress(t("common.uploading"), sealed.size);
   byId("cancel").focus();
   const options = { signal, progress, waiting: () => progress.wait(t("common.retrying")) };
-  const access = await (await AccessProof.of(payloadKey)).digest();
-  const transfer = { expires_in_s: lifetime, access_sha256: access, access_from_passphrase: false };
-  upload = await Upload.create(payload, await request.token(), transfer, { ...options, guest: await guestProof() });
+  upload = await sealed.create(lifetime, options);
   signal.throwIfAborted();
-  const completed = await upload.send(payload, options);
+  const completed = await upload.send(sealed.payload, options);
   signal.throwIfAborted();
   progress.end();
   byId("sent-facts").textContent = `${zone.title} · ${size(selected.metadata.size)}`;
   showSent(completed);
-}
-
-/** Creates the proof with which only this page continues or deletes the upload. */
-async function guestProof() {
-  const proof = random(32);
-  return { proof: hex(proof), digest: hex(new Uint8Array(await crypto.subtle.digest("SHA-256", proof))) };
 }
 
 /** @param {unknown} error */
