@@ -37,8 +37,9 @@ function message() {
 
 /** Loads the limits of the server, unless they are known. */
 async function knownLimits() {
+  if (limits) return limits;
   /** @type {Health} */
-  const health = limits ? { limits } : await withRetries(() => call("/health"));
+  const health = await withRetries(() => call("/health"));
   limits = health.limits;
   zone.maxSize = limits.max_content_bytes;
   return limits;
