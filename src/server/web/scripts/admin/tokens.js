@@ -76,7 +76,7 @@ function rowId(item) {
 function row(item) {
   const { token_id: id, name, owner, status } = item;
   const about = owner === undefined ? [] : [element("br"), t("admin.request_of", { token: owner })];
-  const transfers = { href: `#transfers?token=${id}`, "aria-label": t("admin.transfers_of", { name }) };
+  const transfers = { href: `#transfers?token=${id}`, "aria-label": `${t("admin.transfers")}: ${name}` };
   return element(
     "tr",
     { id: rowId(item), class: status, role: "row", tabindex: "-1" },
