@@ -323,11 +323,11 @@ export interface StatsOverview {
   days: DayOverview[];
   as_of: number;
   untrusted_proxy?: string;
-  failing_targets?: FailingTarget[];
+  failing_targets?: TargetOverview[];
 }
 
-/** Target of notifications whose deliveries fail. */
-export interface FailingTarget {
+/** Target of notifications with its deliveries. */
+export interface TargetOverview {
   target_id: string;
   /** Absent for a target of all transfers. */
   token_id?: string;
@@ -336,6 +336,7 @@ export interface FailingTarget {
   failing_since?: number;
   reason?: string;
   delivered_at: number | null;
+  delivered: number;
   dropped: number;
 }
 

@@ -1,12 +1,12 @@
-// Targets of notifications: those of tokens, and all whose deliveries fail.
+// Targets of notifications: all that have received or missed a notification, and those of active tokens.
 
 import { byId, cell, element } from "../ui/dom.js";
 import { t } from "../ui/text.js";
 import { callAsAdmin } from "./api.js";
 import { number, when } from "./when.js";
 
-/** @import { FailingTarget, Page, StatsOverview, TokenItem } from "../wire.d.ts" */
-/** @typedef {Partial<FailingTarget> & { address: string, token_id?: string }} Target */
+/** @import { Page, TargetOverview, TokenItem } from "../wire.d.ts" */
+/** @typedef {Partial<TargetOverview> & { address: string, token_id?: string }} Target */
 
 /** Tokens per request, and requests at most: the targets of more tokens are not looked for. */
 const [PAGE, MAX_PAGES] = [100, 20];
@@ -14,11 +14,11 @@ const HEALTH = { ok: t("admin.health_ok"), retrying: t("admin.health_retrying"),
 
 /** Loads and shows the targets, those that fail longest first. */
 export async function showWebhooks() {
-  /** @type {StatsOverview} */
-  const { failing_targets: failing = [] } = await callAsAdmin("/stats/overview");
-  const known = new Set(failing.map(({ address, token_id: token }) => `${token} ${address}`));
+  /** @type {{ items: TargetOverview[] }} */
+  const { items: used } = await callAsAdmin("/notifications/targets");
+  const known = new Set(used.map(({ address, token_id: token }) => `${token} ${address}`));
   const others = (await targetsOfTokens()).filter(({ address, token_id: token }) => !known.has(`${token} ${address}`));
-  const rows = [...failing, ...others].map(row);
+  const rows = [...used, ...others].map(row);
   byId("webhook-list").replaceChildren(...rows);
   byId("webhook-table").hidden = rows.length === 0;
   byId("no-webhooks").hidden = rows.length > 0;
