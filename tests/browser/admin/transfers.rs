@@ -179,7 +179,7 @@ async fn transfers_are_found_and_the_address_keeps_the_filters() {
         browser.wait_until_visible(&row(&link)).await;
         assert!(!browser.is_visible(&row(&ended)).await);
         assert_eq!(browser.value("#filter-order").await, "size");
-        browser.session.back().await.unwrap();
+        browser.script("history.back()", ().into()).await;
         browser.wait_until_visible(&row(&ended)).await;
         // Search by token, by a wrong text, and by link.
         browser.click(&format!("{} a[href^='#transfers?token=']", row(&link))).await;
