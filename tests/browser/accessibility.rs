@@ -241,6 +241,7 @@ async fn all_controls_are_reachable_by_keyboard() {
             "apart",
             "send",
             "show-mine",
+            "show-requests",
             "forget",
         ];
         assert_eq!(reached, fields);

@@ -23,7 +23,7 @@ async fn tree(browser: &Browser) -> String {
         if (found?.textContent) found.textContent = text;
         else if (found?.value) found.value = text;
     }";
-    let times = json!({ "expires": "Expires TIME", "expires-at": "TIME", "link": "LINK" });
+    let times = json!({ "expires": "Expires TIME", "expires-at": "TIME", "link": "LINK", "sent-text": "TEXT" });
     browser.script(mask, times).await;
     let nodes = browser.tell("Accessibility.getFullAXTree", json!({})).await;
     let nodes = nodes["nodes"].as_array().unwrap();
@@ -125,6 +125,23 @@ async fn the_flow_of_a_sender_reads_well() {
         browser.wait_until_visible("#sent").await;
         check(browser, "send-ready").await;
         browser.click("#copy-link").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_flow_of_a_guest_reads_well() {
+    let service = Service::start();
+    let link = service.run(&["request", "create", "--for", "tax papers", "--json"]).json()["link"].clone();
+    chromium(async |browser| {
+        browser.goto(link.as_str().unwrap()).await;
+        browser.wait_for_text("#max-size", "At most").await;
+        browser.choose("#files", &[&service.home.file("report.txt", b"hello\n")]).await;
+        browser.wait_for_text("#chosen", "report.txt").await;
+        check(browser, "request-form").await;
+        browser.click("#send").await;
+        browser.wait_until_visible("#sent").await;
+        check(browser, "request-sent").await;
     })
     .await;
 }

@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{BlockingProxy, Browser, Direction, Service, chromium, content, each};
+use crate::support::{BlockingProxy, Browser, Direction, Service, Theme, axe, chromium, content, each};
+
+/// Maximum size of the page for guests with everything it loads, headers included, in bytes.
+const MAX_PAGE_BYTES: u64 = 60_000;
 
 /// A request of the service's operator.
 struct Request {
@@ -71,12 +74,14 @@ async fn a_guest_deletes_an_upload_until_it_was_downloaded() {
         browser.goto(&request.link).await;
         send(browser, &service, "a.txt", b"hello").await;
         browser.click("#delete").await;
+        browser.click("#confirm-yes").await;
         browser.wait_for_text("#outcome", "Deleted").await;
         assert_eq!(request.download(&service).1, [[0; 0]; 0]);
         send(browser, &service, "b.txt", b"hello").await;
         assert_eq!(request.download(&service).1, [b"hello"]);
         browser.click("#delete").await;
-        browser.wait_for_text("#error", "downloaded already").await;
+        browser.click("#confirm-yes").await;
+        browser.wait_for_text("#error", "has downloaded it already").await;
     })
     .await;
 }
@@ -87,18 +92,25 @@ async fn links_that_do_not_work_say_what_to_do() {
     chromium(async |browser| {
         let request = Request::of(&service, &["--max", "1"]);
         browser.goto(&request.link[..request.link.len() - 5]).await;
-        browser.wait_for_text("#error", "incomplete").await;
+        browser.wait_for_text("h1", "This link is incomplete").await;
         assert!(!browser.is_visible("#guest-form").await);
         browser.goto("about:blank").await;
-        browser.goto(request.link.split_once('#').unwrap().0).await;
-        browser.wait_for_text("#error", "Open the link once more").await;
-        browser.goto("about:blank").await;
-        browser.goto(&request.link).await;
+        let page = request.link.split_once('#').unwrap().0;
+        browser.goto(page).await;
+        browser.wait_for_text("h1", "Open the link once more").await;
+        for wrong in [page, &request.link.replace(&request.id, "0123456789abcdef")] {
+            browser.fill("#request-link", wrong).await;
+            browser.enter("#request-link").await;
+            browser.wait_for_text("#error", "not a complete link").await;
+            assert!(!browser.is_visible("#guest-form").await);
+        }
+        browser.fill("#request-link", &request.link).await;
+        browser.enter("#request-link").await;
         send(browser, &service, "a.txt", b"hello").await;
         browser.click("#another").await;
         browser.choose("#files", &[&service.home.file("b.txt", b"more")]).await;
         browser.click("#send").await;
-        browser.wait_for_text("#error", "takes no more files").await;
+        browser.wait_for_text("#error", "Limit reached").await;
         service.run(&["request", "revoke", &request.id]);
         browser.click("#send").await;
         browser.wait_for_text("#error", "has ended it").await;
@@ -129,25 +141,142 @@ async fn an_upload_goes_on_after_a_cut_connection() {
 }
 
 #[tokio::test]
-async fn the_owner_sees_requests_and_revokes_them_on_the_page() {
+async fn the_switch_of_languages_keeps_the_link() {
     let service = Service::start();
     chromium(async |browser| {
-        let login =
-            service.home.run(&["request", "create", "--json", "--max", "3", "--server", &service.serving.public]);
-        assert_eq!(login.exit, 0, "{}", login.stderr);
+        let request = Request::of(&service, &["--for", "tax & papers"]);
+        browser.goto(&request.link).await;
+        browser.wait_until_visible("#guest-form").await;
+        browser.select("#language", "ar").await;
+        browser.wait_for_text("#title", "أرسل ملفات").await;
+        browser.wait_for_text("#purpose-text", "tax & papers").await;
+        assert!(!browser.address().await.contains('#'), "the secret stays in the address");
+        let stored = browser.stored_data().await.to_string();
+        assert!(stored.contains("sgsend-language=ar") && !stored.contains("r1."), "{stored}");
+        send(browser, &service, "a.txt", b"hello").await;
+        assert_eq!(request.download(&service).1, [b"hello"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_for_guests_is_small() {
+    let service = Service::start();
+    chromium(async |browser| {
+        browser.goto(&Request::of(&service, &[]).link).await;
+        browser.wait_for_text("#max-size", "At most").await;
+        let bytes = browser.received_bytes(&service.serving.public).await;
+        println!("the page for guests: {bytes} bytes");
+        assert!((20_000..=MAX_PAGE_BYTES).contains(&bytes), "{bytes} bytes");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_for_guests_is_accessible_and_fits_in_each_language() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    chromium(async |browser| {
+        let request = Request::of(&service, &["--for", "tax papers of a rather long year that fits nowhere"]);
+        let page = request.link.split_once('#').unwrap().0;
+        let check = async |state: &str| {
+            let state =
+                &format!("{}: {state}", browser.script("return document.documentElement.lang", json!(null)).await);
+            for (theme, width) in [(Theme::Light, 320), (Theme::Dark, 360), (Theme::Light, 1280)] {
+                browser.prefer(theme).await;
+                browser.resize(width, 900).await;
+                assert_eq!(browser.overflow().await, 0, "{state}, {width}");
+                let violations = browser.violations(&axe).await;
+                assert!(violations.is_empty(), "{state}, {width}: {violations:#?}");
+            }
+        };
+        for language in ["en", "de", "fr", "es", "ja", "ar"] {
+            browser.goto(page).await;
+            browser.script("document.cookie = `sgsend-language=${args}; path=/`", json!(language)).await;
+            browser.goto("about:blank").await;
+            browser.goto(page).await;
+            browser.wait_until_visible("#link-form").await;
+            check("without the rest of the link").await;
+            browser.goto("about:blank").await;
+            browser.goto(&request.link).await;
+            browser.wait_until_visible("#guest-form").await;
+            browser.choose("#files", &[&service.home.file("a name that does not fit in a window.txt", b"hello")]).await;
+            browser.wait_until_visible("#chosen li").await;
+            browser.click("#security summary").await;
+            check("with a file").await;
+            browser.click("#send").await;
+            browser.wait_until_visible("#sent").await;
+            browser.click("#transparency summary").await;
+            check("sent").await;
+            browser.click("#delete").await;
+            browser.wait_until_visible("#confirm").await;
+            check("asking before a deletion").await;
+            browser.click("#confirm-no").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guests_without_scripts_or_https_read_what_to_do() {
+    let service = Service::start();
+    chromium(async |browser| {
+        let request = Request::of(&service, &[]);
+        browser.before_scripts("Object.defineProperty(globalThis, 'isSecureContext', { value: false })").await;
+        browser.goto(&request.link).await;
+        browser.wait_for_text("#why-not", "https").await;
+        assert!(!browser.is_visible("#guest-form, #link-form").await);
+        browser.tell("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        browser.goto("about:blank").await;
+        browser.goto(&request.link).await;
+        browser.wait_for_text("#without-script", "sgsend upload FILES --request").await;
+        assert!(!browser.is_visible("#guest-form, #link-form, #progress, #sent, #security").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_owner_sees_requests_and_revokes_them_on_the_page() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.fill("#token", &service.token).await;
+        browser.wait_until_visible("#token-form").await;
+        assert!(!browser.is_visible("#show-requests").await, "requests are shown without a token");
+        browser.use_token(&service.token).await;
         browser.click("#show-requests").await;
-        browser.wait_for_text("#outcome", "no requests").await;
-        let id = service.run(&["request", "create", "--max", "3", "--json", "--token", &service.token]).json();
-        let id = id["token_id"].as_str().unwrap().to_owned();
+        browser.wait_for_text("#no-requests", "no requests").await;
+        browser.click("#show-requests").await;
+        browser.wait_until_hidden("#inbox").await;
+        let created = service.run(&["request", "create", "--max", "3", "--json", "--token", &service.token]).json();
+        let id = created["token_id"].as_str().unwrap().to_owned();
         browser.click("#show-requests").await;
         let shown = browser.wait_for_text("#requests", &id).await;
-        assert!(shown.contains("Active.") && shown.contains("Arrived: 0 of 3"), "{shown}");
+        assert!(shown.contains("active · Arrived: 0 of 3 · Expires"), "{shown}");
+        for (theme, width) in [(Theme::Light, 320), (Theme::Dark, 1280)] {
+            browser.prefer(theme).await;
+            browser.resize(width, 900).await;
+            assert_eq!(browser.overflow().await, 0, "{width}");
+            let violations = browser.violations(&axe).await;
+            assert!(violations.is_empty(), "{width}: {violations:#?}");
+        }
+        // One list at a time.
+        browser.click("#show-mine").await;
+        browser.wait_until_visible("#mine").await;
+        assert!(!browser.is_visible("#inbox").await);
+        browser.click("#show-requests").await;
+        browser.wait_until_visible("#inbox").await;
+        assert!(!browser.is_visible("#mine").await);
+        let listed = || service.run(&["request", "list", "--json", "--token", &service.token]).json();
         browser.click("#requests button").await;
-        browser.wait_for_text("#requests", "Revoked.").await;
-        let listed = service.run(&["request", "list", "--json", "--token", &service.token]).json();
-        assert_eq!(listed["items"][0]["status"], "revoked", "{listed}");
+        browser.click("#revocation-no").await;
+        assert_eq!(listed()["items"][0]["status"], "active");
+        browser.click("#requests button").await;
+        browser.click("#revocation-yes").await;
+        browser.wait_for_text("#requests", "revoked").await;
+        assert_eq!(listed()["items"][0]["status"], "revoked");
+        browser.click("#forget").await;
+        browser.wait_until_hidden("#inbox").await;
     })
     .await;
 }

@@ -40,6 +40,15 @@ async fn paint_screenshots() {
         browser.wait_for_text("#outcome", "Download finished").await;
         paint(browser, "received").await;
         browser.download().await;
+        let request = service.run(&["request", "create", "--for", "tax papers 2026", "--json"]).json();
+        let link = request["link"].as_str().unwrap().replace("https://send.example.org", &service.serving.public);
+        browser.goto(&link).await;
+        browser.wait_for_text("#max-size", "At most").await;
+        paint(browser, "request").await;
+        crate::admin::open(browser, &service, "overview").await;
+        browser.wait_until_visible("#plots svg").await;
+        browser.click("#dismiss").await;
+        paint(browser, "admin").await;
     })
     .await;
 }

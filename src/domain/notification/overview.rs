@@ -15,6 +15,9 @@ const DEAD_AFTER: std::time::Duration = std::time::Duration::from_hours(1);
 /// Maximum number of failing targets in an overview.
 const MAX_FAILING: usize = 100;
 
+/// Maximum number of targets in a list.
+const MAX_LISTED: usize = 1_000;
+
 /// Health of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -87,6 +90,16 @@ impl Outbox {
         let mut targets: Vec<_> =
             self.states().await?.into_iter().map(|state| TargetOverview::of(&state, now)).collect();
         targets.sort_by_key(|target| (target.failing_since.is_none(), target.failing_since, target.target_id));
+        Ok(targets)
+    }
+
+    /// Returns the targets that have received or missed a notification, at most 1 000, those that fail longest first.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn list(&self) -> Result<Vec<TargetOverview>, Error> {
+        let mut targets = self.overview().await?;
+        targets.truncate(MAX_LISTED);
         Ok(targets)
     }
 

@@ -30,7 +30,7 @@ pub use key_proof::{KeyProof, ProveKey};
 pub use link::{
     CreateLink, CreatedLink, LinkItem, LinkPage, LinkPageQuery, LinkStatus, OwnLinkChoice, RedactedStatus, UpdateLink,
 };
-pub use notifications::{SetNotifications, TokenNotifications, TokenWebhook, UpdatedToken};
+pub use notifications::{SetNotifications, TargetList, TokenNotifications, TokenWebhook, UpdatedToken};
 pub use page::{Page, PageQuery, RecordPage};
 pub use problem::Problem;
 pub use request::{CreateRequest, CreatedRequest, RequestItem, RequestList};

@@ -6,8 +6,15 @@ use utoipa::ToSchema;
 use super::{TokenItem, present};
 use crate::domain::id::TargetId;
 use crate::domain::notification::{
-    EmailAddress, NotificationAddress, NotificationChoice, NotificationTarget, TokenTargets, WebhookUrl,
+    EmailAddress, NotificationAddress, NotificationChoice, NotificationTarget, TargetOverview, TokenTargets, WebhookUrl,
 };
+
+/// Targets of notifications with their deliveries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TargetList {
+    /// Targets that have received or missed a notification, those that fail longest first; at most 1 000.
+    pub items: Vec<TargetOverview>,
+}
 
 /// Change of a token's notifications: absent members stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -248,6 +248,7 @@ pub const ROUTES: &[Route] = &[
     ),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
+    admin("GET", "/notifications/targets", ActionName::StatsRead, &[ADMIN, &[ServerBusy]]),
     admin(
         "GET",
         "/audit/transfers/id/{transfer_id}/all",

@@ -42,6 +42,7 @@ const SHARED: &[Asset] = &[
     asset!("style.css"),
     asset!("scripts/api.js"),
     asset!("scripts/ui/clipboard.js"),
+    asset!("scripts/ui/controls.js"),
     asset!("scripts/ui/dom.js"),
     asset!("scripts/ui/format.js"),
     asset!("scripts/ui/labels.js"),
@@ -81,11 +82,12 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/request/errors.js"),
     asset!("scripts/request/inbox.js"),
     asset!("scripts/request/main.js"),
-    asset!("scripts/request/texts.js"),
+    asset!("scripts/request/upload.js"),
     asset!("scripts/request/wrap-key.js"),
     asset!("scripts/receive/tree.js"),
     asset!("scripts/receive/unshowable.js"),
     asset!("scripts/send/dialogs.js"),
+    asset!("scripts/send/drop-zone.js"),
     asset!("scripts/send/links.js"),
     asset!("scripts/send/main.js"),
     asset!("scripts/send/mine.js"),
@@ -101,7 +103,6 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/send/token-storage.js"),
     asset!("scripts/send/token.js"),
     asset!("scripts/send/upload.js"),
-    asset!("scripts/ui/controls.js"),
     asset!("scripts/ui/error-messages.js"),
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
@@ -117,15 +118,21 @@ const ADMIN: &[Asset] = &[
     asset!("scripts/admin/chart.js"),
     asset!("scripts/admin/confirm.js"),
     asset!("scripts/admin/edit-token.js"),
+    asset!("scripts/admin/fields.js"),
+    asset!("scripts/admin/history.js"),
+    asset!("scripts/admin/lookup.js"),
     asset!("scripts/admin/main.js"),
     asset!("scripts/admin/new-token.js"),
     asset!("scripts/admin/overview.js"),
     asset!("scripts/admin/parse.js"),
     asset!("scripts/admin/session.js"),
+    asset!("scripts/admin/settings.js"),
     asset!("scripts/admin/audit-record.js"),
     asset!("scripts/admin/tokens.js"),
     asset!("scripts/admin/transfer.js"),
     asset!("scripts/admin/transfers.js"),
+    asset!("scripts/admin/webhooks.js"),
+    asset!("scripts/admin/when.js"),
 ];
 
 /// Assets of the frame that draws PDF files. Its origin is opaque, so its scripts are requests of another origin.
@@ -199,20 +206,14 @@ impl WebPage {
         match self {
             Self::Receive => &["common", "error", "receive"],
             Self::Request => &["common", "error", "request"],
-            Self::Send => &["common", "error", "event", "request", "send", "state"],
-            Self::Admin => &["common", "error", "event", "state"],
+            Self::Send => &["common", "error", "event", "inbox", "send", "state"],
+            Self::Admin => &["admin", "common", "error", "event", "state"],
         }
-    }
-
-    /// Returns whether the page has texts in all languages.
-    const fn is_translated(self) -> bool {
-        matches!(self, Self::Receive | Self::Request | Self::Send)
     }
 
     /// Returns the response to a request for the page.
     pub(super) fn response(self, app: &AppState, headers: &HeaderMap) -> Response {
-        let language = if self.is_translated() { Language::of(headers) } else { Language::English };
-        let page = app.pages.pages.get(&(self, language)).expect("each page has each language");
+        let page = app.pages.pages.get(&(self, Language::of(headers))).expect("each page has each language");
         let mut response = page.response(headers);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response

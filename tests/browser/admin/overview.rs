@@ -88,8 +88,65 @@ async fn the_admin_page_is_accessible() {
         check(browser, "no transfer yet").await;
         browser.fill("#transfer-id", &id(&link)).await;
         browser.enter("#transfer-id").await;
+        browser.wait_until_visible("#events li").await;
+        browser.click("#all-records summary").await;
         browser.wait_until_visible("#records li").await;
         check(browser, "a transfer").await;
+        for view in ["webhooks", "settings"] {
+            browser.click(&format!("#views a[href='#{view}']")).await;
+            browser.wait_until_visible(&format!("#{view}-title")).await;
+            check(browser, view).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_overview_shows_disk_and_clean_up_and_the_settings_what_was_started() {
+    let service = Service::on_disk();
+    chromium(async |browser| {
+        open(browser, &service, "overview").await;
+        browser.wait_for_text("#disk-text", "free").await;
+        browser.wait_until_visible("#disk-meter").await;
+        browser.wait_for_text("#facts", "Last clean-up").await;
+        browser.click("#views a[href='#settings']").await;
+        let settings = browser.wait_for_text("#settings-list", env!("CARGO_PKG_VERSION")).await;
+        for text in ["through this service", "Maximum content size", "Default lifetime", "7 days"] {
+            assert!(settings.contains(text), "{text:?} in {settings}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_admin_page_fits_and_is_accessible_in_each_language() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "3"]);
+    chromium(async |browser| {
+        open(browser, &service, "overview").await;
+        browser.resize(360, 900).await;
+        for (language, way) in [("de", "ltr"), ("fr", "ltr"), ("es", "ltr"), ("ja", "ltr"), ("ar", "rtl")] {
+            browser.script("document.cookie = `sgsend-language=${args}; path=/`", language.into()).await;
+            browser.reload().await;
+            for (view, element) in [
+                ("overview", "#facts div"),
+                ("transfers", "#transfer-list tr"),
+                ("tokens", "#token-list tr"),
+                (&*format!("transfer/{}", id(&link)), "#events li"),
+                ("webhooks", "#no-webhooks"),
+                ("settings", "#settings-list div"),
+            ] {
+                browser.goto(&format!("{}#{view}", service.admin_page())).await;
+                browser.wait_until_visible(element).await;
+                let direction = browser.script("return document.documentElement.dir", ().into()).await;
+                assert_eq!(direction, way, "{language}");
+                assert_eq!(browser.overflow().await, 0, "{language}: {view}");
+                let violations = browser.violations(&axe).await;
+                assert!(violations.is_empty(), "{language}: {view}: {violations:#?}");
+                assert!(!browser.is_visible("#error:not(:empty)").await, "{language}: {view}");
+            }
+        }
     })
     .await;
 }

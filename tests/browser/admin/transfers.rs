@@ -43,6 +43,9 @@ async fn a_transfers_records_are_shown_by_kind() {
         browser.fill("#transfer-id", &id(&link)).await;
         browser.enter("#transfer-id").await;
         browser.wait_for_text("#state", "ready").await;
+        browser.wait_for_text("#events", "Download counted").await;
+        assert!(!browser.is_visible("#records").await, "records are shown without a request");
+        browser.click("#all-records summary").await;
         browser.wait_for_text("#records", "/transfers/create").await;
         browser.wait_for_text("#records", "Upload finished").await;
         browser.wait_for_text("#records", "Download counted").await;
@@ -86,7 +89,7 @@ async fn a_transfer_is_deleted_after_confirmation() {
         browser.click("#confirm-yes").await;
         browser.wait_for_text("#outcome", "removed").await;
         browser.wait_for_text("#state", "deleted").await;
-        browser.wait_for_text("#records", "Content removed").await;
+        browser.wait_for_text("#events", "Content removed").await;
         assert!(!browser.is_visible("#remove").await);
         service.home.run(&["download", &link, "-o", "-"]).expect_failure(4, "deleted");
     })
@@ -131,4 +134,65 @@ async fn listed_transfers_are_filtered_and_deleted_together() {
         service.home.run(&["download", link, "-o", "-"]).expect_failure(4, "deleted");
     }
     assert_eq!(service.download(&kept, &[]), b"hello");
+}
+
+#[tokio::test]
+async fn a_transfer_shows_its_size_limits_and_links() {
+    let service = Service::start();
+    let link = service.upload("a.txt", &vec![7; 100_000], &["-d", "3"]);
+    service.download(&link, &[]);
+    let further = service.run(&["link", "add", &link, "--name", "Ada"]).text();
+    let further = id(&further);
+    chromium(async |browser| {
+        open(browser, &service, "transfer").await;
+        // The id of a further link leads to its transfer.
+        browser.fill("#transfer-id", &further).await;
+        browser.enter("#transfer-id").await;
+        browser.wait_for_text("#found-title", &id(&link)).await;
+        browser.wait_for_text("#link-list", &further).await;
+        let state = browser.wait_for_text("#state", "KiB").await;
+        assert!(state.contains("ready") && state.contains("Expires"), "{state}");
+        let titles = "return Array.from(document.querySelectorAll('#state time, #events time'), ({ title }) => title)";
+        let titles = browser.script(titles, ().into()).await;
+        let titles = titles.as_array().unwrap();
+        assert!(titles.len() > 4 && titles.iter().all(|title| title.as_str().unwrap().ends_with(" UTC")), "{titles:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn transfers_are_found_and_the_address_keeps_the_filters() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &[]);
+    let ended = service.upload("b.txt", b"hello", &[]);
+    service.run(&["delete", &ended]).text();
+    let row = |link: &str| format!("#transfer-{}", id(link));
+    chromium(async |browser| {
+        open(browser, &service, "transfers").await;
+        browser.wait_until_visible(&row(&ended)).await;
+        browser.select("#filter-state", "completed").await;
+        browser.select("#filter-order", "size").await;
+        browser.click("#transfer-filter button").await;
+        browser.wait_until_hidden(&row(&ended)).await;
+        assert!(browser.address().await.ends_with("#transfers?state=completed&order=size"));
+        browser.reload().await;
+        browser.wait_until_visible(&row(&link)).await;
+        assert!(!browser.is_visible(&row(&ended)).await);
+        assert_eq!(browser.value("#filter-order").await, "size");
+        browser.script("history.back()", ().into()).await;
+        browser.wait_until_visible(&row(&ended)).await;
+        // Search by token, by a wrong text, and by link.
+        browser.click(&format!("{} a[href^='#transfers?token=']", row(&link))).await;
+        browser.wait_until_visible("#delete-of-token").await;
+        assert_eq!(browser.value("#filter-search").await.len(), 16);
+        browser.fill("#filter-search", "no id").await;
+        browser.enter("#filter-search").await;
+        browser.wait_for_text("#error", "transfer id").await;
+        browser.fill("#filter-search", &link).await;
+        let key = link.split_once('#').unwrap().1;
+        assert!(!browser.value("#filter-search").await.contains(key), "the field contains the key");
+        browser.enter("#filter-search").await;
+        browser.wait_for_text("#found-title", &id(&link)).await;
+    })
+    .await;
 }

@@ -52,6 +52,7 @@ const ADMIN: &[&str] = &[
     "POST /transfers/delete-many",
     "GET /metrics",
     "GET /stats/overview",
+    "GET /notifications/targets",
     "GET /audit/transfers/id/{transfer_id}/all",
     "POST /transfers/id/{transfer_id}/delete",
     "GET /",

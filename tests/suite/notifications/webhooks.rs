@@ -140,7 +140,9 @@ async fn errors_redirects_and_silence_are_failures_and_the_same_id_is_posted_aga
         let service = service().start().await;
         let (sender, _, _) = sender(&service, &receiver.url, "first").await;
         sender.send_payload(b"abc", "").await;
-        failing_target(&service, reason).await;
+        let failing = failing_target(&service, reason).await;
+        let listed = || async { service.admin().get("/notifications/targets").send().await.json()["items"].clone() };
+        assert_eq!(listed().await, json!([failing]), "{reason}");
         receiver.respond_with(|_, _| Some(status("200 OK")));
         service.advance_clock(Duration::from_secs(10));
         let posts = receiver.wait_for(2);
@@ -151,6 +153,8 @@ async fn errors_redirects_and_silence_are_failures_and_the_same_id_is_posted_aga
             overview.get("failing_targets").is_none().then_some(())
         })
         .await;
+        let listed = listed().await;
+        assert_eq!((&listed[0]["health"], &listed[0]["target_id"]), (&json!("ok"), &failing["target_id"]), "{listed}");
     }
 }
 

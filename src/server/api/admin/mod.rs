@@ -8,6 +8,7 @@ mod page;
 mod prove;
 mod session;
 mod stats;
+mod targets;
 mod token_notifications;
 mod tokens;
 
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::update))
         .routes(routes!(tokens::revoke))
         .routes(routes!(stats::overview))
+        .routes(routes!(targets::list))
         .routes(routes!(metrics::admin))
         .routes(routes!(audit::all))
         .routes(routes!(list_transfers::list))

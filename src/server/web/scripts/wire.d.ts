@@ -14,6 +14,8 @@ export interface Problem {
   code?: string;
   detail?: string;
   received_bytes?: number;
+  /** Transfer of the link whose id was taken for that of a transfer. */
+  transfer_id?: string;
 }
 
 /** One page of a list; `next` is the value of `after` for the next page. */
@@ -42,6 +44,8 @@ export interface HealthLimits {
 }
 
 export interface Health {
+  version: string;
+  mode: { upload: "bytes" | "presigned"; download: "bytes" | "presigned" };
   limits: HealthLimits;
 }
 
@@ -254,6 +258,8 @@ export interface CreateToken {
 export interface TokenItem {
   token_id: string;
   name: string;
+  /** Token of whose holder this token is a request; absent for a sender token. */
+  owner?: string;
   status: TokenState;
   created_at: number;
   expires_at: number | null;
@@ -262,6 +268,8 @@ export interface TokenItem {
   transfers_created: number;
   bytes_held: number;
   last_used_at: number | null;
+  /** Absent if the token has the defaults. */
+  notifications?: { webhook?: { origin: string }; email?: string };
 }
 
 /** Changes of a token; `null` removes the expiry or the limit. */
@@ -317,17 +325,20 @@ export interface StatsOverview {
   days: DayOverview[];
   as_of: number;
   untrusted_proxy?: string;
-  failing_targets?: FailingTarget[];
+  failing_targets?: TargetOverview[];
 }
 
-/** Target of notifications whose deliveries fail. */
-export interface FailingTarget {
+/** Target of notifications with its deliveries. */
+export interface TargetOverview {
   target_id: string;
-  scope: "service" | { token: string };
+  /** Absent for a target of all transfers. */
+  token_id?: string;
   address: string;
-  health: "retrying" | "dead";
-  failing_since: number;
-  reason: string;
+  health: "ok" | "retrying" | "dead";
+  failing_since?: number;
+  reason?: string;
+  delivered_at: number | null;
+  delivered: number;
   dropped: number;
 }
 

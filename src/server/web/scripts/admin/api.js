@@ -2,15 +2,15 @@
 
 import { ApiError, call } from "../api.js";
 import { byId, hide, show, showError, showMessage } from "../ui/dom.js";
-import { messageOf, pause } from "../ui/format.js";
-import { openSession } from "./session.js";
+import { t } from "../ui/text.js";
+import { adminError, openSession } from "./session.js";
 
 /** @import { RequestOptions } from "../api.js" */
 
 /** A change was not made, since the session had ended. */
 class SessionEnded extends Error {
   constructor() {
-    super("the session had ended, so nothing was changed; do it again");
+    super("the session had ended, so nothing was changed");
     this.name = "SessionEnded";
   }
 }
@@ -46,8 +46,7 @@ export async function callAsAdmin(path, { ask = true, ...options } = {}) {
 async function promptForKey() {
   const focused = document.activeElement;
   if (hadSession) {
-    byId("login-reason").textContent =
-      "The session has ended. With the admin key it goes on where you were; what you typed is still there.";
+    byId("login-reason").textContent = t("admin.session_ended");
   }
   hide("views", "admin");
   showMessage("");
@@ -69,15 +68,6 @@ export async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    showError(reason(error));
+    showError(error instanceof SessionEnded ? t("admin.nothing_changed") : adminError(error));
   }
-}
-
-/** @param {unknown} error */
-function reason(error) {
-  if (error instanceof ApiError && error.code === "rate_limited") {
-    return `Too many requests. Wait ${pause(error)}, then try again.`;
-  }
-  const message = messageOf(error);
-  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
 }

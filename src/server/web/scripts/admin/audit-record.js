@@ -1,24 +1,14 @@
 // Renders the audit records of a transfer.
 
 import { element } from "../ui/dom.js";
-import { size, time } from "../ui/format.js";
-import { EVENTS, STATES } from "../ui/labels.js";
+import { size } from "../ui/format.js";
+import { EVENTS } from "../ui/labels.js";
+import { t } from "../ui/text.js";
+import { exactly } from "./when.js";
 
-/** @import { AuditRecord, EventKind, TransferState } from "../wire.d.ts" */
+/** @import { AuditRecord } from "../wire.d.ts" */
 
-/**
- * Transfer state after each event.
- *
- * @type {Partial<Record<EventKind, TransferState>>}
- */
-const STATE_AFTER = {
-  transfer_created: "pending",
-  transfer_completed: "completed",
-  transfer_exhausted: "exhausted",
-  transfer_expired: "expired",
-  transfer_deleted: "deleted",
-};
-const KINDS = { request: "Request", action: "Action", event: "Event" };
+const KINDS = { request: t("admin.kind_request"), action: t("admin.kind_action"), event: t("admin.kind_event") };
 /** Fields that the headline and time already show, and the format version. */
 const SHOWN = new Set(["v", "type", "at", "method", "route", "action", "kind"]);
 
@@ -36,7 +26,7 @@ export function item(record) {
     "li",
     { class: `${record.type} ${toneOf(record)}`, "data-kind": record.type, tabindex: "-1" },
     element("p", {}, badge, " ", element("strong", {}, headline(record))),
-    element("p", {}, moment(record.at)),
+    element("p", {}, exactly(record.at)),
     element("dl", { class: "details" }, ...details),
   );
 }
@@ -97,51 +87,6 @@ function words(name) {
 function valueOf(name, value) {
   if (typeof value === "number" && (name === "bytes_in" || name === "bytes_out")) return size(value);
   if (name === "duration_ms") return `${value} ms`;
-  if (name === "source" && value === "client") return "client, which claims it";
+  if (name === "source" && value === "client") return t("admin.claimed");
   return String(value);
-}
-
-/** @param {number} at */
-function moment(at) {
-  const text = new Date(at).toLocaleString(undefined, {
-    year: "numeric",
-    month: "short",
-    day: "numeric",
-    hour: "numeric",
-    minute: "2-digit",
-    second: "2-digit",
-    fractionalSecondDigits: 3,
-  });
-  return element("time", { datetime: new Date(at).toISOString() }, text);
-}
-
-/**
- * Summarises the records: facts, and whether the payload was removed because of a deletion.
- *
- * @param {AuditRecord[]} records
- * @returns {{ isRemoved: boolean, facts: [name: string, text: string][] }}
- */
-export function summary(records) {
-  const events = records.filter((record) => record.type === "event").filter(({ source }) => source === "server");
-  /** @type {(kind: EventKind) => number | undefined} */
-  const when = (kind) => events.find((event) => event.kind === kind)?.at;
-  /** @type {(kind: EventKind) => string} */
-  const timeOf = (kind) => {
-    const at = when(kind);
-    return at === undefined ? "–" : time(at);
-  };
-  const state = events.map(({ kind }) => STATE_AFTER[kind]).findLast((after) => after !== undefined);
-  const requests = records.filter((record) => record.type === "request");
-  const creator = requests.find(({ route }) => route === "/transfers/create");
-  return {
-    isRemoved: when("transfer_deleted") !== undefined && when("payload_removed") !== undefined,
-    facts: [
-      ["State", state ? STATES[state] : "not known"],
-      ["Created", timeOf("transfer_created")],
-      ["Complete", timeOf("transfer_completed")],
-      ["Downloads recorded", String(events.filter((event) => event.kind === "download_granted").length)],
-      ["Payload removed", timeOf("payload_removed")],
-      ["Sender token", creator?.token_id ?? "–"],
-    ],
-  };
 }

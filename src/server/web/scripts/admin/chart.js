@@ -1,6 +1,7 @@
 // Bar charts of daily numbers.
 
 import { element, svg } from "../ui/dom.js";
+import { locale, t } from "../ui/text.js";
 
 /** @import { DayOverview } from "../wire.d.ts" */
 /** @typedef {{ member: Member, title: string, text: (value: number) => string, binary?: boolean }} Measure */
@@ -18,7 +19,7 @@ const HEIGHT = 100;
 export function dayName(day) {
   /** @type {Intl.DateTimeFormatOptions} */
   const format = { day: "numeric", month: "short", timeZone: "UTC" };
-  return new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, format);
+  return new Date(`${day}T00:00:00Z`).toLocaleDateString(locale, format);
 }
 
 /**
@@ -37,7 +38,7 @@ export function barPlot({ member, title, text, binary = false }, days) {
   const top = (binary ? binaryTop : decimalTop)(max);
   /** @type {(index: number) => string} */
   const at = (index) => `${dayName(days[index].day)}: ${text(values[index])}`;
-  const peak = max === 0 ? "Nothing in these days" : `Most on ${at(values.indexOf(max))}`;
+  const peak = max === 0 ? t("admin.plot_nothing") : t("admin.plot_most", { day: at(values.indexOf(max)) });
   const caption = element("p", { class: "plot-value", "aria-live": "polite" }, peak);
   const band = svg("rect", { class: "band", y: 0, width: STEP, height: HEIGHT, visibility: "hidden" });
   const image = svg(
@@ -47,7 +48,7 @@ export function barPlot({ member, title, text, binary = false }, days) {
       preserveAspectRatio: "none",
       role: "img",
       tabindex: 0,
-      "aria-label": `${title}: ${text(total)} in ${days.length} days. ${peak}. Arrow keys tell each day.`,
+      "aria-label": `${title}: ${text(total)}. ${peak} ${t("admin.plot_keys")}`,
     },
     band,
     ...[0, HEIGHT / 2, HEIGHT].map((y) => svg("line", { x1: 0, x2: STEP * days.length, y1: y, y2: y })),

@@ -1,23 +1,38 @@
 // Changes the name, expiry and limits of a sender token.
 
-import { byId, field, onEvent, showError, showMessage } from "../ui/dom.js";
+import { byId, field, onEvent, showMessage } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
+import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
+import { unmark, wrong } from "./fields.js";
 import { bytesIn, countIn, secondsIn } from "./parse.js";
+import { number } from "./when.js";
 
 /** @import { TokenItem, UpdateToken } from "../wire.d.ts" */
 /** @typedef {{ id: string, member: Member, read: (text: string) => number | undefined, none: string, like: string }} Limit */
 /** @typedef {Exclude<keyof UpdateToken, "name">} Member */
 
 /**
- * Optional fields: request field, parser, and the word that removes the limit.
+ * Optional fields: request field, parser, the words that remove the limit, and the message about a wrong text.
  *
  * @type {Limit[]}
  */
 const LIMITS = [
-  { id: "edit-expiry", member: "expires_in_s", read: secondsIn, none: "never", like: "90 days, 12 h or never" },
-  { id: "edit-transfers", member: "max_transfers", read: countIn, none: "unlimited", like: "10 or unlimited" },
-  { id: "edit-bytes", member: "max_total_bytes", read: bytesIn, none: "unlimited", like: "2 GiB or unlimited" },
+  { id: "edit-expiry", member: "expires_in_s", read: secondsIn, none: t("admin.never"), like: t("admin.wrong_expiry") },
+  {
+    id: "edit-transfers",
+    member: "max_transfers",
+    read: countIn,
+    none: t("admin.unlimited"),
+    like: t("admin.wrong_transfers"),
+  },
+  {
+    id: "edit-bytes",
+    member: "max_total_bytes",
+    read: bytesIn,
+    none: t("admin.unlimited"),
+    like: t("admin.wrong_bytes"),
+  },
 ];
 
 /** @type {TokenItem | undefined} */
@@ -46,15 +61,13 @@ export function watchEditToken(changed) {
  */
 export function editToken(item, button) {
   [edited, opener] = [item, button];
-  byId("edit-title").textContent = `Edit “${item.name}”`;
+  byId("edit-title").textContent = t("admin.edit_title", { name: item.name });
   field("edit-name").value = item.name;
-  for (const { id } of LIMITS) {
-    field(id).value = "";
-    byId(id).removeAttribute("aria-invalid");
-  }
-  field("edit-expiry").placeholder = item.expires_at === null ? "never" : time(item.expires_at);
-  field("edit-transfers").placeholder = item.max_transfers === null ? "unlimited" : `${item.max_transfers}`;
-  field("edit-bytes").placeholder = item.max_total_bytes === null ? "unlimited" : size(item.max_total_bytes);
+  unmark(LIMITS.map(({ id }) => id));
+  for (const { id } of LIMITS) field(id).value = "";
+  field("edit-expiry").placeholder = item.expires_at === null ? t("admin.never") : time(item.expires_at);
+  field("edit-transfers").placeholder = item.max_transfers === null ? t("admin.unlimited") : number(item.max_transfers);
+  field("edit-bytes").placeholder = item.max_total_bytes === null ? t("admin.unlimited") : size(item.max_total_bytes);
   byId("edit-token").hidden = false;
   field("edit-name").focus();
 }
@@ -74,7 +87,7 @@ async function save(changed) {
   const item = await callAsAdmin(`/tokens/id/${edited.token_id}/update`, { json: update });
   close();
   changed(item).focus();
-  showMessage(`“${item.name}” is changed.`);
+  showMessage(t("admin.token_changed", { name: item.name }));
 }
 
 /**
@@ -86,26 +99,15 @@ function read(item) {
   /** @type {UpdateToken} */
   const update = {};
   const name = field("edit-name").value.trim();
-  if (name === "") return wrong("edit-name", "A token needs a name.");
+  if (name === "") return wrong("edit-name", t("admin.name_missing"));
   if (name !== item.name) update.name = name;
   for (const { id, member, read, none, like } of LIMITS) {
     const text = field(id).value.trim();
-    byId(id).removeAttribute("aria-invalid");
+    unmark([id]);
     if (text === "") continue;
-    const value = text === none ? null : read(text);
-    if (value === undefined) return wrong(id, `Expected ${like}.`);
+    const value = text.toLocaleLowerCase() === none.toLocaleLowerCase() ? null : read(text);
+    if (value === undefined) return wrong(id, like);
     update[member] = value;
   }
   return update;
-}
-
-/**
- * @param {string} id
- * @param {string} reason
- * @returns {undefined}
- */
-function wrong(id, reason) {
-  showError(reason);
-  byId(id).setAttribute("aria-invalid", "true");
-  byId(id).focus();
 }

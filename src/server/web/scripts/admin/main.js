@@ -1,45 +1,54 @@
 // Admin page: navigation between views, and the end of the session.
 
 import { ApiError } from "../api.js";
+import { offerLanguages } from "../ui/controls.js";
 import { byId, hide, onEvent, show, showMessage } from "../ui/dom.js";
+import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { showOverview, watchOverview } from "./overview.js";
+import { showSettings } from "./settings.js";
 import { showTokens, watchTokens } from "./tokens.js";
 import { showTransfer, watchTransfer } from "./transfer.js";
 import { showTransfers, watchTransfers } from "./transfers.js";
+import { showWebhooks } from "./webhooks.js";
 
-/** @type {Record<"overview" | "tokens" | "transfers" | "transfer", (what?: string) => Promise<void>>} */
-const VIEWS = { overview: showOverview, tokens: showTokens, transfers: showTransfers, transfer: showTransfer };
-
-/** @typedef {keyof typeof VIEWS} View */
+/** @typedef {{ what?: string, filters: URLSearchParams }} Place */
 
 /**
- * Returns the view that the address names, and its argument.
+ * Views by the name in the address.
  *
- * @returns {{ view: View, what?: string }}
+ * @type {Record<string, (place: Place) => Promise<void>>}
+ */
+const VIEWS = {
+  overview: showOverview,
+  transfers: ({ filters }) => showTransfers(filters),
+  tokens: showTokens,
+  transfer: ({ what }) => showTransfer(what),
+  webhooks: showWebhooks,
+  settings: showSettings,
+};
+
+/**
+ * Returns the view that the address names, its argument, and its filters: `#view/argument?filters`.
+ *
+ * @returns {Place & { view: string }}
  */
 function wanted() {
-  const [view, what] = location.hash.slice(1).split("/");
-  return isView(view) ? { view, what } : { view: "overview" };
+  const [path, query] = location.hash.slice(1).split("?");
+  const [view, what] = path.split("/");
+  const filters = new URLSearchParams(query);
+  return Object.hasOwn(VIEWS, view) ? { view, what, filters } : { view: "overview", filters };
 }
 
-/**
- * @param {string} name
- * @returns {name is View}
- */
-function isView(name) {
-  return Object.hasOwn(VIEWS, name);
-}
-
-/** @param {{ view: View, what?: string }} wanted */
-async function showView({ view, what }) {
+/** @param {Place & { view: string }} wanted */
+async function showView({ view, ...place }) {
   for (const name of Object.keys(VIEWS)) byId(name).hidden = name !== view;
   for (const link of byId("views").querySelectorAll("a")) {
     if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${byId(`${view}-title`).textContent} – sgsend admin`;
-  await attempt(() => VIEWS[view](what));
+  document.title = `${byId(`${view}-title`).textContent} – ${t("admin.title")}`;
+  await attempt(() => VIEWS[view](place));
 }
 
 async function endSession() {
@@ -59,6 +68,7 @@ watchOverview();
 watchTokens();
 watchTransfers();
 watchTransfer();
+offerLanguages();
 onEvent("dismiss", "click", () => showMessage(""));
 onEvent("end-session", "click", () => attempt(endSession));
 window.addEventListener("hashchange", async () => {

@@ -1,8 +1,10 @@
 // Creates sender tokens and shows each of them once.
 
 import { copy } from "../ui/clipboard.js";
-import { byId, field, onEvent, showError, showMessage, typedById } from "../ui/dom.js";
+import { byId, field, onEvent, showMessage, typedById } from "../ui/dom.js";
+import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
+import { unmark, wrong } from "./fields.js";
 import { bytesIn, countIn, secondsIn } from "./parse.js";
 
 /** @import { CreatedToken, CreateToken, TokenItem } from "../wire.d.ts" */
@@ -18,9 +20,9 @@ const MAX_LIFETIME = 3_153_600_000;
  * @type {Limit[]}
  */
 const LIMITS = [
-  { id: "token-expiry", member: "expires_in_s", read: secondsIn, like: "The time is written like 90 days or 12 h." },
-  { id: "token-transfers", member: "max_transfers", read: countIn, like: "The transfers are a whole number from 1." },
-  { id: "token-bytes", member: "max_total_bytes", read: bytesIn, like: "The bytes are written like 2 GiB or 500 MB." },
+  { id: "token-expiry", member: "expires_in_s", read: secondsIn, like: t("admin.wrong_expiry") },
+  { id: "token-transfers", member: "max_transfers", read: countIn, like: t("admin.wrong_transfers") },
+  { id: "token-bytes", member: "max_total_bytes", read: bytesIn, like: t("admin.wrong_bytes") },
 ];
 
 /**
@@ -30,7 +32,7 @@ const LIMITS = [
  */
 export function watchNewToken(created) {
   onEvent("token-form", "submit", () => attempt(() => create(created)));
-  onEvent("copy-token", "click", () => copy("created-token", "Token").then(() => {}));
+  onEvent("copy-token", "click", () => copy("created-token", t("admin.token")).then(() => {}));
   onEvent("forget-token", "click", () => {
     forget();
     byId("token-name").focus();
@@ -45,19 +47,19 @@ async function create(created) {
   /** @type {CreatedToken} */
   const { token, ...item } = await callAsAdmin("/tokens/create", { json: wanted });
   typedById("token-form", HTMLFormElement).reset();
-  byId("created-title").textContent = `A token for “${item.name}”`;
+  byId("created-title").textContent = t("admin.token_for", { name: item.name });
   field("created-token").value = token;
   byId("created").hidden = false;
   byId("created-title").focus();
-  showMessage("The token is created. Copy it now: it is not shown again.");
+  showMessage(t("admin.token_created"));
   created(item);
 }
 
 /** Returns the request of the form; `undefined` after reporting an invalid field. */
 function read() {
   const name = field("token-name").value.trim();
-  for (const id of ["token-name", ...LIMITS.map(({ id }) => id)]) byId(id).removeAttribute("aria-invalid");
-  if (name === "") return wrong("token-name", "A token needs a name.");
+  unmark(["token-name", ...LIMITS.map(({ id }) => id)]);
+  if (name === "") return wrong("token-name", t("admin.name_missing"));
   /** @type {CreateToken} */
   const wanted = { name };
   for (const { id, member, read, like } of LIMITS) {
@@ -66,18 +68,7 @@ function read() {
     wanted[member] = read(text);
     if (wanted[member] === undefined) return wrong(id, like);
   }
-  return (wanted.expires_in_s ?? 0) > MAX_LIFETIME ? wrong("token-expiry", "The time is 100 years at most.") : wanted;
-}
-
-/**
- * @param {string} id
- * @param {string} reason
- * @returns {undefined}
- */
-function wrong(id, reason) {
-  showError(reason);
-  byId(id).setAttribute("aria-invalid", "true");
-  byId(id).focus();
+  return (wanted.expires_in_s ?? 0) > MAX_LIFETIME ? wrong("token-expiry", t("admin.expiry_long")) : wanted;
 }
 
 function forget() {

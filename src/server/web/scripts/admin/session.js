@@ -1,8 +1,9 @@
 // Opens an admin session in this browser.
 
-import { ApiError, call } from "../api.js";
+import { ApiError, call, Unreachable } from "../api.js";
 import { byId, field, onEvent, showError, showMessage } from "../ui/dom.js";
-import { messageOf, pause, time } from "../ui/format.js";
+import { messageOf, span, time } from "../ui/format.js";
+import { t } from "../ui/text.js";
 
 /** @import { Session } from "../wire.d.ts" */
 
@@ -36,7 +37,7 @@ onEvent("session", "submit", async () => {
   try {
     /** @type {Session} */
     const session = await call("/auth/set-auth-cookie", { json: { cookie_value: key } });
-    showMessage(`The session is open until ${time(session.expires_at)}.`);
+    showMessage(t("admin.session_until", { time: time(session.expires_at) }));
     opening = undefined;
     opened?.();
   } catch (error) {
@@ -47,9 +48,21 @@ onEvent("session", "submit", async () => {
 
 /** @param {unknown} error */
 function reason(error) {
-  if (error instanceof ApiError && error.code === "admin_key_invalid") return "That is not the admin key.";
+  if (error instanceof ApiError && error.code === "admin_key_invalid") return t("admin.key_wrong");
+  return adminError(error);
+}
+
+/**
+ * Returns the message for an error of the admin API.
+ *
+ * @param {unknown} error
+ */
+export function adminError(error) {
+  if (error instanceof Unreachable) return t("error.unreachable");
   if (error instanceof ApiError && error.code === "rate_limited") {
-    return `Too many wrong keys. Wait ${pause(error)}, then try again.`;
+    const { retryAfter } = error;
+    if (retryAfter === undefined) return t("error.rate_limited_later");
+    return t("error.rate_limited", { time: span(retryAfter) });
   }
-  return `No session was opened: ${messageOf(error)}.`;
+  return t("error.unexpected", { reason: messageOf(error) });
 }

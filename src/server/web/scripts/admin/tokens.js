@@ -1,14 +1,23 @@
 // Lists, changes and revokes sender tokens.
 
 import { byId, cell, element, onEvent, showError, showMessage } from "../ui/dom.js";
-import { count, size, time } from "../ui/format.js";
+import { size } from "../ui/format.js";
+import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { editToken, watchEditToken } from "./edit-token.js";
 import { watchNewToken } from "./new-token.js";
 import { deleteTransfersOf } from "./transfers.js";
+import { number, when } from "./when.js";
 
-/** @import { Page, TokenItem } from "../wire.d.ts" */
+/** @import { Page, TokenItem, TokenState } from "../wire.d.ts" */
+
+/**
+ * Labels by state of a token.
+ *
+ * @type {Record<TokenState, string>}
+ */
+const STATES = { active: t("admin.active"), revoked: t("admin.revoked"), expired: t("admin.expired") };
 
 const PAGE = 50;
 
@@ -65,31 +74,48 @@ function rowId(item) {
 
 /** @param {TokenItem} item */
 function row(item) {
-  /** @type {(used: number, most: number | null, text: (value: number) => string) => string} */
-  const of = (used, most, text) => (most === null ? text(used) : `${text(used)} of ${text(most)}`);
+  const { token_id: id, name, owner, status } = item;
+  const about = owner === undefined ? [] : [element("br"), t("admin.request_of", { token: owner })];
+  const transfers = { href: `#transfers?token=${id}`, "aria-label": `${t("admin.transfers")}: ${name}` };
   return element(
     "tr",
-    { id: rowId(item), class: item.status, role: "row", tabindex: "-1" },
-    cell("Name", element("strong", {}, item.name), element("br"), element("code", {}, item.token_id)),
-    cell("Status", element("span", { class: `badge ${item.status}` }, item.status)),
-    cell("Created", time(item.created_at)),
-    cell("Expires", item.expires_at === null ? "never" : time(item.expires_at)),
-    cell("Last used", item.last_used_at === null ? "never" : time(item.last_used_at)),
-    cell("Transfers", of(item.transfers_created, item.max_transfers, String)),
-    cell("Bytes", of(item.bytes_held, item.max_total_bytes, size)),
+    { id: rowId(item), class: status, role: "row", tabindex: "-1" },
+    cell(t("admin.name"), element("strong", {}, element("bdi", {}, name)), element("br"), element("code", {}, id), ...about),
+    cell(t("admin.state"), element("span", { class: `badge ${status}` }, STATES[status])),
+    cell(t("admin.created"), when(item.created_at)),
+    cell(t("admin.expires"), item.expires_at === null ? t("admin.never") : when(item.expires_at)),
+    cell(t("admin.last_used"), item.last_used_at === null ? t("admin.never") : when(item.last_used_at)),
+    cell(t("admin.transfers"), ...use(t("admin.transfers"), item.transfers_created, item.max_transfers, number)),
+    cell(t("admin.stored"), ...use(t("admin.stored"), item.bytes_held, item.max_total_bytes, size)),
     cell(
-      "Change",
-      ...(item.status === "revoked" ? [] : [editButton(item)]),
-      ...(item.status === "active" ? [" ", revokeButton(item)] : []),
+      t("admin.actions"),
+      ...(status === "revoked" ? [] : [editButton(item)]),
+      ...(status === "active" ? [" ", revokeButton(item)] : []),
       " ",
-      element("a", { href: `#transfers/${item.token_id}`, "aria-label": `Transfers of ${item.name}` }, "Transfers"),
+      element("a", transfers, t("admin.transfers")),
     ),
   );
 }
 
+/**
+ * Returns the use of a limit as text and as a bar; `most` is null without a limit.
+ *
+ * @param {string} label
+ * @param {number} used
+ * @param {number | null} most
+ * @param {(value: number) => string} text
+ */
+function use(label, used, most, text) {
+  if (most === null) return [t("admin.of_unlimited", { count: text(used) })];
+  const bar = element("meter", { min: 0, max: most, value: Math.min(used, most), high: 0.9 * most, optimum: 0 });
+  bar.setAttribute("aria-label", label);
+  return [t("admin.of", { count: text(used), max: text(most) }), bar];
+}
+
 /** @param {TokenItem} item */
 function editButton(item) {
-  const button = element("button", { "aria-label": `Edit ${item.name}` }, "Edit");
+  const label = `${t("admin.edit")}: ${item.name}`;
+  const button = element("button", { type: "button", "aria-label": label }, t("admin.edit"));
   button.addEventListener("click", () => editToken(item, button));
   return button;
 }
@@ -107,32 +133,26 @@ function replaceRow(item) {
 
 /** @param {TokenItem} item */
 function revokeButton(item) {
-  const button = element("button", { class: "danger", "aria-label": `Revoke ${item.name}` }, "Revoke");
+  const attributes = { type: "button", class: "danger", "aria-label": `${t("admin.revoke")}: ${item.name}` };
+  const button = element("button", attributes, t("admin.revoke"));
   button.addEventListener("click", () => attempt(() => revoke(item)));
   return button;
 }
 
 /** @param {TokenItem} item */
-async function revoke(item) {
-  const sure = await confirmed(
-    `Revoke “${item.name}”?`,
-    "From now on nobody can send with it. What was sent with it can still be downloaded. It cannot be made valid again.",
-    "Revoke it",
-  );
-  if (!sure) return;
+async function revoke({ name, token_id: id }) {
+  const question = t("admin.revoke_question", { name });
+  if (!(await confirmed(question, t("admin.revoke_warning"), t("admin.revoke")))) return;
   /** @type {TokenItem} */
-  const after = await callAsAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} });
+  const after = await callAsAdmin(`/tokens/id/${id}/revoke`, { json: {} });
   replaceRow(after).focus();
-  showMessage(`“${item.name}” is revoked.`);
+  showMessage(t("admin.token_revoked", { name }));
   if (after.bytes_held === 0) return;
-  const deletes = await confirmed(
-    `Delete the transfers of “${item.name}”?`,
-    `They take ${size(after.bytes_held)}, and can still be downloaded. This cannot be undone.`,
-    "Delete the transfers",
-  );
-  if (!deletes) return;
-  const results = await deleteTransfersOf(item.token_id);
+  const warning = t("admin.delete_transfers_warning", { size: size(after.bytes_held) });
+  if (!(await confirmed(t("admin.delete_transfers_of", { name }), warning, t("admin.delete_transfers")))) return;
+  const results = await deleteTransfersOf(id);
   const failed = results.filter(({ code }) => code !== undefined).length;
-  if (failed > 0) showError(`“${item.name}” is revoked; ${count(failed, "transfer")} could not be deleted.`);
-  else showMessage(`“${item.name}” is revoked; ${count(results.length, "transfer")} deleted.`);
+  const revoked = t("admin.token_revoked", { name });
+  if (failed > 0) showError(`${revoked} ${t("admin.not_deleted", { count: failed })}`);
+  else showMessage(`${revoked} ${t("admin.deleted_many", { count: results.length })}`);
 }

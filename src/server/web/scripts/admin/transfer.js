@@ -1,14 +1,20 @@
-// Shows the history of a transfer and deletes transfers.
+// Shows a transfer with its history, and deletes it.
 
 import { ApiError } from "../api.js";
-import { byId, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
-import { count, time } from "../ui/format.js";
+import { byId, element, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
+import { size } from "../ui/format.js";
+import { STATES } from "../ui/labels.js";
+import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
+import { item } from "./audit-record.js";
 import { confirmed } from "./confirm.js";
-import { fact } from "./overview.js";
-import { item, summary } from "./audit-record.js";
+import { unmark, wrong } from "./fields.js";
+import { TransferHistory } from "./history.js";
+import { dropKeys, transferIn } from "./lookup.js";
+import { downloads } from "./transfers.js";
+import { fact, number, when } from "./when.js";
 
-/** @import { AuditRecord, RecordPage } from "../wire.d.ts" */
+/** @import { AuditRecord, RecordPage, StatsOverview, TransferItem, TransferPage } from "../wire.d.ts" */
 /** @typedef {{ id: string, records: AuditRecord[], next: string | null, readsSince?: number }} Transfer */
 
 /** Records per request. */
@@ -18,13 +24,17 @@ const READ_LIMIT = 10_000;
 /** Records added to the audit trail per step. */
 const STEP = 100;
 const KINDS = ["request", "action", "event"];
+/** Span of the list that is searched for a transfer around the time of its creation, in seconds. */
+const AROUND = 5;
+/** Pages of the list that are searched at most. */
+const MAX_PAGES = 5;
 
 /** @type {Transfer | undefined} */
 let shown;
 
 /** Activates the form and buttons of the view. */
 export function watchTransfer() {
-  byId("transfer-id").addEventListener("input", dropKey);
+  dropKeys("transfer-id");
   onEvent("find", "submit", () => attempt(find));
   onEvent("more-records", "click", () => attempt(listMore));
   onEvent("remove", "click", () => attempt(remove));
@@ -37,38 +47,16 @@ export function watchTransfer() {
  * @param {string} [id]
  */
 export async function showTransfer(id) {
-  if (!id || idIn(id) !== id) return;
+  if (!id || transferIn(id) !== id) return;
   field("transfer-id").value = id;
   if (shown?.id === id) return;
   if (await load(id)) byId("found-title").focus();
 }
 
-/**
- * Returns the transfer ID in an ID or link; `undefined` if there is none.
- *
- * @param {string} text
- */
-function idIn(text) {
-  const [address] = text.split("#");
-  return /(?:^|\/d\/)([0-9a-f]{32})/i.exec(address.trim())?.[1].toLowerCase();
-}
-
-/** Reduces a pasted link to its ID: the admin page must not get the key. */
-function dropKey() {
-  const input = field("transfer-id");
-  const [address] = input.value.split("#");
-  const clean = idIn(address) ?? address;
-  if (input.value !== clean) input.value = clean;
-}
-
 async function find() {
-  const id = idIn(field("transfer-id").value);
-  byId("transfer-id").setAttribute("aria-invalid", String(!id));
-  if (!id) {
-    showError("That holds no transfer id, which is 32 digits and letters from a to f.");
-    byId("transfer-id").focus();
-    return;
-  }
+  const id = transferIn(field("transfer-id").value);
+  unmark(["transfer-id"]);
+  if (!id) return wrong("transfer-id", t("admin.no_id"));
   if (!(await load(id))) return;
   // Makes the address of the page lead to this transfer.
   history.pushState(null, "", `#transfer/${id}`);
@@ -90,21 +78,28 @@ async function load(id) {
     await loadMore(transfer);
   } catch (error) {
     if (transfer === shown) shown = undefined;
-    if (!(error instanceof ApiError && error.status === 404)) throw error;
-    showError("There is no such transfer: there never was, or it ended so long ago that its records were removed.");
+    if (!(error instanceof ApiError)) throw error;
+    const { transfer_id: whole } = error.problem;
+    if (error.code === "is_a_link" && whole !== undefined && whole !== id) {
+      // The id of a further link: its transfer is meant.
+      location.hash = `#transfer/${whole}`;
+      return false;
+    }
+    if (error.status !== 404) throw error;
+    showError(t("admin.no_transfer"));
     byId("transfer-id").focus();
     return false;
   }
   // The user may have requested another transfer meanwhile.
   if (transfer !== shown) return false;
-  byId("found-title").textContent = `Transfer ${id}`;
+  byId("found-title").replaceChildren(t("admin.transfer"), " ", element("code", {}, id));
   listFromStart();
   show("found");
   return true;
 }
 
 /**
- * Loads records to the end or the read limit, and shows the state after the last one.
+ * Loads records to the end or the read limit, and shows what they tell.
  *
  * @param {Transfer} transfer
  */
@@ -118,12 +113,68 @@ async function loadMore(transfer) {
     transfer.next = page.next;
     transfer.readsSince ??= page.reads_since;
   } while (transfer.next !== null && transfer.records.length < until);
+  const past = new TransferHistory(transfer.records);
+  const listed = await listedItem(transfer.id, past.at("transfer_created"));
   if (transfer !== shown) return;
-  const { facts, isRemoved } = summary(transfer.records);
-  const last = transfer.records.at(-1);
-  const upTo = last ? `${time(last.at)}${transfer.next === null ? "" : "; there are later ones"}` : "–";
-  byId("state").replaceChildren(...facts.map(([name, text]) => fact(name, text)), fact("Records up to", upTo));
-  byId("remove").hidden = isRemoved;
+  showState(transfer, past, listed);
+  const links = past.linkRows();
+  byId("link-list").replaceChildren(...links);
+  byId("links").hidden = links.length === 0;
+  byId("events").replaceChildren(...past.eventItems());
+  byId("no-events").hidden = past.events.length > 0;
+}
+
+/**
+ * Returns the transfer as the list shows it, with size and limits; `undefined` if the list no longer has it.
+ *
+ * The list is searched from the time of the creation on.
+ *
+ * @param {string} id
+ * @param {number | undefined} created
+ * @returns {Promise<TransferItem | undefined>}
+ */
+async function listedItem(id, created) {
+  if (created === undefined) return undefined;
+  // The time of the server, which the user's clock may differ from.
+  /** @type {StatsOverview} */
+  const { as_of: now } = await callAsAdmin("/stats/overview");
+  const age = Math.max(0, Math.floor((now - created) / 1000) - AROUND);
+  let after = "";
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    /** @type {TransferPage} */
+    const page = await callAsAdmin(`/transfers/list?limit=100&order=created&older_than=${age}${after}`);
+    const found = page.items.find((item) => item.transfer_id === id);
+    if (found || page.next === null || page.items.some((item) => item.created_at < created - AROUND * 1000)) return found;
+    after = `&after=${page.next}`;
+  }
+  return undefined;
+}
+
+/**
+ * @param {Transfer} transfer
+ * @param {TransferHistory} past
+ * @param {TransferItem | undefined} listed
+ */
+function showState({ records, next }, past, listed) {
+  const state = listed?.status ?? past.state;
+  /** @type {(at: number | null | undefined) => Node | string} */
+  const timeOf = (at) => (at === null || at === undefined ? "–" : when(at));
+  const token = listed?.token_id ?? past.creator;
+  const link = element("a", { href: `#transfers?token=${token}` }, element("code", {}, token ?? ""));
+  byId("state").replaceChildren(
+    fact(t("admin.state"), state ? STATES[state] : "–"),
+    ...(listed ? [fact(t("admin.size"), size(listed.size_bytes))] : []),
+    fact(t("admin.downloads"), listed ? downloads(listed) : number(past.downloads)),
+    ...(listed && listed.max_downloads === null ? [fact(t("admin.limit"), t("admin.unlimited"))] : []),
+    fact(t("admin.created"), timeOf(past.at("transfer_created") ?? listed?.created_at)),
+    fact(t("admin.upload_finished"), timeOf(past.at("transfer_completed"))),
+    ...(listed && listed.ended_at === null ? [fact(t("admin.expires"), when(listed.expires_at))] : []),
+    ...(listed && listed.ended_at !== null ? [fact(t("admin.ended"), when(listed.ended_at))] : []),
+    fact(t("admin.content_removed"), timeOf(past.at("payload_removed"))),
+    fact(t("admin.token"), token === undefined ? "–" : link),
+    fact(t("admin.records_until"), timeOf(records.at(-1)?.at), next === null ? "" : ` ${t("admin.more_exist")}`),
+  );
+  byId("remove").hidden = past.isRemoved;
 }
 
 /** Lists the first records of the selected kinds. */
@@ -150,11 +201,12 @@ function listNext(transfer) {
   list.append(...items);
   const listed = list.childElementCount;
   byId("more-records").hidden = listed === all.length && transfer.next === null;
-  const part = listed === all.length ? "" : `The first ${listed} of `;
+  const count = { count: all.length };
   const since = transfer.readsSince;
-  const gap =
-    since === undefined ? "" : ` Reads, rejected requests and unlimited downloads before ${time(since)} are removed.`;
-  byId("records-count").textContent = `${part}${count(all.length, "record")}, oldest first.${gap}`;
+  byId("records-count").replaceChildren(
+    listed === all.length ? t("admin.records", count) : t("admin.records_part", { ...count, shown: listed }),
+    ...(since === undefined ? [] : [" ", t("admin.reads_removed"), " ", when(since)]),
+  );
   return items[0];
 }
 
@@ -167,15 +219,10 @@ function wanted(transfer) {
 async function remove() {
   if (!shown) return;
   const { id } = shown;
-  const sure = await confirmed(
-    "Remove this transfer?",
-    "Its payload is deleted at once, and nobody can fetch it any more. That cannot be undone. " +
-      `The records of what happened to it stay.\n\n${id}`,
-    "Remove it",
-  );
-  if (!sure) return;
+  const warning = `${t("admin.delete_warning")}\n\n${id}`;
+  if (!(await confirmed(t("admin.delete_many", { count: 1 }), warning, t("admin.delete")))) return;
   await callAsAdmin(`/transfers/id/${id}/delete`, { json: {} });
   if (!(await load(id))) return;
-  showMessage("The transfer is removed, and its payload is deleted.");
+  showMessage(t("admin.transfer_deleted"));
   byId("found-title").focus();
 }

@@ -1,17 +1,23 @@
 // Lists the transfers of all senders, and deletes several of them.
 
 import { byId, cell, element, field, onEvent, showError, showMessage, typedById } from "../ui/dom.js";
-import { count, size, time } from "../ui/format.js";
+import { size } from "../ui/format.js";
 import { STATES } from "../ui/labels.js";
+import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
+import { unmark, watchCorrections, wrong } from "./fields.js";
+import { dropKeys, transferIn } from "./lookup.js";
 import { secondsIn } from "./parse.js";
+import { number, when } from "./when.js";
 
 /** @import { DeletedTransfers, TransferItem, TransferPage } from "../wire.d.ts" */
 
 const PAGE = 50;
 /** Fields of the filter whose text may be wrong. */
-const FILTERS = ["filter-token", "filter-age"];
+const FILTERS = ["filter-search", "filter-age"];
+/** Names of the filters in the address. */
+const [TOKEN, STATE, AGE, ORDER] = ["token", "state", "older", "order"];
 /** Transfers per request to delete them. */
 const BATCH = 100;
 
@@ -22,8 +28,16 @@ let next = null;
 
 /** Activates the forms and buttons of the view. */
 export function watchTransfers() {
+  dropKeys("filter-search");
+  watchCorrections(FILTERS);
   onEvent("transfer-filter", "submit", () => attempt(apply));
-  for (const id of FILTERS) for (const kind of ["input", "change"]) byId(id).addEventListener(kind, () => corrected(id));
+  onEvent("clear-filter", "click", () =>
+    attempt(async () => {
+      typedById("transfer-filter", HTMLFormElement).reset();
+      await apply();
+      byId("filter-search").focus();
+    }),
+  );
   onEvent("delete-selected", "click", () => attempt(deleteSelected));
   onEvent("delete-of-token", "click", () => attempt(deleteOfToken));
   byId("transfer-list").addEventListener("change", countSelected);
@@ -41,59 +55,64 @@ export function watchTransfers() {
 }
 
 /**
- * Shows the first page of transfers; with a token id, those of the token.
+ * Shows the first page of transfers with the filters of the address.
  *
- * @param {string} [token]
+ * @param {URLSearchParams} filters
  */
-export async function showTransfers(token) {
-  if (token) field("filter-token").value = token;
+export async function showTransfers(filters) {
+  typedById("transfer-filter", HTMLFormElement).reset();
+  field("filter-search").value = filters.get(TOKEN) ?? "";
+  field("filter-age").value = filters.get(AGE) ?? "";
+  for (const [name, usual] of [
+    [STATE, ""],
+    [ORDER, "created"],
+  ]) {
+    const select = typedById(`filter-${name}`, HTMLSelectElement);
+    select.value = filters.get(name) ?? usual;
+    // A value of the address that the list does not have.
+    if (select.selectedIndex < 0) select.value = usual;
+  }
   await apply();
 }
 
-/** Reads the filters, and shows the first page of the list. */
+/** Reads the filters, writes them into the address, and shows the first page of the list. */
 async function apply() {
-  const wanted = new URLSearchParams();
+  unmark(FILTERS);
+  const search = field("filter-search").value.trim();
+  const transfer = transferIn(search);
+  if (transfer) {
+    location.hash = `#transfer/${transfer}`;
+    return;
+  }
+  if (search !== "" && !/^[0-9a-f]{16}$/.test(search)) return wrong("filter-search", t("admin.wrong_search"));
+  const age = field("filter-age").value.trim();
+  const seconds = age === "" ? 0 : secondsIn(age);
+  if (seconds === undefined) return wrong("filter-age", t("admin.wrong_age"));
   const state = typedById("filter-state", HTMLSelectElement).value;
   const order = typedById("filter-order", HTMLSelectElement).value;
-  const token = field("filter-token").value.trim();
-  const age = field("filter-age").value.trim();
-  for (const id of FILTERS) byId(id).removeAttribute("aria-invalid");
-  if (state !== "") wanted.set("state", state);
-  if (token !== "") {
-    if (!/^[0-9a-f]{16}$/.test(token)) return wrong("filter-token", "A token id has 16 digits and letters from a to f.");
-    wanted.set("token_id", token);
+  const asked = { [TOKEN]: search, [STATE]: state, [AGE]: age, [ORDER]: order === "created" ? "" : order };
+  remember(new URLSearchParams(Object.entries(asked).filter(([, value]) => value !== "")));
+  query = new URLSearchParams({ order });
+  if (state !== "") query.set("state", state);
+  if (search !== "") query.set("token_id", search);
+  if (seconds > 0) query.set("older_than", `${seconds}`);
+  for (const head of byId("transfer-table").querySelectorAll("[data-order]")) {
+    if (head.getAttribute("data-order") === order) head.setAttribute("aria-sort", "descending");
+    else head.removeAttribute("aria-sort");
   }
-  if (age !== "") {
-    const seconds = secondsIn(age);
-    if (seconds === undefined) return wrong("filter-age", "The age is written like 30 days or 12 h.");
-    wanted.set("older_than", `${seconds}`);
-  }
-  wanted.set("order", order);
-  query = wanted;
   next = null;
   await addPage(() => byId("transfer-list").replaceChildren());
-  byId("delete-of-token").hidden = !query.has("token_id");
+  byId("delete-of-token").hidden = search === "";
 }
 
 /**
- * @param {string} id
- * @param {string} reason
- */
-function wrong(id, reason) {
-  showError(reason);
-  byId(id).setAttribute("aria-invalid", "true");
-  byId(id).focus();
-}
-
-/**
- * Removes the message about a wrong field that is being corrected.
+ * Writes the filters into the address, so that reloading, going back and sharing the address keep them.
  *
- * @param {string} id
+ * @param {URLSearchParams} filters
  */
-function corrected(id) {
-  if (byId(id).getAttribute("aria-invalid") !== "true") return;
-  byId(id).removeAttribute("aria-invalid");
-  showMessage("");
+function remember(filters) {
+  const hash = `#transfers${filters.size > 0 ? `?${filters}` : ""}`;
+  if (location.hash !== hash) history.pushState(null, "", hash);
 }
 
 /** @param {() => void} [before] */
@@ -121,22 +140,29 @@ function rowId(id) {
 
 /** @param {TransferItem} item */
 function row(item) {
-  const id = item.transfer_id;
-  // The limit is that of the own link, the count that of all links.
-  const limit = item.max_downloads === null || item.further_links > 0 ? "" : ` of ${item.max_downloads}`;
-  const box = element("input", { type: "checkbox", value: id, "aria-label": `Select transfer ${id}` });
+  const { transfer_id: id, token_id: token, status } = item;
+  const box = element("input", { type: "checkbox", value: id, "aria-label": t("admin.select_transfer", { id }) });
   return element(
     "tr",
-    { id: rowId(id), class: item.status, role: "row", tabindex: "-1" },
-    cell("Select", box),
-    cell("Transfer", element("a", { href: `#transfer/${id}` }, element("code", {}, id))),
-    cell("Status", element("span", { class: `badge ${item.status}` }, STATES[item.status])),
-    cell("Created", time(item.created_at)),
-    cell(item.ended_at === null ? "Expires" : "Ended", time(item.ended_at ?? item.expires_at)),
-    cell("Size", size(item.size_bytes)),
-    cell("Downloads", `${item.download_count}${limit}`),
-    cell("Token", element("code", {}, item.token_id)),
+    { id: rowId(id), class: status, role: "row", tabindex: "-1" },
+    cell(t("admin.select"), box),
+    cell(t("admin.transfer"), element("a", { href: `#transfer/${id}` }, element("code", {}, id))),
+    cell(t("admin.state"), element("span", { class: `badge ${status}` }, STATES[status])),
+    cell(t("admin.created"), when(item.created_at)),
+    cell(item.ended_at === null ? t("admin.expires") : t("admin.ended"), when(item.ended_at ?? item.expires_at)),
+    cell(t("admin.size"), size(item.size_bytes)),
+    cell(t("admin.downloads"), downloads(item)),
+    cell(t("admin.token"), element("a", { href: `#transfers?${TOKEN}=${token}` }, element("code", {}, token))),
   );
+}
+
+/**
+ * Describes the downloads of a transfer. The limit is that of the own link, the count that of all links.
+ *
+ * @param {TransferItem} item
+ */
+export function downloads({ max_downloads: max, further_links: links, download_count: count }) {
+  return max === null || links > 0 ? number(count) : t("admin.of", { count, max });
 }
 
 /** @returns {HTMLInputElement[]} */
@@ -151,15 +177,15 @@ function selected() {
 }
 
 function countSelected() {
-  const number = selected().length;
-  byId("selected-count").textContent = `${count(number, "transfer")} selected`;
-  typedById("delete-selected", HTMLButtonElement).disabled = number === 0;
-  field("select-all").checked = number > 0 && number === boxes().length;
+  const count = selected().length;
+  byId("selected-count").textContent = t("admin.selected", { count });
+  typedById("delete-selected", HTMLButtonElement).disabled = count === 0;
+  field("select-all").checked = count > 0 && count === boxes().length;
 }
 
 async function deleteSelected() {
   const ids = selected();
-  if (!(await sure(`Delete ${count(ids.length, "transfer")}?`))) return;
+  if (!(await sure(t("admin.delete_many", { count: ids.length })))) return;
   const results = [];
   for (let at = 0; at < ids.length; at += BATCH) {
     results.push(...(await deleteMany({ transfer_ids: ids.slice(at, at + BATCH) })).items);
@@ -169,7 +195,7 @@ async function deleteSelected() {
 
 async function deleteOfToken() {
   const token = query.get("token_id") ?? "";
-  if (!(await sure(`Delete all transfers of token ${token}?`))) return;
+  if (!(await sure(t("admin.delete_all_of", { token })))) return;
   await report(await deleteTransfersOf(token));
 }
 
@@ -200,18 +226,15 @@ function deleteMany(json) {
 
 /** @param {string} title */
 function sure(title) {
-  const text =
-    "Their payloads are deleted at once, and nobody can download them any more. This cannot be undone. " +
-    "Their audit records stay.";
-  return confirmed(title, text, "Delete");
+  return confirmed(title, t("admin.delete_warning"), t("admin.delete"));
 }
 
 /** @param {DeletedTransfers["items"]} results */
 async function report(results) {
   await apply();
   const failed = results.filter(({ code }) => code !== undefined).length;
-  const deleted = `${count(results.length - failed, "transfer")} deleted`;
-  if (failed > 0) showError(`${deleted}; ${count(failed, "transfer")} could not be deleted. Try again.`);
-  else showMessage(`${deleted}.`);
+  const deleted = t("admin.deleted_many", { count: results.length - failed });
+  if (failed > 0) showError(`${deleted} ${t("admin.not_deleted", { count: failed })}`);
+  else showMessage(deleted);
   byId("transfers-title").focus();
 }

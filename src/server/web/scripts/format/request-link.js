@@ -44,6 +44,12 @@ export class RequestLink {
     return new RequestLink(id, secretBytes, recipientBytes, purpose && purposeOf(purpose));
   }
 
+  /** Fragment of the link, with `#`. */
+  get fragment() {
+    const purpose = this.purpose ? `&for=${encodeURIComponent(this.purpose)}` : "";
+    return `#r1.${base64url(this.secret)}.${base64url(this.recipient)}${purpose}`;
+  }
+
   /** Returns the sender token of the request. */
   async token() {
     return `sgs_${this.id}_${hex(await hkdf(this.secret, "sgsend/v1/request-token", KEY_BYTES))}`;

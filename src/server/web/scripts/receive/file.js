@@ -71,6 +71,7 @@ export function showHeading(heading) {
  */
 export function showFile({ filename, size: bytes, content_type: type, archive, message }) {
   const name = safeName(filename);
+  // Not the title of the page, which browsers keep in their history and session files.
   byId("file-name").textContent = name;
   const files = isCounted(archive) ? t("common.files", { count: archive.files }) : undefined;
   const content = isCounted(archive) ? archive.bytes : bytes;

@@ -1,20 +1,18 @@
-// Errors as guests understand them.
+// Errors as guests understand them: about the link, where senders read about their token.
 
-import { ApiError, Unreachable } from "../api.js";
-import { messageOf } from "../ui/format.js";
-import { t } from "./texts.js";
+import { ApiError } from "../api.js";
+import { errorMessage } from "../ui/error-messages.js";
+import { t } from "../ui/text.js";
 
-/** Texts by error code. @type {Record<string, string>} */
-const BY_CODE = {
-  token_revoked: "request.ended",
-  token_expired: "request.too_late",
-  token_invalid: "request.unknown",
-  invalid_id: "request.unknown",
-  quota_exceeded: "request.full",
-  already_downloaded: "request.downloaded",
-  storage_full: "request.storage_full",
-  rate_limited: "request.limited",
-};
+/** Keys of messages by error code. */
+const MESSAGES = new Map([
+  ["token_revoked", "request.revoked"],
+  ["token_expired", "request.expired"],
+  ["token_invalid", "request.unknown"],
+  ["invalid_id", "request.unknown"],
+  ["quota_exceeded", "request.full"],
+  ["already_downloaded", "request.downloaded"],
+]);
 
 /**
  * Returns the message for an error.
@@ -22,7 +20,6 @@ const BY_CODE = {
  * @param {unknown} error
  */
 export function guestMessage(error) {
-  if (error instanceof Unreachable) return t("request.unreachable");
-  const known = error instanceof ApiError && error.code !== undefined ? BY_CODE[error.code] : undefined;
-  return known ? t(known) : t("request.failed", { reason: messageOf(error) });
+  const key = error instanceof ApiError ? MESSAGES.get(error.code ?? "") : undefined;
+  return key ? t(key) : errorMessage(error);
 }

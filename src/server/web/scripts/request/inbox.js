@@ -1,66 +1,75 @@
 // Requests of a sender token, for its holder: what has arrived, and how to download it.
 
 import { call, withRetries } from "../api.js";
-import { currentToken } from "../send/token.js";
-import { byId, element, onEvent, showError, showMessage } from "../ui/dom.js";
+import { confirmRevocation } from "../send/dialogs.js";
+import { credentials } from "../send/token.js";
+import { byId, collapse, element, expand, onEvent, showError, showMessage } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { time } from "../ui/format.js";
-import { guestMessage } from "./errors.js";
-import { t } from "./texts.js";
+import { t } from "../ui/text.js";
 
-/** @import { RequestItem, RequestList } from "../wire.d.ts" */
+/** @import { RequestItem, RequestList, TokenState } from "../wire.d.ts" */
 
-/** Lists the requests of the current token when the sender asks for them. */
-export function offerRequests() {
+/**
+ * Labels by state of a request.
+ *
+ * @type {Record<TokenState, string>}
+ */
+const STATES = {
+  active: t("inbox.active"),
+  revoked: t("inbox.revoked"),
+  expired: t("inbox.expired"),
+};
+
+/**
+ * Makes the button show and hide the list; calls `opening` before it is shown.
+ *
+ * @param {() => void} opening
+ */
+export function offerRequests(opening) {
   onEvent("show-requests", "click", async () => {
-    try {
-      const number = await showRequests(byId("requests"), currentToken());
-      showMessage(number === 0 ? t("request.none") : "");
-    } catch (error) {
-      showError(errorMessage(error));
-    }
+    if (!byId("inbox").hidden) return collapse("show-requests");
+    opening();
+    if (!(await load())) return;
+    expand("show-requests");
+    byId("inbox-title").focus();
   });
 }
 
-/**
- * Shows the requests of a token in `list`; returns their number.
- *
- * @param {HTMLElement} list
- * @param {string} token
- */
-async function showRequests(list, token) {
-  const headers = { authorization: `Bearer ${token}` };
-  /** @type {RequestList} */
-  const { items } = await withRetries(() => call("/requests/list", { json: {}, headers }));
-  list.replaceChildren(...items.map((item) => row(item, headers)));
-  return items.length;
+/** Loads the list; returns whether the server has responded with it. */
+async function load() {
+  try {
+    /** @type {RequestList} */
+    const { items } = await withRetries(() => call("/requests/list", { json: {}, headers: credentials() }));
+    byId("requests").replaceChildren(...items.map(row));
+    byId("no-requests").hidden = items.length > 0;
+    return true;
+  } catch (error) {
+    showError(errorMessage(error));
+    return false;
+  }
 }
 
-/**
- * @param {RequestItem} item
- * @param {Record<string, string>} headers
- */
-function row(item, headers) {
-  const limit = item.max_transfers === null ? "" : t("request.of", { limit: item.max_transfers });
-  const facts = t("request.facts", { count: item.transfers_created, limit, time: time(item.expires_at) });
-  const state = element("span", {}, t(`request.${item.status}`));
-  const command = element("code", { dir: "ltr" }, `sgsend request download ${item.token_id}`);
-  const parts = [element("strong", {}, state), ` ${facts} `, command];
-  if (item.status === "active") {
-    const revoke = element("button", { type: "button" }, t("request.revoke"));
-    revoke.addEventListener("click", async () => {
-      revoke.disabled = true;
-      try {
-        /** @type {RequestItem} */
-        const ended = await call(`/requests/id/${item.token_id}/revoke`, { json: {}, headers });
-        state.textContent = t(`request.${ended.status}`);
-        revoke.remove();
-      } catch (error) {
-        revoke.disabled = false;
-        state.textContent = guestMessage(error);
-      }
-    });
-    parts.push(" ", revoke);
-  }
-  return element("li", {}, ...parts);
+/** @param {RequestItem} request */
+function row({ token_id: id, status, max_transfers: max, transfers_created: count, expires_at }) {
+  const arrived = max === null ? t("inbox.arrived", { count }) : t("inbox.arrived_of", { count, max });
+  const facts = [STATES[status], arrived, ...(status === "active" ? [t("send.expires_at", { time: time(expires_at) })] : [])];
+  const title = element("strong", {}, element("bdi", {}, t("inbox.request", { id })));
+  const parts = [title, element("p", { class: "facts-line" }, facts.join(" · "))];
+  if (count > 0) parts.push(element("pre", { dir: "ltr" }, `sgsend request download ${id}`));
+  const item = element("li", { id: `request-${id}` }, ...parts);
+  if (status !== "active") return item;
+  const revoke = element("button", { type: "button", class: "danger" }, t("inbox.revoke"));
+  revoke.setAttribute("aria-label", `${t("inbox.revoke")}: ${id}`);
+  revoke.addEventListener("click", () => end(id).catch((error) => showError(errorMessage(error))));
+  item.append(element("div", { class: "buttons" }, revoke));
+  return item;
+}
+
+/** @param {string} id */
+async function end(id) {
+  if (!(await confirmRevocation())) return;
+  await call(`/requests/id/${id}/revoke`, { json: {}, headers: credentials() });
+  if (await load()) showMessage(t("inbox.ended"));
+  byId("inbox-title").focus();
 }

@@ -1,86 +1,33 @@
-// Page of a request: guests encrypt and send files to whoever made the link.
+// Page of a request: guests encrypt and send files to the person who made the link.
 
-import { call, withRetries } from "../api.js";
-import { hex, random } from "../format/bytes.js";
+import { call, Unreachable, withRetries } from "../api.js";
 import { characters, MAX_MESSAGE_CHARACTERS } from "../format/info.js";
-import { AccessProof } from "../format/key.js";
 import { RequestLink } from "../format/request-link.js";
-import { Payload } from "../send/payload.js";
-import { Selection } from "../send/selection.js";
-import { Upload } from "../send/upload.js";
-import { showIfSupported } from "../ui/controls.js";
-import {
-  byId,
-  element,
-  field,
-  hide,
-  onEvent,
-  show,
-  showError,
-  showMessage,
-  showTransparency,
-  typedById,
-} from "../ui/dom.js";
+import { confirmDeletion } from "../send/dialogs.js";
+import { DropZone } from "../send/drop-zone.js";
+import { offerLanguages, showIfSupported } from "../ui/controls.js";
+import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency, typedById } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
+import { Progress } from "../ui/progress.js";
+import { t } from "../ui/text.js";
 import { guestMessage } from "./errors.js";
-import { t } from "./texts.js";
-import { wrapForOwner } from "./wrap-key.js";
 
-/** @import { Health, CompletedTransfer } from "../wire.d.ts" */
+/** @import { CompletedTransfer, Health, HealthLimits } from "../wire.d.ts" */
+/** @import { Content } from "../send/selection.js" */
+/** @import { Upload } from "../send/upload.js" */
 
 // First of all, so that neither the history nor an extension that reads the address keeps the secret.
-const fragment = location.hash;
+const { hash: fragment } = location;
 history.replaceState(null, "", location.pathname + location.search);
-const link = RequestLink.parse(location.pathname, fragment);
 
-const chosen = new Selection();
-/** Pending reads of dropped folders. @type {Promise<unknown>} */
-let reading = Promise.resolve();
+const zone = new DropZone();
+let request = RequestLink.parse(location.pathname, fragment);
+/** @type {HealthLimits | undefined} */
+let limits;
 /** @type {AbortController | undefined} */
 let stopping;
 /** @type {Upload | undefined} */
 let upload;
-
-/** Progress bar of an upload. */
-class GuestProgress {
-  #total;
-
-  /** @param {number} total in bytes */
-  constructor(total) {
-    this.#total = Math.max(1, total);
-    this.at(0);
-    show("progress");
-  }
-
-  /** @param {number} done */
-  at(done) {
-    typedById("progress-bar", HTMLProgressElement).value = done / this.#total;
-    byId("progress-text").textContent = t("request.progress", { done: size(done), total: size(this.#total) });
-  }
-
-  wait() {
-    byId("progress-text").textContent = t("request.retrying");
-  }
-
-  end() {
-    hide("progress");
-  }
-}
-
-function showChosen() {
-  const items = chosen.tops.map(({ name, isFolder, files, bytes }) => {
-    const attributes = { type: "button", "aria-label": t("request.remove", { name }) };
-    const remove = element("button", attributes, t("request.remove_short"));
-    remove.addEventListener("click", () => {
-      chosen.remove(name);
-      showChosen();
-      byId("files").focus();
-    });
-    const text = t(isFolder ? "request.folder" : "request.file", { name, files, size: size(bytes) });
-    return element("li", {}, `${text} `, remove);
-  });
-  byId("chosen").replaceChildren(...items);
-}
 
 /** Returns name and note as one message. */
 function message() {
@@ -88,68 +35,78 @@ function message() {
   return [name, note].filter((text) => text !== "").join("\n\n");
 }
 
-/** @param {RequestLink} request */
-async function send(request) {
+/** Loads the limits of the server, unless they are known. */
+async function knownLimits() {
+  if (limits) return limits;
+  /** @type {Health} */
+  const health = await withRetries(() => call("/health"));
+  limits = health.limits;
+  zone.maxSize = limits.max_content_bytes;
+  return limits;
+}
+
+async function send() {
   showMessage("");
-  await reading;
+  const chosen = await zone.selection();
   if (chosen.isEmpty) {
-    showError(t("request.nothing"));
+    showError(t("common.empty"));
     return;
   }
-  const text = message();
-  if (characters(text) > MAX_MESSAGE_CHARACTERS) {
-    showError(t("request.note_too_long", { max: MAX_MESSAGE_CHARACTERS }));
+  if (characters(message()) > MAX_MESSAGE_CHARACTERS) {
+    showError(t("request.note_long", { count: MAX_MESSAGE_CHARACTERS }));
     return;
   }
   const selected = chosen.content();
   stopping = new AbortController();
-  const { signal } = stopping;
   addEventListener("beforeunload", warnBeforeLeaving);
-  hide("guest-form", "sent");
-  /** @type {GuestProgress | undefined} */
-  let progress;
   try {
-    /** @type {Health} */
-    const { limits } = await withRetries(() => call("/health"), { signal });
-    if (selected.metadata.size > limits.max_content_bytes) {
-      showError(t("request.too_large", { size: size(selected.metadata.size), max: size(limits.max_content_bytes) }));
-      show("guest-form");
+    const { max_content_bytes: max, expires_in_s: lifetimes } = await knownLimits();
+    if (selected.metadata.size > max) {
+      showError(t("common.too_large", { size: size(selected.metadata.size), max: size(max) }));
       return;
     }
-    const payloadKey = random(32);
-    const info = { ...selected.info, ...(text && { message: text }) };
-    const payload = await Payload.of({ ...selected, info }, payloadKey);
-    payload.keys = await wrapForOwner(payloadKey, request);
-    const shown = new GuestProgress(payload.size);
-    progress = shown;
-    const options = { signal, progress: shown, waiting: () => shown.wait() };
-    const access = await (await AccessProof.of(payloadKey)).digest();
-    const transfer = { expires_in_s: limits.expires_in_s.default, access_sha256: access, access_from_passphrase: false };
-    upload = await Upload.create(payload, await request.token(), transfer, { ...options, guest: await guestProof() });
-    signal.throwIfAborted();
-    const completed = await upload.send(payload, options);
-    signal.throwIfAborted();
-    progress.end();
-    showSent(completed);
+    hide("guest-form", "security");
+    await uploadContent(selected, lifetimes.default, stopping.signal);
   } catch (error) {
-    progress?.end();
-    await deleteAndReport(signal.aborted ? undefined : error);
+    await deleteAndReport(stopping.signal.aborted ? undefined : error);
   } finally {
     removeEventListener("beforeunload", warnBeforeLeaving);
+    hide("progress");
   }
 }
 
-/** Creates the proof with which only this page continues or deletes the upload. */
-async function guestProof() {
-  const proof = random(32);
-  return { proof: hex(proof), digest: hex(new Uint8Array(await crypto.subtle.digest("SHA-256", proof))) };
+/**
+ * Encrypts and uploads the content, and shows the result.
+ *
+ * @param {Content} selected
+ * @param {number} lifetime in seconds
+ * @param {AbortSignal} signal
+ */
+async function uploadContent(selected, lifetime, signal) {
+  if (!request) return;
+  const text = message();
+  const info = { ...selected.info, ...(text && { message: text }) };
+  // Loaded only now, so that the page itself is small.
+  const { GuestUpload } = await import("./upload.js").catch((cause) => Promise.reject(new Unreachable(cause)));
+  const sealed = await GuestUpload.prepare({ ...selected, info }, request);
+  const progress = new Progress(t("common.uploading"), sealed.size);
+  byId("cancel").focus();
+  const options = { signal, progress, waiting: () => progress.wait(t("common.retrying")) };
+  upload = await sealed.create(lifetime, options);
+  signal.throwIfAborted();
+  const completed = await upload.send(sealed.payload, options);
+  signal.throwIfAborted();
+  progress.end();
+  byId("sent-facts").textContent = `${zone.title} · ${size(selected.metadata.size)}`;
+  showSent(completed);
 }
 
 /** @param {unknown} error */
 async function deleteAndReport(error) {
+  hide("progress");
   await upload?.remove().catch(() => {});
   upload = undefined;
-  show("guest-form");
+  show("guest-form", "security");
   if (error) showError(guestMessage(error));
   else showMessage(t("request.cancelled"));
   byId("send").focus();
@@ -157,77 +114,85 @@ async function deleteAndReport(error) {
 
 /** @param {CompletedTransfer} completed */
 function showSent({ transparency, ...status }) {
-  byId("sent-text").textContent = t("request.sent", { time: time(status.expires_at) });
+  byId("sent-text").textContent = t("request.sent_until", { time: time(status.expires_at) });
   showTransparency(byId("transparency"), transparency);
-  hide("intro");
-  show("sent", "delete");
+  show("sent");
   byId("sent-title").focus();
 }
 
 async function remove() {
+  if (!upload || !(await confirmDeletion())) return;
   showMessage(t("request.deleting"));
   try {
-    await upload?.remove();
-    hide("sent");
-    another();
-    showMessage(t("request.deleted"));
+    await upload.remove();
   } catch (error) {
     showError(guestMessage(error));
+    return;
   }
+  another();
+  showMessage(t("request.deleted"));
 }
 
 function another() {
   upload = undefined;
-  chosen.clear();
-  showChosen();
-  for (const id of ["files", "folder"]) field(id).value = "";
+  zone.clear();
   typedById("note", HTMLTextAreaElement).value = "";
   showMessage("");
   hide("sent");
-  show("guest-form");
+  show("guest-form", "security");
   byId("title").focus();
 }
 
-/** @param {BeforeUnloadEvent} event */
+/** @param {Event} event */
 function warnBeforeLeaving(event) {
   event.preventDefault();
 }
 
-/** @param {RequestLink} request */
-function start(request) {
-  if (request.purpose) {
+/** Opens a link that was pasted: the whole link, or the part behind the `#`. */
+function openPasted() {
+  const pasted = field("request-link").value.trim();
+  const [page, secret = page] = pasted.split("#");
+  const isOther = pasted.includes("#") && page !== "" && !page.endsWith(location.pathname);
+  request = isOther ? undefined : RequestLink.parse(location.pathname, secret);
+  if (!request) {
+    field("request-link").setAttribute("aria-invalid", "true");
+    showError(t("request.no_link"));
+    return;
+  }
+  field("request-link").value = "";
+  showMessage("");
+  hide("link-form");
+  show("guest-form", "security");
+  start();
+}
+
+function start() {
+  if (request?.purpose) {
     byId("purpose-text").textContent = request.purpose;
     show("purpose");
   }
-  onEvent("guest-form", "submit", () => send(request));
-  onEvent("cancel", "click", () => stopping?.abort());
-  onEvent("delete", "click", remove);
-  onEvent("another", "click", another);
-  for (const id of ["files", "folder"]) {
-    field(id).addEventListener("change", () => {
-      chosen.addFiles(field(id).files ?? []);
-      showChosen();
-    });
-  }
-  const drop = byId("drop");
-  for (const type of ["dragenter", "dragover"]) {
-    drop.addEventListener(type, (event) => {
-      event.preventDefault();
-      drop.classList.add("over");
-    });
-  }
-  for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    if (event.dataTransfer) reading = Promise.all([reading, chosen.addDropped(event.dataTransfer)]).then(showChosen);
-  });
+  byId("title").focus();
+  // Also told before a file is chosen; an error is reported once something is sent.
+  knownLimits().catch(() => {});
 }
 
-if (showIfSupported("guest-form")) {
-  if (link) {
-    start(link);
+onEvent("link-form", "submit", openPasted);
+onEvent("guest-form", "submit", send);
+onEvent("delete", "click", remove);
+onEvent("another", "click", another);
+byId("cancel").addEventListener("click", () => stopping?.abort(new Error("stopped")));
+// The page loads again with the secret in its address, and removes it from there again.
+offerLanguages(() => {
+  if (request) history.replaceState(null, "", `${location.pathname}${location.search}${request.fragment}`);
+});
+addEventListener("hashchange", () => location.hash && location.reload());
+
+if (showIfSupported(request ? "guest-form" : "link-form")) {
+  if (request) {
+    show("security");
+    start();
   } else {
-    hide("guest-form");
-    showError(t(fragment === "" ? "request.reloaded" : "request.incomplete"));
+    if (fragment === "") byId("link-title").textContent = t("request.again");
+    byId("request-link").focus();
   }
 }

@@ -1,4 +1,4 @@
-// Dialogs of the upload page: confirm a deletion, edit a transfer.
+// Dialogs of the upload pages: confirm a deletion or revocation, edit a transfer.
 
 import { field, typedById } from "../ui/dom.js";
 
@@ -7,6 +7,11 @@ import { field, typedById } from "../ui/dom.js";
 /** Asks for the confirmation of a deletion; Escape cancels. */
 export async function confirmDeletion() {
   return (await answered("confirm")) === "yes";
+}
+
+/** Asks for the confirmation that a request shall end; Escape cancels. */
+export async function confirmRevocation() {
+  return (await answered("confirm-revocation")) === "yes";
 }
 
 /**

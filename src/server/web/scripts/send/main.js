@@ -2,19 +2,20 @@
 
 import { call, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
-import { offerLanguages, offerReveal, showIfSupported } from "../ui/controls.js";
-import { byId, element, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
 import { offerRequests } from "../request/inbox.js";
+import { offerLanguages, offerReveal, showIfSupported } from "../ui/controls.js";
+import { byId, collapse, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { size } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { t } from "../ui/text.js";
+import { DropZone } from "./drop-zone.js";
 import { NewLink } from "./links.js";
-import { closeMine, offerMine, rememberName } from "./mine.js";
+import { offerMine, rememberName } from "./mine.js";
 import { chosenLimits, chosenMessage, chosenNames, offerOptions, problemWithOptions, resetOptions } from "./options.js";
 import { Payload } from "./payload.js";
 import { closeResult, offerResult, showSent } from "./result.js";
-import { Selection, textContent } from "./selection.js";
+import { textContent } from "./selection.js";
 import { isSelected, offerTabs, selectTab } from "./tabs.js";
 import { ask, currentToken, isAboutToken, offerToken } from "./token.js";
 import { Upload } from "./upload.js";
@@ -23,15 +24,9 @@ import { Upload } from "./upload.js";
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { Content } from "./selection.js" */
 
-const chosen = new Selection();
+const zone = new DropZone();
 /** @type {HealthLimits | undefined} */
 let limits;
-/**
- * Pending reads of dropped folders.
- *
- * @type {Promise<unknown>}
- */
-let reading = Promise.resolve();
 /** @type {AbortController | undefined} */
 let stopping;
 /** @type {Upload | undefined} */
@@ -46,23 +41,8 @@ async function prepare() {
     showError(errorMessage(error));
     return;
   }
-  byId("max-size").textContent = t("send.max_size", { size: size(limits.max_content_bytes) });
+  zone.maxSize = limits.max_content_bytes;
   offerOptions(limits);
-}
-
-function showChosen() {
-  const items = chosen.tops.map(({ name, isFolder, files, bytes }) => {
-    const remove = element("button", { type: "button", "aria-label": t("send.remove", { name }) }, "✕");
-    remove.addEventListener("click", () => {
-      chosen.remove(name);
-      showChosen();
-      byId("files").focus();
-    });
-    const facts = `${isFolder ? `${t("common.files", { count: files })}, ` : ""}${size(bytes)}`;
-    const text = element("span", {}, element("bdi", {}, name), " ", element("small", {}, facts));
-    return element("li", {}, text, remove);
-  });
-  byId("chosen").replaceChildren(...items);
 }
 
 /**
@@ -70,16 +50,17 @@ function showChosen() {
  *
  * @param {number} max
  */
-function content(max) {
+async function content(max) {
   const isText = isSelected("text-tab");
+  const chosen = await zone.selection();
   const text = typedById("text", HTMLTextAreaElement).value;
   if (isText ? text === "" : chosen.isEmpty) {
-    showError(t(isText ? "send.empty_text" : "send.empty"));
+    showError(t(isText ? "send.empty_text" : "common.empty"));
     return undefined;
   }
   const selected = isText ? textContent(text) : chosen.content();
   if (selected.metadata.size > max) {
-    showError(t("send.too_large", { size: size(selected.metadata.size), max: size(max) }));
+    showError(t("common.too_large", { size: size(selected.metadata.size), max: size(max) }));
     return undefined;
   }
   return selected;
@@ -87,8 +68,8 @@ function content(max) {
 
 async function send() {
   showMessage("");
-  await Promise.all([prepared, reading]);
-  const selected = limits && content(limits.max_content_bytes);
+  await prepared;
+  const selected = limits && (await content(limits.max_content_bytes));
   if (!selected) return;
   const problem = problemWithOptions();
   if (problem) {
@@ -97,7 +78,8 @@ async function send() {
   }
   stopping = new AbortController();
   hide("send-form", "account");
-  closeMine();
+  collapse("show-mine");
+  collapse("show-requests");
   addEventListener("beforeunload", warnBeforeLeaving);
   try {
     await uploadContent(selected, stopping.signal);
@@ -122,7 +104,7 @@ async function uploadContent(selected, signal) {
   const message = chosenMessage();
   const info = { ...selected.info, ...(message && { message }) };
   const payload = await Payload.of({ ...selected, info }, payloadKey);
-  const progress = new Progress(t("send.uploading"), payload.size);
+  const progress = new Progress(t("common.uploading"), payload.size);
   byId("cancel").focus();
   const options = { signal, progress, waiting: () => progress.wait(t("common.retrying")) };
   // With recipients, the limits hold for each of their links, and nobody can use the transfer's own link.
@@ -137,9 +119,7 @@ async function uploadContent(selected, signal) {
   signal.throwIfAborted();
   progress.end();
   const { filename, size: bytes } = selected.metadata;
-  // The name of an archive of several files is random.
-  const isNamed = isSelected("text-tab") || chosen.tops.length === 1;
-  const name = isNamed ? filename : t("common.files", { count: selected.info.archive?.files ?? 0 });
+  const name = isSelected("text-tab") ? filename : zone.title;
   rememberName(upload.transfer.transfer_id, name);
   showSent({ upload, linkKey, links, completed, content: { name, bytes } });
   show("account");
@@ -185,10 +165,8 @@ async function deleteAndReport(error) {
 function another() {
   closeResult();
   upload = undefined;
-  chosen.clear();
-  showChosen();
+  zone.clear();
   resetOptions();
-  for (const id of ["files", "folder"]) field(id).value = "";
   typedById("text", HTMLTextAreaElement).value = "";
   selectTab("files-tab");
   show("send-form");
@@ -201,34 +179,14 @@ function warnBeforeLeaving(event) {
   event.preventDefault();
 }
 
-for (const id of ["files", "folder"]) {
-  const input = field(id);
-  input.addEventListener("change", () => {
-    chosen.addFiles(input.files ?? []);
-    input.value = "";
-    showChosen();
-  });
-}
-for (const event of ["dragover", "dragleave", "drop"]) {
-  byId("drop").addEventListener(event, (dragged) => {
-    dragged.preventDefault();
-    byId("drop").classList.toggle("over", event === "dragover");
-  });
-}
-byId("drop").addEventListener("drop", ({ dataTransfer }) => {
-  if (!dataTransfer) return;
-  const dropped = chosen.addDropped(dataTransfer).catch((error) => showError(errorMessage(error)));
-  reading = Promise.all([reading, dropped]).then(showChosen);
-});
-
 onEvent("send-form", "submit", send);
 onEvent("another", "click", another);
 byId("cancel").addEventListener("click", () => stopping?.abort(new Error("stopped")));
 offerTabs();
 offerReveal();
 offerResult();
-offerMine();
-offerRequests();
+offerMine(() => collapse("show-requests"));
+offerRequests(() => collapse("show-mine"));
 offerLanguages();
 
 /** @type {Promise<void> | undefined} */

@@ -1,7 +1,7 @@
 // List of the transfers that the token has created, with changes and deletion.
 
 import { call } from "../api.js";
-import { button, byId, element, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
+import { button, byId, collapse, element, expand, onEvent, showError, showMessage } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { size, time } from "../ui/format.js";
 import { STATES } from "../ui/labels.js";
@@ -33,22 +33,20 @@ export function rememberName(id, name) {
   names.set(id, name);
 }
 
-/** Makes the button show and hide the list. */
-export function offerMine() {
+/**
+ * Makes the button show and hide the list; calls `opening` before it is shown.
+ *
+ * @param {() => void} opening
+ */
+export function offerMine(opening) {
   onEvent("show-mine", "click", async () => {
-    if (!byId("mine").hidden) return closeMine();
-    byId("show-mine").setAttribute("aria-expanded", "true");
+    if (!byId("mine").hidden) return collapse("show-mine");
+    opening();
     await load(undefined);
-    show("mine");
+    expand("show-mine");
     byId("mine-title").focus();
   });
   onEvent("more-mine", "click", () => load(next ?? undefined));
-}
-
-/** Hides the list. */
-export function closeMine() {
-  byId("show-mine").setAttribute("aria-expanded", "false");
-  hide("mine");
 }
 
 /**

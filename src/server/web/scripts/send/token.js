@@ -1,7 +1,7 @@
 // Sender token: asked once, checked at the server, and kept by the page.
 
 import { ApiError, call, withRetries } from "../api.js";
-import { byId, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
+import { byId, collapse, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { storedToken, storeToken } from "./token-storage.js";
 
@@ -47,7 +47,9 @@ export function offerToken(ready) {
 
 /** Asks for a token. */
 export function ask() {
-  hide("send-form", "account", "mine");
+  hide("send-form", "account");
+  collapse("show-mine");
+  collapse("show-requests");
   show("token-form");
   byId("token").focus();
 }

@@ -112,6 +112,33 @@ export function hide(...ids) {
 }
 
 /**
+ * Shows the section that a button controls.
+ *
+ * @param {string} id of the button
+ */
+export function expand(id) {
+  toggle(id, true);
+}
+
+/**
+ * Hides the section that a button controls.
+ *
+ * @param {string} id of the button
+ */
+export function collapse(id) {
+  toggle(id, false);
+}
+
+/**
+ * @param {string} id
+ * @param {boolean} isOpen
+ */
+function toggle(id, isOpen) {
+  byId(id).setAttribute("aria-expanded", `${isOpen}`);
+  byId(byId(id).getAttribute("aria-controls") ?? "").hidden = !isOpen;
+}
+
+/**
  * Shows a success message, announced politely by screen readers.
  *
  * @param {string} text

@@ -51,29 +51,10 @@ export function span(seconds) {
 }
 
 /**
- * Formats the waiting time of an error response; "a while" if the response has none.
- *
- * @param {{ retryAfter?: number | undefined }} error
- */
-export function pause({ retryAfter }) {
-  return retryAfter === undefined ? "a while" : span(retryAfter);
-}
-
-/**
  * Returns the message of something that was thrown.
  *
  * @param {unknown} error
  */
 export function messageOf(error) {
   return error instanceof Error ? error.message : `${error}`;
-}
-
-/**
- * Formats a number with its English noun.
- *
- * @param {number} number
- * @param {string} noun
- */
-export function count(number, noun) {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
