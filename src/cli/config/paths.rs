@@ -32,7 +32,9 @@ pub fn admin_key_origins_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("admin-key-origins"))
 }
 
-/// Returns the path of the file with this user's private key for transfers: mode 0600, in the format of age.
+/// Returns the path of the file with this user's private key for transfers.
+///
+/// The file has the mode 0600 and the format of age.
 #[must_use]
 pub fn identity_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("identity"))

@@ -11,7 +11,7 @@ use crate::server::api::error::ApiError;
 use crate::server::api::extract::AnyLink;
 use crate::server::state::AppState;
 
-/// Returns the payload key that the sender has wrapped for recipients, as an age file of at most 16 KiB.
+/// Returns the payload key, wrapped for recipients: an age file of at most 16 KiB.
 ///
 /// Needs only the id: the file opens with the private key of a recipient, and with nothing else.
 #[utoipa::path(
