@@ -93,7 +93,9 @@ impl Outbox {
         Ok(targets)
     }
 
-    /// Returns the targets that have received or missed a notification, at most 1 000, those that fail longest first.
+    /// Returns at most 1 000 targets that have received or missed a notification.
+    ///
+    /// Those that fail longest come first.
     ///
     /// # Errors
     /// Errors of the store.

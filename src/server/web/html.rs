@@ -7,9 +7,6 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-use super::catalogue::Catalogue;
-use super::language::Language;
-
 /// Content security policy of plain pages: styles, images, scripts and requests of this service only.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
@@ -40,17 +37,6 @@ impl Html {
         self.write(format_args!("<p><a href=\"{target}\">{}</a></p>\n", escaped(text)));
     }
 
-    /// Adds the texts that the scripts of these pages use.
-    pub(crate) fn texts(&mut self) {
-        let texts = Catalogue::of(Language::English).json(&["common", "error"]);
-        self.write(format_args!("<script type=\"application/json\" id=\"texts\">{texts}</script>\n"));
-    }
-
-    /// Adds HTML from the source code, unescaped.
-    pub(crate) fn literal(&mut self, html: &'static str) {
-        self.0.push_str(html);
-    }
-
     fn write(&mut self, text: std::fmt::Arguments<'_>) {
         self.0.write_fmt(text).expect("writing to a String cannot fail");
     }
@@ -59,11 +45,6 @@ impl Html {
 /// Escapes a text for elements and quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
-}
-
-/// Creates the response with a whole page; `root` is the relative path to the service's root.
-pub(crate) fn page(title: &str, root: &'static str, body: &Html) -> Response {
-    response(render(title, root, body))
 }
 
 /// Renders a whole page; `root` is the relative path to the service's root.

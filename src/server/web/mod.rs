@@ -165,39 +165,44 @@ pub(super) enum WebPage {
     Send,
     /// Admin page.
     Admin,
+    /// Form for the admin key, for browsers without the admin page.
+    SignIn,
 }
 
 impl WebPage {
-    const EACH: [Self; 4] = [Self::Receive, Self::Request, Self::Send, Self::Admin];
+    const EACH: [Self; 5] = [Self::Receive, Self::Request, Self::Send, Self::Admin, Self::SignIn];
 
     const fn template(self) -> &'static Asset {
         const RECEIVE: Asset = asset!("receive.html");
         const REQUEST: Asset = asset!("request.html");
         const SEND: Asset = asset!("send.html");
         const ADMIN: Asset = asset!("admin.html");
+        const SIGN_IN: Asset = asset!("sign-in.html");
         match self {
             Self::Receive => &RECEIVE,
             Self::Request => &REQUEST,
             Self::Send => &SEND,
             Self::Admin => &ADMIN,
+            Self::SignIn => &SIGN_IN,
         }
     }
 
     /// Returns the relative path from the page to the root of the service.
     const fn root(self) -> &'static str {
         match self {
-            Self::Receive | Self::Request => "../",
+            Self::Receive | Self::Request | Self::SignIn => "../",
             Self::Send | Self::Admin => "",
         }
     }
 
-    /// Returns the URL path of the page's script.
-    const fn script(self) -> &'static str {
+    /// Returns the URL path of the page's script below `web/`; `None` if its template names it.
+    const fn script(self) -> Option<&'static str> {
         match self {
-            Self::Receive => "receive/main.js",
-            Self::Request => "request/main.js",
-            Self::Send => "send/main.js",
-            Self::Admin => "admin/main.js",
+            Self::Receive => Some("receive/main.js"),
+            Self::Request => Some("request/main.js"),
+            Self::Send => Some("send/main.js"),
+            Self::Admin => Some("admin/main.js"),
+            Self::SignIn => None,
         }
     }
 
@@ -208,6 +213,7 @@ impl WebPage {
             Self::Request => &["common", "error", "request"],
             Self::Send => &["common", "error", "event", "inbox", "send", "state"],
             Self::Admin => &["admin", "common", "error", "event", "state"],
+            Self::SignIn => &["admin", "common", "error"],
         }
     }
 
@@ -232,7 +238,10 @@ impl RenderedPages {
     /// Renders all pages.
     pub(super) fn new(branding: &Branding) -> Self {
         let assets: Vec<&'static Asset> = SHARED.iter().chain(PUBLIC).chain(ADMIN).collect();
-        let scripts = WebPage::EACH.map(|page| (page, modules::with_imports(page.script(), &assets)));
+        let scripts = WebPage::EACH.map(|page| {
+            let scripts = page.script().map_or_else(Vec::new, |script| modules::with_imports(script, &assets));
+            (page, scripts)
+        });
         let mut pages = BTreeMap::new();
         for language in Language::EACH {
             let catalogue = Catalogue::of(language);

@@ -119,6 +119,34 @@ async fn the_overview_shows_disk_and_clean_up_and_the_settings_what_was_started(
 }
 
 #[tokio::test]
+async fn failing_webhooks_are_shown() {
+    let home = crate::support::Home::new();
+    let key = home.file("webhook-key", b"a key for the secrets of webhooks in tests");
+    let service = Service::with(&["--webhook-key-file", &key, "--webhook-allow-private"]);
+    // Nothing listens on the port of the protocol that discards all.
+    let token = service.run(&["--json", "token", "create", "hooked", "--webhook", "http://127.0.0.1:9/secret"]).json();
+    let (id, token) = (token["token_id"].as_str().unwrap(), token["token"].as_str().unwrap().to_owned());
+    chromium(async |browser| {
+        open(browser, &service, "webhooks").await;
+        let row = browser.wait_for_text("#webhook-list", "http://127.0.0.1:9").await;
+        assert!(row.contains("no failure") && row.contains(id) && !row.contains("secret"), "{row}");
+        service.upload("a.txt", b"hello", &["--token", &token, "--notify", "every"]);
+        browser
+            .until("the failure to be shown", async || {
+                browser.click("#views a[href='#overview']").await;
+                browser.wait_until_visible("#facts div").await;
+                browser.click("#refresh").await;
+                browser.is_visible("#failing-targets").await.then_some(())
+            })
+            .await;
+        browser.click("#failing-targets a").await;
+        let row = browser.wait_for_text("#webhook-list", "retrying").await;
+        assert!(row.contains("not reachable"), "{row}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_admin_page_fits_and_is_accessible_in_each_language() {
     let Some(axe) = axe() else { return };
     let service = Service::start();

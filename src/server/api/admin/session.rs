@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json as JsonResponse};
-use http::HeaderValue;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
@@ -22,22 +22,7 @@ use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Json, Scope, origin_of};
 use crate::server::net::connection_info::IsTls;
 use crate::server::state::AppState;
-use crate::server::web::html::{Html, page};
-
-/// The sign-in form, for browsers without the admin page.
-///
-/// Shares the script that opens a session with the admin page.
-const FORM: &str = "\
-<h1>Admin session</h1>\n\
-<p id=\"outcome\" role=\"status\"></p>\n\
-<p id=\"error\" role=\"alert\"></p>\n\
-<form id=\"session\" class=\"panel\">\n\
-<label for=\"key\">Admin key</label>\n\
-<input id=\"key\" type=\"password\" autocomplete=\"off\" required autofocus>\n\
-<button class=\"main\">Open a session</button>\n\
-</form>\n\
-<noscript><p>This form needs JavaScript. API clients send the key in a header instead.</p></noscript>\n\
-<script type=\"module\" src=\"set-cookie-form.js\"></script>\n";
+use crate::server::web::WebPage;
 
 const SCRIPT: &str = include_str!("set-cookie-form.js");
 
@@ -73,11 +58,8 @@ impl FromRequestParts<AppState> for SameOrigin {
     get, operation_id = "show_session_form", path = "/auth/set-cookie-form", tag = "session",
     responses((status = 200, body = String, content_type = "text/html"))
 )]
-pub(super) async fn form() -> Response {
-    let mut html = Html::default();
-    html.texts();
-    html.literal(FORM);
-    page("Admin session", "../", &html)
+pub(super) async fn form(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    WebPage::SignIn.response(&app, &headers)
 }
 
 /// Returns the form's script, which opens a session and redirects to the admin page.
