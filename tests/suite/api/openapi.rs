@@ -37,7 +37,11 @@ const PUBLIC: &[&str] = &[
     "POST /transfers/id/{transfer_id}/delete",
     "GET /transfers/list",
     "GET /events/stream",
+    "POST /requests/create",
+    "POST /requests/list",
+    "POST /requests/id/{token_id}/revoke",
     "GET /d/{transfer_id}",
+    "GET /r/{token_id}",
     "GET /",
 ];
 

@@ -16,7 +16,7 @@ use sgsend::domain::people::recipient_keys::{
 };
 
 use super::{SshKey, new_key};
-use crate::support::{Home, ServerProcess};
+use crate::support::{Home, ServerProcess, payload_file};
 
 /// Server whose operator changes the stored transfers.
 struct Cheater {
@@ -69,10 +69,7 @@ impl Cheater {
 
     /// Returns the path of the stored payload.
     fn payload(&self, link: &str) -> PathBuf {
-        let id = id_of(link).to_string();
-        let found = walkdir::WalkDir::new(self.home.path().join("store")).into_iter().filter_map(Result::ok);
-        let mut files = found.filter(|entry| entry.file_name().to_string_lossy().contains(&id));
-        files.find(|entry| entry.file_type().is_file()).unwrap().into_path()
+        payload_file(&self.home.path().join("store"), &id_of(link).to_string())
     }
 
     /// Checks that nothing of the transfer is saved.

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
+use sgsend::domain::store::LayoutVersion;
 
 use crate::support::{BufferingProxy, FinishedCommand, Home};
 
@@ -138,8 +139,9 @@ fn a_store_folder_is_checked() {
     assert!(String::from_utf8_lossy(&by_environment.stdout).contains("folder_private"));
 
     let records = rusqlite::Connection::open(folder.join("records.sqlite")).unwrap();
-    let changed = "UPDATE object SET value = CAST('{\"v\":4,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
-    assert_eq!(records.execute(changed, []), Ok(1));
+    let newer = format!(r#"{{"v":{},"retain_audit_s":1}}"#, LayoutVersion::CURRENT.number() + 1);
+    let changed = "UPDATE object SET value = CAST(?1 AS BLOB) WHERE key = 'store.json'";
+    assert_eq!(records.execute(changed, [newer]), Ok(1));
     drop(records);
     assert_checks(&doctor(), "problem", &["store"]);
     let file = home.file("no-folder", b"");
