@@ -132,13 +132,12 @@ async fn failing_webhooks_are_shown() {
         assert!(row.contains("no failure") && row.contains(id) && !row.contains("secret"), "{row}");
         service.upload("a.txt", b"hello", &["--token", &token, "--notify", "every"]);
         browser
-            .until("the failure to be shown", async || {
-                browser.click("#views a[href='#overview']").await;
-                browser.wait_until_visible("#facts div").await;
-                browser.click("#refresh").await;
-                browser.is_visible("#failing-targets").await.then_some(())
+            .until("the failure to be known", async || {
+                let stats = service.run(&["--json", "stats"]).json();
+                (stats["failing_targets"][0]["token_id"] == id).then_some(())
             })
             .await;
+        browser.click("#views a[href='#overview']").await;
         browser.click("#failing-targets a").await;
         let row = browser.wait_for_text("#webhook-list", "retrying").await;
         assert!(row.contains("not reachable"), "{row}");

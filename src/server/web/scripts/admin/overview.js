@@ -26,6 +26,9 @@ const MEASURES = [
 /** Metric with the time at which the sweeper of this process last reached the end of its schedule, in seconds. */
 const LAST_SWEEP = /^sgsend_last_sweep_timestamp_seconds(?:\{[^}]*\})? ([\d.e+]+)$/mu;
 
+/** Number of loads so far: only the latest one is shown. */
+let loads = 0;
+
 /** Activates the button of the view. */
 export function watchOverview() {
   onEvent("refresh", "click", () =>
@@ -38,9 +41,12 @@ export function watchOverview() {
 
 /** Loads and shows the numbers. */
 export async function showOverview() {
+  loads += 1;
+  const load = loads;
   /** @type {StatsOverview} */
   const stats = await callAsAdmin("/stats/overview");
   const swept = await lastSweep();
+  if (load !== loads) return;
   const { transfers, tokens } = stats;
   byId("facts").replaceChildren(
     fact(capitalised(STATES.completed), number(transfers.completed)),
