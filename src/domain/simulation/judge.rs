@@ -181,6 +181,11 @@ impl WorldState {
             _ => None,
         };
         let grant_is_over = grant.is_none_or(|grant| grant.expires_at <= latest_clock);
+        // The object of a grant that was written after its link got a limit is worthless.
+        let is_worthless = model.is_some_and(|model| {
+            let is_settled = model.last.max_downloads.is_some() && !model.last.limit_history.ungathered;
+            is_settled && subject.grant.is_none_or(|digest| model.last.find_grant(&digest).is_none())
+        });
         let before_start = |step: Option<u64>| step.is_some_and(|step| step < subject.started);
         let of_link = subject.link.and_then(|id| self.link_justifies(id, error));
         let justified = match error {
@@ -218,7 +223,7 @@ impl WorldState {
                     || model.last.own_link_at(self.now).ended_at().is_some()
                     || model.last.state.status() == Status::Exhausted;
                 let has_expired = model.last.expires_at <= latest_clock;
-                is_full && (grant_is_over || has_expired || model.last.payload != PayloadState::Stored)
+                is_full && (grant_is_over || is_worthless || has_expired || model.last.payload != PayloadState::Stored)
             }),
             Error::GrantExpired => grant.is_some() && grant_is_over,
             Error::NotCompleted => model.is_some_and(|model| !before_start(model.completion_acknowledged)),

@@ -156,7 +156,8 @@ impl WorldState {
         }
         let released = before.payload == PayloadState::Stored && after.payload != PayloadState::Stored;
         if released {
-            let last_grant = after.grants.iter().map(|grant| grant.expires_at).max();
+            // A sender may have set an expiry before that of the grants.
+            let last_grant = after.grants.iter().map(|grant| grant.expires_at.min(after.expires_at)).max();
             let may_release = match after.state {
                 TransferState::Pending | TransferState::Completed { .. } => false,
                 TransferState::Exhausted { .. } => last_grant.is_none_or(|last| last <= latest_clock),

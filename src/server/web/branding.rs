@@ -250,6 +250,6 @@ mod tests {
         assert_eq!(media_type(b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"), Ok("image/svg+xml"));
         assert_eq!(media_type(b"RIFF....WEBP"), Ok("image/webp"));
         assert_eq!(media_type(b"<html>"), Err(BrandingError::Picture));
-        assert_eq!(media_type(&[0; MAX_LOGO_BYTES + 1]), Err(BrandingError::TooLarge));
+        assert_eq!(media_type(&vec![0; MAX_LOGO_BYTES + 1]), Err(BrandingError::TooLarge));
     }
 }

@@ -72,6 +72,7 @@ pub(crate) struct Arguments {
         long, value_name = "NAME", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["list", "only"]
     )]
+    #[allow(clippy::option_option, reason = "the value of the option is optional")]
     require_signature: Option<Option<String>>,
     #[command(flatten)]
     key: KeyArguments,

@@ -37,7 +37,7 @@ struct AddArguments {
     /// Name of the contact
     #[arg(value_name = "NAME", value_parser = contact_name)]
     name: String,
-    /// Public key, file with public keys, or URL of a list such as https://github.com/NAME.keys
+    /// Public key, file with public keys, or URL of a list, as GitHub has one at `/NAME.keys`
     ///
     /// An ssh-ed25519 key is also the key by which signatures of the person are recognised.
     #[arg(value_name = "KEY|FILE|URL", required = true)]

@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::identity::{read_identity, read_private};
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::people::recipient_keys::{IdentityFile, NewIdentity, RecipientKey, protect};
+use crate::domain::people::recipient_keys::{IdentityFile, IdentityKey, NewIdentity, RecipientKey, protect};
 
 /// Arguments of `sgsend key`.
 #[derive(Args)]
@@ -83,7 +83,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
                 return Err(failure.hint("make one with `sgsend key new`").into());
             }
             let keys = read_identity(&file, context).await?;
-            print(&keys.iter().map(|key| key.recipient()).collect::<Vec<_>>(), &file, context)?;
+            print(&keys.iter().map(IdentityKey::recipient).collect::<Vec<_>>(), &file, context)?;
         }
         KeyCommand::Import(import) => {
             if file.exists() {
@@ -92,7 +92,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             let keys = read_identity(&import.file, context).await?;
             // As it is: a private key that is protected by a passphrase stays so.
             save(&file, &read_private(&import.file)?)?;
-            print(&keys.iter().map(|key| key.recipient()).collect::<Vec<_>>(), &file, context)?;
+            print(&keys.iter().map(IdentityKey::recipient).collect::<Vec<_>>(), &file, context)?;
             note_backup(&file, context);
         }
     }

@@ -121,9 +121,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             item.max_transfers.map(|limit| format!("at most {limit} transfers")),
             item.max_total_bytes.map(|limit| format!("at most {} at a time", ByteSize(limit))),
         ];
-        let limits: String = limits.into_iter().flatten().map(|limit| format!(", {limit}")).collect();
+        let facts = [format!("expires {}", time::with_distance(item.expires_at))];
+        let facts: Vec<_> = facts.into_iter().chain(limits.into_iter().flatten()).collect();
         printer.note(&format!("guests open the link in a browser, or run: sgsend upload FILES --request {}", "LINK"));
-        printer.note(&format!("expires {}{limits}", time::with_distance(item.expires_at)));
+        printer.note(&facts.join(", "));
         if let Some(purpose) = &link.purpose {
             printer.note(&format!("for: {}", escape::one_line(purpose.as_str())));
         }

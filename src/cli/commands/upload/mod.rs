@@ -88,6 +88,7 @@ pub(crate) struct Arguments {
     /// KEY is the file of the private key, or of the public key of a private one in the agent. Recipients see the
     /// signature, the server does not.
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option, reason = "the value of the option is optional")]
     sign: Option<Option<PathBuf>>,
     /// Message to the recipients, who see it before they download; encrypted
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]

@@ -34,10 +34,9 @@ impl Check<'_> {
         };
         match self.read_transfer(id).await? {
             Some(transfer) if transfer.payload_id() == objects.id => Ok(Owner::Transfer(Box::new(transfer))),
-            Some(_) => Ok(Owner::None),
             // The transfer check reports unreadable transfers.
             None if self.store.get(&StorageKey::transfer(id)).await?.is_some() => Ok(Owner::Unreadable),
-            None => Ok(Owner::None),
+            _ => Ok(Owner::None),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 
 /// What a sender signs. A verifier builds it from what it has received.
+#[derive(Clone, Copy)]
 pub struct SignedStatement<'a> {
     /// Base URL of the link.
     pub base_url: &'a BaseUrl,

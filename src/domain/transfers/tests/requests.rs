@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::request_secret::RequestSecret;
 use crate::domain::maintenance::check::check;
-use crate::domain::notification::Notification;
+use crate::domain::notification::{Notification, NotificationChoice};
 use crate::domain::store::{open_header, read};
 use crate::domain::token::{AuthenticatedToken, PlainToken, TokenStatus};
 use crate::domain::transfer::Guest;
@@ -185,7 +185,7 @@ async fn guests_choose_neither_limits_nor_notifications() {
     for (member, request) in [
         ("max_downloads", CreateTransfer { max_downloads: Some(1), ..plain() }),
         ("own_link", CreateTransfer { own_link: OwnLinkChoice::Closed, ..plain() }),
-        ("notify", CreateTransfer { notify: Some(Default::default()), ..plain() }),
+        ("notify", CreateTransfer { notify: Some(NotificationChoice::default()), ..plain() }),
     ] {
         match requested.create_with(&GuestProof::random(), request).await {
             Err(Error::InvalidRequest(text)) => assert!(text.starts_with(member), "{text}"),
@@ -207,7 +207,7 @@ async fn a_request_ends_with_its_expiry_its_revocation_and_its_owners_token() {
     assert!(matches!(revoked.create().await, Err(Error::TokenRevoked)));
 
     let expired = Requested::with((None, None), (None, None)).await;
-    expired.fixture.clock.advance(Duration::from_secs(3_600));
+    expired.fixture.clock.advance(Duration::from_hours(1));
     assert!(matches!(expired.create().await, Err(Error::TokenExpired)));
 
     let orphaned = Requested::with((None, None), (None, None)).await;

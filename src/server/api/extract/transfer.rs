@@ -81,9 +81,8 @@ impl FromRequestParts<AppState> for DeletableTransfer {
         let Uploader(AuthenticatedToken { token, owner }) = Uploader::from_request_parts(parts, app).await?;
         let GuestHeader(proof) = GuestHeader::from_request_parts(parts, app).await?;
         let (id, by_guest) = (token.token_id, owner.is_some());
-        let check = |transfer: &Transfer| match by_guest {
-            true => transfer.check_uploader(id, proof.as_ref()),
-            false => transfer.check_owner(id),
+        let check = |transfer: &Transfer| {
+            if by_guest { transfer.check_uploader(id, proof.as_ref()) } else { transfer.check_owner(id) }
         };
         Ok(Self { transfer: find_transfer(parts, app, check).await?, by_guest })
     }

@@ -32,22 +32,22 @@ fn ssh() -> Vec<IdentityKey> {
 fn each_recipient_unwraps_and_nobody_else() {
     let (ada, bob, carol) = (x25519(), ssh(), x25519());
     let recipients = [ada[0].recipient().clone(), bob[0].recipient().clone()];
-    let blob = wrap(b"v1.secret", &recipients).unwrap();
-    assert_ne!(wrap(b"v1.secret", &recipients).unwrap(), blob);
+    let wrapped = wrap(b"v1.secret", &recipients).unwrap();
+    assert_ne!(wrap(b"v1.secret", &recipients).unwrap(), wrapped);
     for identities in [&ada, &bob] {
-        let (plaintext, recipient) = unwrap(&blob, identities).unwrap();
+        let (plaintext, recipient) = unwrap(&wrapped, identities).unwrap();
         assert_eq!((plaintext.as_slice(), &recipient), (&b"v1.secret"[..], identities[0].recipient()));
     }
     let entries = KeysEntries { x25519: 3, ssh_ed25519: 1, other: 0 };
-    assert_eq!(unwrap(&blob, &carol).err(), Some(UnwrapKeysError::NoMatch(entries)));
-    assert_eq!(unwrap(&blob, &[]).err(), Some(UnwrapKeysError::NoMatch(entries)));
+    assert_eq!(unwrap(&wrapped, &carol).err(), Some(UnwrapKeysError::NoMatch(entries)));
+    assert_eq!(unwrap(&wrapped, &[]).err(), Some(UnwrapKeysError::NoMatch(entries)));
     let several: Vec<IdentityKey> = carol.into_iter().chain(bob).collect();
-    assert_eq!(unwrap(&blob, &several).unwrap().1, *several[1].recipient());
+    assert_eq!(unwrap(&wrapped, &several).unwrap().1, *several[1].recipient());
 }
 
 #[test]
 fn the_number_of_entries_is_a_power_of_two() {
-    let keys: Vec<RecipientKey> = (0..MAX_RECIPIENTS + 1).map(|_| x25519().remove(0).recipient().clone()).collect();
+    let keys: Vec<RecipientKey> = (0..=MAX_RECIPIENTS).map(|_| x25519().remove(0).recipient().clone()).collect();
     for (recipients, entries) in [(1, 4), (4, 4), (5, 8), (8, 8), (9, 16), (MAX_RECIPIENTS, 128)] {
         let blob = wrap(b"v1.secret", &keys[..recipients]).unwrap();
         assert_eq!(blob.entries(), KeysEntries { x25519: entries, ssh_ed25519: 0, other: 0 });
