@@ -103,7 +103,9 @@ impl Contacts {
     }
 }
 
-/// Name of a contact: letters, digits, `.`, `-`, `_` and `@`, so that it is never taken for a key, a path or an option.
+/// Name of a contact: letters, digits, `.`, `-`, `_` and `@`.
+///
+/// Such a name is never taken for a key, a path or an option.
 pub(crate) fn contact_name(text: &str) -> Result<String, String> {
     let is_valid = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@');
     let starts = text.chars().next().is_some_and(char::is_alphanumeric);

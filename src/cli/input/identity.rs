@@ -27,8 +27,8 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Options for the private keys of a recipient.
 #[derive(Args, Clone, Default)]
 pub(crate) struct IdentityOptions {
-    /// File with a private key that opens transfers for recipients: an age identity or an ssh-ed25519 key; repeat the
-    /// option for several [default: the identity of sgsend key]
+    /// File with a private key of a recipient, of age or ssh-ed25519; repeat the option for several
+    /// [default: the identity of sgsend key]
     #[arg(short = 'i', long = "identity", value_name = "FILE")]
     files: Vec<PathBuf>,
 }

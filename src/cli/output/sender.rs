@@ -21,7 +21,7 @@ pub(crate) fn claim(sender: &ClaimedSender) -> String {
     }
 }
 
-/// Prints who has signed, after the signature over the whole content was verified, and remembers the key.
+/// Prints who has signed a verified transfer, and remembers the key.
 pub(crate) fn print_verified(sender: &VerifiedSender, printer: &Printer) {
     let (known, fingerprint) = (KnownSenders::of_user(), sender.key.fingerprint());
     let since = known
