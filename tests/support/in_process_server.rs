@@ -99,7 +99,7 @@ async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClo
     let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = (public.local_addr().unwrap(), admin.local_addr().unwrap());
-    let server = Server::open(settings.clone(), clock.clone()).await.unwrap();
+    let server = Box::pin(Server::open(settings.clone(), clock.clone())).await.unwrap();
     let stop = CancellationToken::new();
     let listeners = vec![(ServiceName::Public, public.into()), (ServiceName::Admin, admin.into())];
     let stopped = stop.clone();

@@ -35,7 +35,7 @@ async fn exhaust(burst: u64, per_second: u64, request: impl AsyncFn() -> ApiResp
         accepted += 1;
         assert!(accepted <= burst + per_second * 60, "not limited after {accepted} requests");
     };
-    let allowed = burst + (began.elapsed().as_secs_f64() * per_second as f64).ceil() as u64;
+    let allowed = burst + (began.elapsed().as_secs() + 1) * per_second;
     assert!((burst..=allowed).contains(&accepted), "{accepted} accepted, expected {burst} to {allowed}");
     rejected
 }

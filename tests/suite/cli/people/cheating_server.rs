@@ -73,7 +73,7 @@ impl Cheater {
     }
 
     /// Checks that nothing of the transfer is saved.
-    fn expect_refusal(&self, recipient: &Home, link: &str, words: &str) {
+    fn expect_refusal(recipient: &Home, link: &str, words: &str) {
         let folder = recipient.path().join("received");
         fs::create_dir_all(&folder).unwrap();
         let refused = recipient.run(&["download", link, "-o", folder.to_str().unwrap()]);
@@ -115,16 +115,16 @@ fn forged(key: &PayloadKey, size: usize, signed: bool) -> Vec<u8> {
     );
     let layout = Layout::of_plaintext(plaintext.len() as u64).unwrap();
     let sealer = Sealer::new(key);
-    let mut sealed = Vec::new();
+    let mut payload = Vec::new();
     for index in 0..=layout.last_index() {
         let range = layout.plaintext_range(index);
         let mut segment = vec![0; header_bytes(index)];
         segment
             .extend_from_slice(&plaintext[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]);
         sealer.seal(index, layout.is_last(index), &mut segment);
-        sealed.extend(segment);
+        payload.extend(segment);
     }
-    sealed
+    payload
 }
 
 #[test]
@@ -139,23 +139,23 @@ fn changed_signatures_and_descriptions_are_refused() {
         ("info", foreign["info"].clone(), "does not belong"),
     ] {
         cheater.change(&link, |record| record[member] = value);
-        cheater.expect_refusal(&Home::new(), &link, words);
+        Cheater::expect_refusal(&Home::new(), &link, words);
         cheater.change(&link, |record| *record = own.clone());
     }
     // The signature of another transfer, on one that its sender has not signed.
     let unsigned = cheater.upload(b"the report", &[]);
     cheater.change(&unsigned, |record| record["signature"] = own["signature"].clone());
-    cheater.expect_refusal(&Home::new(), &unsigned, "damaged");
+    Cheater::expect_refusal(&Home::new(), &unsigned, "damaged");
     // The same transfer under the address of another server.
     let moved = link.replace("127.0.0.1", "localhost");
-    cheater.expect_refusal(&Home::new(), &moved, "does not belong");
+    Cheater::expect_refusal(&Home::new(), &moved, "does not belong");
     Home::new().run(&["download", &link, "--require-signature"]).text();
 }
 
 #[test]
 fn changed_content_is_refused_though_its_key_is_right() {
     let (cheater, recipient) = (Cheater::start(), Home::new());
-    let link = cheater.signed(&[b'R'; 1_500_000], &[]);
+    let link = cheater.signed(&vec![b'R'; 1_500_000], &[]);
     let path = cheater.payload(&link);
     let genuine = fs::read(&path).unwrap();
     // The envelope of the command also has a time, so the lengths differ a little.
@@ -164,7 +164,7 @@ fn changed_content_is_refused_though_its_key_is_right() {
         let forged = forged(&key_of(&link), shorter, signed);
         assert_eq!(forged.len(), genuine.len());
         fs::write(&path, forged).unwrap();
-        cheater.expect_refusal(&recipient, &link, words);
+        Cheater::expect_refusal(&recipient, &link, words);
     }
     fs::write(&path, genuine).unwrap();
     recipient.run(&["download", &link, "--require-signature"]).text();
@@ -196,7 +196,7 @@ fn swapped_and_rewrapped_keys_are_refused() {
     let other = cheater.upload(b"other", &["--to", &ada_key]);
     let (own, foreign) = (cheater.record(&plain), cheater.record(&other));
     cheater.change(&plain, |record| record["keys"] = foreign["keys"].clone());
-    cheater.expect_refusal(&ada, &plain, "another transfer");
+    Cheater::expect_refusal(&ada, &plain, "another transfer");
     assert_eq!(cheater.record(&plain)["downloads"], 0, "a download was counted");
     cheater.change(&plain, |record| record["keys"] = Value::Null);
     let refused = ada.run(&["download", &plain]);
@@ -205,22 +205,22 @@ fn swapped_and_rewrapped_keys_are_refused() {
     let end = damaged.len() - 1;
     damaged[end] ^= 1;
     cheater.change(&plain, |record| record["keys"] = BASE64_URL_SAFE_NO_PAD.encode(&damaged).into());
-    cheater.expect_refusal(&ada, &plain, "damaged");
+    Cheater::expect_refusal(&ada, &plain, "damaged");
 
     // Ada adds Bob to a transfer that was signed for her: he sees that it was for someone else.
     let signed = cheater.signed(b"for ada only", &["--to", &ada_key]);
-    let blob: KeysBlob = serde_json::from_value(cheater.record(&signed)["keys"].clone()).unwrap();
+    let wrapped: KeysBlob = serde_json::from_value(cheater.record(&signed)["keys"].clone()).unwrap();
     let identity = fs::read(ada.path().join(".config/sgsend/identity")).unwrap();
     let identities = IdentityFile::parse(&identity).unwrap().unlock("").unwrap();
-    let key = KeysPlaintext::parse(&unwrap(&blob, &identities).unwrap().0).unwrap().key;
+    let key = KeysPlaintext::parse(&unwrap(&wrapped, &identities).unwrap().0).unwrap().key;
     let both: Vec<RecipientKey> = [&ada_key, &bob_key].map(|key| key.parse().unwrap()).to_vec();
     let widened = wrap(encode_payload_key(&key).as_bytes(), &both).unwrap();
     cheater.change(&signed, |record| record["keys"] = serde_json::to_value(&widened).unwrap());
-    cheater.expect_refusal(&bob, &signed, "does not belong");
-    cheater.expect_refusal(&ada, &signed, "does not belong");
+    Cheater::expect_refusal(&bob, &signed, "does not belong");
+    Cheater::expect_refusal(&ada, &signed, "does not belong");
     // With the key itself instead of the wrapped one, the signature is for someone else, too.
     let forwarded = format!("{}#{}", signed.split_once('#').unwrap().0, *encode_payload_key(&key));
-    cheater.expect_refusal(&bob, &forwarded, "does not belong");
-    cheater.change(&signed, |record| record["keys"] = serde_json::to_value(&blob).unwrap());
+    Cheater::expect_refusal(&bob, &forwarded, "does not belong");
+    cheater.change(&signed, |record| record["keys"] = serde_json::to_value(&wrapped).unwrap());
     ada.run(&["download", &signed, "--require-signature"]).text();
 }

@@ -40,12 +40,12 @@ fn identities_keys_and_signers_never_leak() {
     }
     let log = serving.terminate();
     let (wire, stored) = (proxy.recorded(), stored_bytes(&store));
-    let blob = memchr::memmem::find(&wire, b"\"keys\":\"").expect("keys on the wire") + 8;
-    let end = blob + wire[blob..].iter().position(|byte| *byte == b'"').unwrap();
-    let blob = KeysBlob::try_from(String::from_utf8(wire[blob..end].to_vec()).unwrap()).unwrap();
+    let start = memchr::memmem::find(&wire, b"\"keys\":\"").expect("keys on the wire") + 8;
+    let end = start + wire[start..].iter().position(|byte| *byte == b'"').unwrap();
+    let wrapped = KeysBlob::try_from(String::from_utf8(wire[start..end].to_vec()).unwrap()).unwrap();
     let identity = fs::read_to_string(recipient.path().join(".config/sgsend/identity")).unwrap();
     let identities = IdentityFile::parse(identity.as_bytes()).unwrap().unlock("").unwrap();
-    let key = KeysPlaintext::parse(&unwrap(&blob, &identities).unwrap().0).unwrap().key;
+    let key = KeysPlaintext::parse(&unwrap(&wrapped, &identities).unwrap().0).unwrap().key;
     let secret = identity.lines().last().unwrap().to_owned();
     let body = |key: &SshKey| key.text.split(' ').nth(1).unwrap().to_owned();
     let raw = |key: &SshKey| BASE64_STANDARD.decode(body(key)).unwrap()[19..].to_vec();

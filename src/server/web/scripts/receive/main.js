@@ -13,7 +13,6 @@ import { t } from "../ui/text.js";
 import { Download } from "./download.js";
 import { showFile, showHeading, showLimits } from "./file.js";
 import { isPlayed, previewKind } from "./preview-kind.js";
-import { askForIdentity } from "./recipient.js";
 import { offerPause, runDownload } from "./run.js";
 import { saveContent } from "./save-content.js";
 
@@ -127,7 +126,7 @@ function askForKey(problem) {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
-  if (key.isCommitment) return askForIdentity(path, key.bytes, unlock);
+  if (key.isCommitment) return (await import("./recipient.js")).askForIdentity(path, key.bytes, unlock);
   if (!key.needsPassphrase) return unlock(await key.secret());
   askForPassphrase();
 }
