@@ -82,7 +82,7 @@ impl Service {
 
     /// Starts both services.
     pub(crate) async fn start(self) -> Started {
-        self.start_at(START).await
+        Box::pin(self.start_at(START)).await
     }
 
     /// Starts both services at this time.
@@ -91,7 +91,7 @@ impl Service {
             self.settings.storage = StorageLocation::S3(bucket::fresh().await);
         }
         let clock = Arc::new(ManualClock::at(now));
-        start(self.settings, self.folder, clock).await
+        Box::pin(start(self.settings, self.folder, clock)).await
     }
 }
 
