@@ -21,7 +21,7 @@ pub trait Progress: Send + Sync {
     /// Reports what the sender says about the content, before a download is counted.
     fn described(&self, _info: &ContentInfo) {}
 
-    /// Reports who is said to have signed the content, before a download is counted and anything is verified.
+    /// Reports who is said to have signed the content. Nothing is counted or verified yet.
     fn claimed(&self, _sender: &ClaimedSender) {}
 
     /// Reports that the connection failed because of `cause`, and that a retry follows after `delay`.

@@ -27,7 +27,7 @@ struct SavedGrant {
     description: SealedDescription,
 }
 
-/// What the server gives out only while a link can be used, and what an unfinished download still needs then.
+/// Data that an unfinished download still needs after the end of its link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SealedDescription {
     /// Wrapped payload key of a further link.

@@ -32,7 +32,7 @@ impl Api {
     }
 }
 
-/// Reads a list of public keys, such as `https://github.com/NAME.keys`: no redirect, no secret, at most 64 KiB.
+/// Reads a list of public keys, such as `https://github.com/NAME.keys`. No redirect, no secret, at most 64 KiB.
 ///
 /// # Errors
 /// Fails for plain HTTP to another machine, unless the options allow it.

@@ -1,4 +1,4 @@
-//! Body of the completion of an upload: info block, keys for recipients, and the signature of the sender.
+//! Body of the completion of an upload: info block, keys for recipients, signature.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -25,7 +25,7 @@ pub(super) fn seal(secret: &[u8; 32], purpose: Purpose<'_>, plaintext: &[u8]) ->
     seal_under(random::bytes(), secret, purpose, plaintext)
 }
 
-/// Seals `plaintext` under a nonce that is derived from it, so that the same plaintext gives the same bytes.
+/// Seals `plaintext` under a nonce derived from it: the same plaintext gives the same bytes.
 ///
 /// HKDF-SHA256(secret, salt SHA-256 of the plaintext, info the label, 12 bytes): no two plaintexts have the same nonce.
 pub(super) fn seal_repeatably(secret: &[u8; 32], purpose: Purpose<'_>, plaintext: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Cryptography: sealed stream, envelope, link keys, wrapped keys, access proofs, passphrases, commitments.
+//! Cryptography: sealed stream, envelope, keys, access proofs, passphrases, commitments.
 
 mod aead;
 pub(in crate::domain) mod base64url;

@@ -16,7 +16,7 @@ const SIGNATURE: Purpose<'static> = Purpose { label: b"sgsend/v1/signature", bou
 pub struct SenderSignature {
     /// SSHSIG in its PEM form, as `ssh-keygen -Y sign` writes it.
     pub sshsig: String,
-    /// SHA-256 of each recipient's canonical text, sorted; `None` if the transfer is for anyone with its link.
+    /// SHA-256 of each recipient's canonical text, sorted; `None` for anyone with the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipients: Option<Vec<Sha256>>,
     /// Time of the signature.

@@ -25,7 +25,7 @@ pub struct CreateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_transfers: Option<u64>,
-    /// Maximum total encrypted size of the request's stored transfers, in bytes; absent means that of the owner.
+    /// Maximum total encrypted size of the request's transfers, in bytes; absent: that of the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub max_total_bytes: Option<u64>,

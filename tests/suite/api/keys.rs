@@ -1,4 +1,4 @@
-//! Keys for recipients: stored with the completion, given to everybody with the id while the transfer lasts.
+//! Keys for recipients: stored with the completion, given to everybody with the id.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

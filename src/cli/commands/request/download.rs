@@ -249,7 +249,7 @@ impl Receiver<'_> {
         }))
     }
 
-    /// Returns the payload key of a transfer; `None` unless a holder of the link has wrapped it for this user.
+    /// Returns the payload key of a transfer; `None` unless the link's holder has wrapped it for this user.
     async fn payload_key(&self, id: TransferId) -> Result<Option<(PayloadKey, KeysBlob, RecipientKey)>> {
         let keys = match self.context.first_call(|| self.api.keys(id)).await {
             Err(error) if error.code() == Some(ErrorCode::NoKeys) => return Ok(None),

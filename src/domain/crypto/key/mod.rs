@@ -37,7 +37,7 @@ impl PayloadKey {
     }
 }
 
-/// The key in a link's fragment (the part after the `#`), or the commitment to a key that is wrapped for recipients.
+/// The key in a link's fragment, or the commitment to a key that is wrapped for recipients.
 ///
 /// Text form: a version prefix and 32 bytes in unpadded, canonical base64url. The prefix is `v1.` for the transfer's own
 /// link and `v2.` for a further link; `v1p.` or `v2p.` if a passphrase is also required; `to.` for a commitment, which is
@@ -140,7 +140,7 @@ pub enum InvalidKey {
     Malformed,
 }
 
-/// A required passphrase or identity is missing, or a passphrase was given for a key that needs no passphrase.
+/// A required passphrase or identity is missing, or a passphrase is not needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnlockError {
     /// The key has version `v1p.` or `v2p.`, but no passphrase was given.

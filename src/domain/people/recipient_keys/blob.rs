@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub const MAX_KEYS_BYTES: usize = 16 * 1024;
 /// First line of every age file.
 const FIRST_LINE: &[u8] = b"age-encryption.org/v1\n";
-/// Minimum size of a blob in bytes: its text form then has a fixed start and whole groups of characters.
+/// Minimum size of a blob in bytes: its text form then has a fixed start.
 const MIN_BYTES: usize = 24;
 
 /// Payload key wrapped for recipients: an age file of at most 16 KiB, in base64url.

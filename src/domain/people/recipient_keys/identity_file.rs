@@ -17,7 +17,7 @@ const SSH_START: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 const AGE_START: &[u8] = b"age-encryption.org/v1\n";
 /// Maximum size of an identity file with a passphrase after decryption, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// Largest work factor of scrypt that is accepted, as a power of two: about 4 GiB of memory are never asked for.
+/// Largest accepted work factor of scrypt, as a power of two: never about 4 GiB of memory.
 const MAX_WORK: u8 = 20;
 
 /// Parsed file with private keys.

@@ -1,4 +1,4 @@
-//! Plaintext of a `keys` blob: the payload key and, for an upload to a request, a line that proves its origin.
+//! Plaintext of a `keys` blob: the payload key, and a proof of origin for a request.
 
 use zeroize::Zeroizing;
 

@@ -10,7 +10,7 @@ use crate::domain::crypto::digest::Sha256;
 /// Human-readable part of the Bech32 form of an X25519 public key of age.
 const X25519_PREFIX: &str = "age";
 
-/// Public key of a person: an X25519 key of age (`age1…`), or an Ed25519 key of SSH (`ssh-ed25519 AAAA…`).
+/// Public key of a person: X25519 of age (`age1…`), or Ed25519 of SSH (`ssh-ed25519 AAAA…`).
 ///
 /// Its text is canonical: without a comment, and one text for one key.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ impl RecipientKey {
         Sha256::of(self.text.as_bytes())
     }
 
-    /// Returns whether an entry for the key has a tag by which everybody with the key recognises it: that of an SSH key.
+    /// Returns whether entries for the key have a tag by which the key is recognised: those of SSH.
     #[must_use]
     pub const fn is_recognisable(&self) -> bool {
         matches!(self.key, AgeRecipient::Ssh(_))

@@ -1,4 +1,4 @@
-//! A server that changes what it stores, helped by somebody with the key: nothing of that is ever saved.
+//! A server that changes what it stores, helped by somebody with the key. Nothing is ever saved.
 
 use std::fs;
 use std::path::PathBuf;

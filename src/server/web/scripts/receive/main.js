@@ -3,7 +3,6 @@
 import { ApiError, call, withRetries } from "../api.js";
 import { openInfo } from "../format/info.js";
 import { AccessProof, LinkKey } from "../format/key.js";
-import { unwrapKey } from "../format/link.js";
 import { Layout } from "../format/sealed.js";
 import { offerLanguages, offerReveal, showIfSupported } from "../ui/controls.js";
 import { byId, field, hide, onEvent, show, showError, showFieldError, showMessage } from "../ui/dom.js";
@@ -224,7 +223,10 @@ function refuse(problem) {
 async function payloadKeyOf(secret) {
   const wrapped = transfer.size_bytes === undefined ? undefined : transfer.wrapped_key;
   if (linkKey.isFurther !== (wrapped !== undefined)) return undefined;
-  return wrapped === undefined ? secret : unwrapKey(wrapped, secret, linkId);
+  if (wrapped === undefined) return secret;
+  // Loaded only for further links.
+  const { unwrapKey } = await import("../format/link.js");
+  return unwrapKey(wrapped, secret, linkId);
 }
 
 /**
