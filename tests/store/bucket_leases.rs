@@ -10,7 +10,7 @@ const MIB: u64 = 1 << 20;
 
 /// Lets the lease of a payload's writer expire, as for a server whose clock is far ahead.
 async fn expire_lease(store: &S3Store, id: PayloadId) {
-    let path = format!("transfers/{id}/upload.json");
+    let path = format!("payloads/{id}/upload.json");
     let found = store.get(&key(&path)).await.unwrap().expect("an upload in progress");
     let mut manifest: serde_json::Value = serde_json::from_slice(&found.value).unwrap();
     let until = &mut manifest["lease"]["until"];
