@@ -36,7 +36,7 @@ echo; echo "== Audit records of the transfer"
 echo; echo "== Files stored by the server"
 (cd "$work/store" && ls -lR)
 echo "the encrypted payload starts with:"
-od -A d -t x1 -N 64 "$(find "$work/store/payloads" -name "$id*")"
+od -A d -t x1 -N 64 "$(find "$work/store/payloads" -name '*.enc')"
 if grep -qaF "$(basename "$file")" -r "$work/store"; then
   echo "the store contains the file's name" >&2
   exit 1
