@@ -1,12 +1,11 @@
 //! Guest proofs: what lets only the guest who began an upload continue or delete it.
 
-use std::fmt::Write;
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
 use super::digest::Sha256;
-use super::random;
+use super::{random, secret_hex};
 use crate::domain::id::decode_lower_hex;
 
 /// Secret of one upload of a guest, of which the server stores only the digest.
@@ -42,11 +41,7 @@ impl GuestProof {
     /// Returns the proof's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(64));
-        for byte in self.0.iter() {
-            write!(text, "{byte:02x}").expect("writing to a string never fails");
-        }
-        text
+        secret_hex::encode(&self.0)
     }
 }
 

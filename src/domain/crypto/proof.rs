@@ -1,6 +1,5 @@
 //! Access proofs and download grants: client secrets of which a server stores only digests.
 
-use std::fmt::Write;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +8,7 @@ use zeroize::Zeroizing;
 use super::digest::Sha256;
 use super::key::PayloadKey;
 use super::wrap::WrappingKey;
-use super::{hkdf, random};
+use super::{hkdf, random, secret_hex};
 use crate::domain::crypto::base64url;
 use crate::domain::id::decode_lower_hex;
 
@@ -73,11 +72,7 @@ impl AccessProof {
     /// Returns the proof's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(64));
-        for byte in self.0.iter() {
-            write!(text, "{byte:02x}").expect("writing to a string never fails");
-        }
-        text
+        secret_hex::encode(&self.0)
     }
 }
 
