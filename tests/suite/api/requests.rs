@@ -56,7 +56,9 @@ async fn a_guest_uploads_and_the_owner_has_the_transfer() {
         let deleted = owner.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
         assert_eq!(deleted.text("status"), "deleted");
         let own = owner.get("/token/status").send().await.json();
-        assert_eq!((&own["transfers_created"], &own["bytes_held"]), (&1.into(), &0.into()));
+        // A signed upload URL could restore the payload, so its bytes stay reserved until the URL expires.
+        let held = if Service::is_presigned() { 3 } else { 0 };
+        assert_eq!((&own["transfers_created"], &own["bytes_held"]), (&1.into(), &held.into()));
     }
 }
 
