@@ -19,7 +19,7 @@ services='
   "$suite" --include-ignored --skip cli:: --skip format::
   "$suite" --include-ignored \
     cli::transfers::s3 cli::transfers::store_matrix cli::transfers::round_trip cli::transfers::plaintext_leaks \
-    cli::output::json cli::server::doctor::s3 cli::server::sweep cli::server::tls cli::store::copy::s3'
+    cli::output::json cli::server::doctor::s3 cli::server::sweep cli::server::tls cli::store::copy::s3 cli::store::backup::s3'
 
 # Version of s3s-fs.
 s3s_fs=0.14.1

@@ -15,7 +15,7 @@ mod s3_location;
 mod s3_stub;
 
 pub use file::{BackupError, BackupReport, Durability, FileStore, FolderError, FolderState};
-pub(super) use file::{BackupJob, back_up};
+pub(super) use file::{BackupJob, Staging, back_up};
 pub use location::{InvalidStorageLocation, StorageLocation};
 #[cfg(feature = "s3")]
 pub use s3::S3Store;

@@ -12,10 +12,11 @@ use crate::cli::commands::serve::start_failure;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::s3_options::S3Options;
 use crate::cli::output::meter::Meter;
 use crate::client::{Progress, Signal};
 use crate::domain::error::chain;
-use crate::domain::maintenance::copy::CopyObserver;
+use crate::domain::maintenance::copy::{CopyError, CopyObserver};
 use crate::domain::store::StoreError;
 use crate::server::{BackupError, BackupReport, BackupStoreError, StorageLocation};
 
@@ -25,7 +26,8 @@ const CONTINUE: &str = "run the same command again: it copies only what is missi
 /// Back up a storage in a folder, while its services run
 ///
 /// DIR is a storage of its own: `sgsend store check file:DIR` checks it, `sgsend store copy file:DIR STORAGE` restores
-/// it. All its records are of one point in time, and each transfer that can be downloaded has its payload.
+/// it. Each transfer that can be downloaded has its payload. All records of a storage in a folder are of one point in
+/// time; of a storage in a bucket, each transfer is, and undelivered notifications are not copied.
 ///
 /// Run again with the same DIR, the command copies only new payloads, and removes those that the storage no longer has;
 /// an interrupted backup is continued. Until the new backup is complete, DIR contains the last one.
@@ -35,9 +37,11 @@ const CONTINUE: &str = "run the same command again: it copies only what is missi
 #[derive(Args)]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// Storage to back up: file:FOLDER
+    /// Storage to back up: file:FOLDER or s3://BUCKET/PREFIX
     #[arg(value_parser = storage)]
     storage: StorageLocation,
+    #[command(flatten)]
+    s3: S3Options,
     /// Folder of the backup: a new one, or one with an earlier backup of the same storage
     dir: PathBuf,
     /// Move payloads that the storage no longer has to DIR/kept, instead of removing them
@@ -57,6 +61,8 @@ struct Output {
     payloads_removed: u64,
     pending: u64,
     lost: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<u64>,
 }
 
 /// Shows the progress.
@@ -76,14 +82,15 @@ impl CopyObserver for BackupProgress {
 
 /// Runs `sgsend store backup`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
-    let Arguments { storage, dir, keep } = arguments;
+    let Arguments { storage, s3, dir, keep } = arguments;
+    let storage = s3.apply(storage)?;
     super::check_persistent(&storage)?;
     check_holds_store(&storage)?;
     let meter = context.meter("backup");
     let watch = Arc::new(BackupProgress(Arc::clone(&meter)));
     let mut interrupt = context.interrupt.clone();
     let outcome = tokio::select! {
-        outcome = storage.back_up_to(&dir, keep, watch) => outcome.map_err(|error| backup_failure(&error)),
+        outcome = storage.back_up_to(&dir, keep, watch) => outcome.map_err(|error| backup_failure(&error, storage.is_remote())),
         signal = interrupt.raised() => Err(interrupted(signal)),
     };
     meter.end();
@@ -96,8 +103,17 @@ fn interrupted(signal: Signal) -> Failure {
 }
 
 fn print(report: &BackupReport, context: &Context) -> Result<()> {
-    let BackupReport { records, payloads, bytes, payloads_copied, bytes_copied, payloads_removed, pending, lost } =
-        *report;
+    let BackupReport {
+        records,
+        payloads,
+        bytes,
+        payloads_copied,
+        bytes_copied,
+        payloads_removed,
+        pending,
+        lost,
+        findings,
+    } = *report;
     let printer = &context.printer;
     if printer.is_json() {
         printer.json(&Output {
@@ -111,6 +127,7 @@ fn print(report: &BackupReport, context: &Context) -> Result<()> {
             payloads_removed,
             pending,
             lost,
+            findings,
         })?;
     } else {
         printer.result(&format!(
@@ -124,20 +141,33 @@ fn print(report: &BackupReport, context: &Context) -> Result<()> {
     if lost > 0 {
         printer.warning(&format!("{lost} payloads are missing in the storage: run `sgsend store check`"));
     }
+    if let Some(findings @ 1..) = findings {
+        printer.warning(&format!("the backup has {findings} findings: run `sgsend store check` on it and on the storage"));
+    }
     Ok(())
 }
 
+/// Converts an error of reading a bucket or of writing its copy to a failure.
+fn copy_failure(error: &CopyError, message: String, is_remote: bool) -> Failure {
+    let unfinished = |exit, code| Failure { resumable: Some(true), ..Failure::new(exit, code, message).hint(CONTINUE) };
+    match error {
+        CopyError::To(StoreError::Full) => unfinished(Exit::LocalFile, "disk_full"),
+        CopyError::From(_) if is_remote => unfinished(Exit::Resumable, "storage_unavailable").retryable(),
+        CopyError::Differs { .. } => unfinished(Exit::LocalFile, "changed"),
+        _ => unfinished(Exit::LocalFile, "storage_unavailable"),
+    }
+}
+
 /// Converts an error of a backup to a failure.
-fn backup_failure(error: &BackupStoreError) -> Failure {
+fn backup_failure(error: &BackupStoreError, is_remote: bool) -> Failure {
     if let Some(newer) = newer_layout(error) {
         return newer;
     }
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, chain(error)).hint(hint);
     match error {
-        BackupStoreError::NotAFolder => Failure::usage(chain(error))
-            .hint("use the tools of the provider, or `sgsend store copy` while the services are stopped"),
         BackupStoreError::OverlappingFolders(_) => Failure::usage(chain(error)).hint("use another folder"),
-        BackupStoreError::Open(error) => start_failure(error, false),
+        BackupStoreError::Open(error) => start_failure(error, is_remote),
+        BackupStoreError::Copy(error) => copy_failure(error, chain(error), is_remote),
         BackupStoreError::Backup(error) => match error {
             BackupError::NotEmpty => local("not_empty", "use a new folder, or that of an earlier backup"),
             BackupError::OtherStore { .. } => local("not_empty", "use a new folder for each storage"),

@@ -11,6 +11,7 @@
 
 mod claim;
 mod error;
+mod in_use;
 mod merged_listing;
 mod payloads;
 mod records;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::{TryStreamExt, stream};
 
 pub use error::CopyError;
+pub use in_use::{CopiedInUse, KnownPayloads, copy_in_use};
 
 use self::claim::Claim;
 use crate::domain::id::TransferId;
@@ -107,6 +109,7 @@ struct CopyCounts {
     bytes_sent: AtomicU64,
     bytes_done: AtomicU64,
     pending: AtomicU64,
+    lost: AtomicU64,
 }
 
 impl CopyCounts {

@@ -111,7 +111,7 @@ impl Copying<'_> {
         }
     }
 
-    fn moved(&self, bytes: u64) {
+    pub(super) fn moved(&self, bytes: u64) {
         self.watch.transferred(add(&self.counts.bytes_done, bytes));
     }
 

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use backup::{BackupError, BackupReport};
-pub(in crate::server) use backup::{BackupJob, run as back_up};
+pub(in crate::server) use backup::{BackupJob, Staging, run as back_up};
 pub use folder_state::FolderState;
 pub use open_error::FolderError;
 pub(super) use storage::FolderStorage;

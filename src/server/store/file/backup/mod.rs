@@ -10,6 +10,7 @@ mod error;
 mod marker;
 mod payloads;
 mod snapshot;
+mod staging;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use error::BackupError;
+pub(in crate::server) use staging::Staging;
 
 use super::connection;
 use super::folder::{Folder, make_directory, sync_directory};
@@ -30,6 +32,8 @@ use snapshot::Snapshot;
 const RECORDS: &str = "records.sqlite";
 /// Name of a database that is being copied.
 const NEW_RECORDS: &str = "records.new";
+/// Name of the folder of payloads in a store.
+const PAYLOADS: &str = "payloads";
 /// Name of the file that a running backup locks.
 const LOCK: &str = "backup.lock";
 /// Number of database copies at most, if payloads are removed while they are copied.
@@ -45,6 +49,8 @@ pub(in crate::server) struct BackupJob<'a> {
     pub target: &'a Path,
     /// Whether payloads that the store no longer has are moved into the folder `kept`, instead of removed.
     pub keep: bool,
+    /// Whether payloads are linked instead of copied: the folder of the store is one of the backup.
+    pub link: bool,
     /// Ends the backup, to be continued by the next.
     pub stop: &'a AtomicBool,
     /// Progress listener.
@@ -70,6 +76,9 @@ pub struct BackupReport {
     pub pending: u64,
     /// Number of payloads that the store itself has lost.
     pub lost: u64,
+    /// Number of findings in the backup of a bucket that were not repaired; `None` for a folder, whose records are of
+    /// one point in time.
+    pub findings: Option<u64>,
 }
 
 /// A running backup, which holds the lock of its folder.
@@ -88,29 +97,50 @@ struct Backup<'a> {
 pub(in crate::server) fn run(job: BackupJob<'_>) -> Result<BackupReport, BackupError> {
     connection::check_layout(&job.source.join(RECORDS)).map_err(BackupError::Source)?;
     let header = snapshot::header(&job.source.join(RECORDS))?;
-    let (found, lock) = marker::claim(job.target)?;
-    let now = SystemClock.now();
-    let mut marker = match found {
-        Some(found) => found.of_same_store(job.name, header.store_id.as_deref())?,
-        None => BackupMarker::new(job.name, header.store_id),
-    };
-    if job.target.join(RECORDS).exists() {
-        if is_open(job.target)? {
-            return Err(BackupError::InUse(job.target.to_owned()));
+    let claim = Claim::of(job.target, job.name, header.store_id)?;
+    claim.run(job)
+}
+
+/// Folder of a backup that this run has locked and checked.
+struct Claim {
+    marker: BackupMarker,
+    lock: File,
+}
+
+impl Claim {
+    /// Locks the folder `target` for a backup of the store `name` with the id `store_id`.
+    ///
+    /// # Errors
+    /// [`BackupError`] if the folder contains anything else, or is in use.
+    fn of(target: &Path, name: &str, store_id: Option<String>) -> Result<Self, BackupError> {
+        let (found, lock) = marker::claim(target)?;
+        let mut marker = match found {
+            Some(found) => found.of_same_store(name, store_id.as_deref())?,
+            None => BackupMarker::new(name, store_id),
+        };
+        if target.join(RECORDS).exists() {
+            if is_open(target)? {
+                return Err(BackupError::InUse(target.to_owned()));
+            }
+            marker = marker.check_unused(snapshot::close(&target.join(RECORDS))?)?;
         }
-        marker = marker.check_unused(snapshot::close(&job.target.join(RECORDS))?)?;
+        let marker = marker.started(SystemClock.now());
+        marker.write(target)?;
+        make_directory(&target.join(PAYLOADS), Durability::Full).map_err(BackupError::target)?;
+        Ok(Self { marker, lock })
     }
-    let marker = marker.started(now);
-    marker.write(job.target)?;
-    let payloads = job.target.join("payloads");
-    make_directory(&payloads, Durability::Full).map_err(BackupError::target)?;
-    let (from, to) =
-        (Folder::new(job.source.join("payloads"), Durability::Full), Folder::new(payloads, Durability::Full));
-    Backup { job, from, to, report: BackupReport::default(), _lock: lock }.run(marker)
+
+    /// Copies what the backup lacks, and installs the new database.
+    fn run(self, job: BackupJob<'_>) -> Result<BackupReport, BackupError> {
+        let payloads = |folder: &Path| Folder::new(folder.join(PAYLOADS), Durability::Full);
+        let (from, to) = (payloads(job.source), payloads(job.target));
+        let mut backup = Backup { job, from, to, report: BackupReport::default(), _lock: self.lock };
+        backup.run(self.marker)
+    }
 }
 
 impl Backup<'_> {
-    fn run(mut self, marker: BackupMarker) -> Result<BackupReport, BackupError> {
+    fn run(&mut self, marker: BackupMarker) -> Result<BackupReport, BackupError> {
         self.job.watch.begin(snapshot::bytes_stored(&self.job.source.join(RECORDS)));
         self.copy_all()?;
         let snapshot = self.consistent_snapshot()?;

@@ -61,7 +61,7 @@ impl Backup<'_> {
         Ok(true)
     }
 
-    /// Copies a payload that the backup lacks, durably. Returns whether it did.
+    /// Copies or links a payload that the backup lacks, durably. Returns whether it did.
     fn copy(&mut self, id: PayloadId) -> Result<bool, BackupError> {
         self.check_stop()?;
         let Some(source) = optional(File::open(self.from.finished(id))).map_err(BackupError::source)? else {
@@ -74,7 +74,10 @@ impl Backup<'_> {
         }
         make_directory(&self.to.shard(id), Durability::Full).map_err(BackupError::target)?;
         let draft = target.with_extension("new");
-        if self.copy_bytes(source, &draft)? != size {
+        if self.job.link {
+            remove_if_present(&draft).map_err(BackupError::target)?;
+            fs::hard_link(self.from.finished(id), &draft).map_err(BackupError::target)?;
+        } else if self.copy_bytes(source, &draft)? != size {
             // It was removed meanwhile, which also empties the file.
             remove_if_present(&draft).map_err(BackupError::target)?;
             return Ok(false);

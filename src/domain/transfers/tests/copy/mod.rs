@@ -1,5 +1,7 @@
 //! Copies of a store: complete, interrupted at any point, and rejected.
 
+mod in_use;
+
 use std::sync::Mutex;
 
 use futures_util::TryStreamExt;
