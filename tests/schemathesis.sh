@@ -106,11 +106,12 @@ for store in "${stores[@]}"; do
   if [ "$store" != s3 ]; then not_here+=("POST /transfers/id/{transfer_id}/upload/create-presign-urls"); fi
   fuzz "$store: public" "$FUZZ_PUBLIC" "$examples" sender_token "bearer=$FUZZ_TOKEN" metrics_key "bearer=$metrics_key"
   reached "$store: public" "${not_here[@]}"
-  fuzz "$store: public, without a token" "$FUZZ_PUBLIC" "$((examples / 2))"
+  # Requests without a credential that a route needs are refused before they reach the store.
+  if [ "$store" != s3 ]; then fuzz "$store: public, without a token" "$FUZZ_PUBLIC" "$((examples / 2))"; fi
   fuzz "$store: admin" "$FUZZ_ADMIN" "$examples" admin_key "api_key=$FUZZ_KEY"
   # Proofs are given of a generated key only.
   reached "$store: admin" "POST /auth/prove"
-  fuzz "$store: admin, without a key" "$FUZZ_ADMIN" "$((examples / 2))"
+  if [ "$store" != s3 ]; then fuzz "$store: admin, without a key" "$FUZZ_ADMIN" "$((examples / 2))"; fi
   if grep -E 'ERROR|panicked' "$work/log" >&2; then failed+=("$store: the server's log"); fi
   stop_services
   rm -rf "$work/store"
