@@ -11,6 +11,7 @@ pub(super) mod notify;
 mod pasted;
 pub(super) mod prompt;
 pub(super) mod recipients;
+pub(super) mod request_link;
 pub(super) mod s3_options;
 pub(super) mod secret;
 pub(super) mod server_arg;
