@@ -1,5 +1,6 @@
 //! Recipients with keys of their own, and senders who sign.
 
+mod changed_keys;
 mod cheating_server;
 mod contacts;
 mod leaks;

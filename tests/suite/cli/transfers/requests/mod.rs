@@ -1,6 +1,7 @@
 //! Request links: the owner asks, guests send by the command, and the owner downloads.
 
 mod leaks;
+mod signed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
