@@ -9,10 +9,13 @@ import { PayloadReader, Source } from "./payload-reader.js";
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { AccessProof } from "../format/key.js" */
+/** @import { SignatureCheck } from "./signature.js" */
 /** @import { ClientEventKind, TransferStatus } from "../wire.d.ts" */
 
 /** Number of segments decrypted in parallel. */
 const PARALLEL = 4;
+/** The signature was not checked, or there is none. */
+const UNCHECKED = { isValid: false, isUnsupported: false };
 
 /** Download of a transfer. All its requests count as one download. */
 export class Download {
@@ -30,6 +33,9 @@ export class Download {
   #contentStart = 0;
   #contentBytes = 0;
   #isPartial;
+  #check;
+  /** Whether the signature of the sender was checked by the last complete run of [`content`]. */
+  #checked = UNCHECKED;
   /**
    * Plaintext of the last segment that was read alone.
    *
@@ -38,14 +44,16 @@ export class Download {
   #kept;
 
   /**
-   * Creates a download; a transfer with access protection needs `proof`. A partial one requests single segments.
+   * Creates a download; a transfer with access protection needs `proof`. A partial one requests single segments. With
+   * `check`, the signature of the sender is checked at the end of the content.
    *
    * @param {TransferStatus} transfer
    * @param {Bytes} payloadKey
-   * @param {{ proof?: AccessProof | undefined, isPartial?: boolean }} [options]
+   * @param {{ proof?: AccessProof | undefined, isPartial?: boolean, check?: SignatureCheck | undefined }} [options]
    */
-  constructor(transfer, payloadKey, { proof, isPartial = false } = {}) {
+  constructor(transfer, payloadKey, { proof, isPartial = false, check } = {}) {
     this.#isPartial = isPartial;
+    this.#check = check;
     this.#transferId = transfer.transfer_id;
     this.#payloadKey = payloadKey;
     this.#layout = Layout.ofSealed(transfer.size_bytes);
@@ -62,6 +70,16 @@ export class Download {
     return this.#source.transparency;
   }
 
+  /** Whether the signature of the sender was verified. */
+  get isSignatureValid() {
+    return this.#checked.isValid;
+  }
+
+  /** Whether this browser could not check the signature. */
+  get isCheckUnsupported() {
+    return this.#checked.isUnsupported;
+  }
+
   /**
    * Returns the metadata of the envelope. Downloads the first segment, which counts the download.
    *
@@ -74,6 +92,7 @@ export class Download {
       const segment = await this.#reader.take(this.#layout.sealed(0).end, options);
       this.#cipher = await Cipher.toOpen(this.#payloadKey, segment);
       this.#first = await this.#cipher.open(0, this.#layout.isLast(0), segment);
+      await this.#check?.add(0, segment);
       if (this.#isPartial) this.pause();
     }
     const { metadata, contentStart } = readEnvelope(this.#first, this.#layout.plaintextBytes);
@@ -83,12 +102,14 @@ export class Download {
   }
 
   /**
-   * Yields the authenticated content from its start. Requires an earlier call of [`metadata`].
+   * Yields the authenticated content from its start. Requires an earlier call of [`metadata`]. Checks the signature of
+   * the sender at its end: a caller saves nothing if this throws.
    *
    * @param {RetryOptions} options
    */
   async *content(options) {
     let missing = this.#contentBytes;
+    this.#checked = UNCHECKED;
     for await (const piece of this.#plaintext(options)) {
       const content = piece.subarray(0, missing);
       if (piece.subarray(content.length).some((byte) => byte !== 0)) {
@@ -97,6 +118,9 @@ export class Download {
       missing -= content.length;
       if (content.length > 0) yield content;
     }
+    if (!this.#check) return;
+    const isValid = await this.#check.verify(this.#layout.segments, this.#layout.sealedBytes);
+    this.#checked = { isValid, isUnsupported: !isValid };
   }
 
   /**
@@ -115,7 +139,8 @@ export class Download {
     const opening = [];
     for (let index = 1; index < this.#layout.segments; index += 1) {
       const { start, end } = this.#layout.sealed(index);
-      const opened = cipher.open(index, this.#layout.isLast(index), await reader.take(end - start, options));
+      const segment = await reader.take(end - start, options);
+      const opened = this.#opened(cipher, index, segment);
       // Handled when awaited; until then the rejection must not count as unhandled.
       opened.catch(() => {});
       opening.push(opened);
@@ -123,6 +148,19 @@ export class Download {
       if (next) yield await next;
     }
     for (let next = opening.shift(); next; next = opening.shift()) yield await next;
+  }
+
+  /**
+   * Decrypts a segment, and hashes it for the signature.
+   *
+   * @param {Cipher} cipher
+   * @param {number} index
+   * @param {Bytes} segment
+   */
+  async #opened(cipher, index, segment) {
+    const opening = cipher.open(index, this.#layout.isLast(index), segment);
+    const [plaintext] = await Promise.all([opening, this.#check?.add(index, segment)]);
+    return plaintext;
   }
 
   /**

@@ -8,6 +8,8 @@ import { t } from "../ui/text.js";
 /** @import { Metadata } from "../format/envelope.js" */
 /** @import { Info } from "../format/info.js" */
 /** @import { TransferStatus } from "../wire.d.ts" */
+/** @import { Download } from "./download.js" */
+/** @import { SignatureCheck } from "./signature.js" */
 /** @typedef {Omit<Metadata, "archive"> & { archive?: unknown, message?: string | undefined }} ShownFile */
 
 /** Kinds by the first part of a media type, and by extension. */
@@ -51,7 +53,7 @@ const LINES = new Map([
   ["archive", "M3 6h6l2 2h10v12H3zM14 8v3M14 13v3"],
 ]);
 /** Elements with facts about a file or its download. */
-const FACTS = ["file-icon", "file-message", "state", "actions", "files", "progress", "shown"];
+const FACTS = ["file-icon", "file-message", "sender", "state", "actions", "files", "progress", "shown"];
 
 /**
  * Shows a heading without any fact about a file.
@@ -91,6 +93,36 @@ export function showLimits({ expires_at: at, downloads_remaining: left }) {
   byId("expires").textContent = t("receive.expires", { time: time(at) });
   byId("downloads-left").textContent = left ? t("receive.left", { count: left }) : "";
   byId("state").hidden = false;
+}
+
+/**
+ * Shows who is said to have signed the file. A name would have to come from the transfer, so there is none.
+ *
+ * @param {SignatureCheck} check
+ */
+export function showClaim({ fingerprint, signedAt }) {
+  showSender(t("receive.signed_claim", { fingerprint, time: time(signedAt) }));
+}
+
+/**
+ * Shows who has signed what was saved, or that the signature was not checked.
+ *
+ * @param {Download} download
+ * @param {SignatureCheck} check
+ */
+export function showChecked(download, { fingerprint, signedAt, isForAnyone }) {
+  if (download.isSignatureValid) {
+    const values = { fingerprint, time: time(signedAt) };
+    showSender(t(isForAnyone ? "receive.signed_anyone" : "receive.signed_you", values));
+  } else {
+    showSender(t(download.isCheckUnsupported ? "receive.signature_unsupported" : "receive.signature_unchecked"));
+  }
+}
+
+/** @param {string} text */
+function showSender(text) {
+  byId("sender").textContent = text;
+  byId("sender").hidden = false;
 }
 
 /**

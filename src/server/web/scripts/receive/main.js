@@ -10,14 +10,16 @@ import { errorMessage } from "../ui/error-messages.js";
 import { size, time } from "../ui/format.js";
 import { t } from "../ui/text.js";
 import { Download } from "./download.js";
-import { showFile, showHeading, showLimits } from "./file.js";
+import { showClaim, showFile, showHeading, showLimits } from "./file.js";
 import { isPlayed, previewKind } from "./preview-kind.js";
 import { offerPause, runDownload } from "./run.js";
 import { saveContent } from "./save-content.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { EventRecord, LinkStatus, Page } from "../wire.d.ts" */
+/** @import { Opener } from "./recipient.js" */
 /** @import { Opened, Work } from "./run.js" */
+/** @import { SignatureCheck } from "./signature.js" */
 
 const linkId = location.pathname.split("/").findLast((part) => part !== "") ?? "";
 const path = `/transfers/id/${linkId}`;
@@ -43,6 +45,9 @@ let opened;
  * @type {Record<string, string>}
  */
 let proofHeaders = {};
+
+/** @type {Opener | undefined} */
+let opener;
 
 /** Returns the key in the address and removes it from there, so that it is not left visible to others. */
 function keyInAddress() {
@@ -125,7 +130,13 @@ function askForKey(problem) {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
-  if (key.isCommitment) return (await import("./recipient.js")).askForIdentity(path, key.bytes, unlock);
+  if (key.isCommitment) {
+    const { askForIdentity } = await import("./recipient.js");
+    return askForIdentity(path, key.bytes, (secret, found) => {
+      opener = found;
+      return unlock(secret);
+    });
+  }
   if (!key.needsPassphrase) return unlock(await key.secret());
   askForPassphrase();
 }
@@ -167,12 +178,34 @@ async function unlock(secret) {
   for (const id of ["key", "passphrase", "identity"]) field(id).removeAttribute("aria-invalid");
   // Of an archive or a video, a recipient may want only parts.
   const isPartial = info !== undefined && (info.archive !== undefined || isPlayed(previewKind(info)));
-  const download = new Download(transfer, payloadKey, { proof, isPartial });
-  const isSigned = transfer.signature !== undefined;
-  opened = { download, info, sizeBytes: transfer.size_bytes, isSigned, needsPassphrase: linkKey.needsPassphrase };
+  /** @type {SignatureCheck | undefined} */
+  let check;
+  try {
+    check = transfer.signature === undefined ? undefined : await signatureCheck(payloadKey, transfer.signature, sealed);
+  } catch (error) {
+    showHeading(t("receive.title"));
+    showError(errorMessage(error));
+    return;
+  }
+  const download = new Download(transfer, payloadKey, { proof, isPartial, check });
+  opened = { download, info, sizeBytes: transfer.size_bytes, check, needsPassphrase: linkKey.needsPassphrase };
   showOpened();
   const event = { json: { kind: "link_opened" }, headers: proofHeaders };
   await call(`${path}/events/add`, event).catch(() => {});
+}
+
+/**
+ * Returns the check of the sender's signature.
+ *
+ * @param {Bytes} payloadKey
+ * @param {string} signature
+ * @param {string | undefined} info
+ */
+async function signatureCheck(payloadKey, signature, info) {
+  // Loaded only for signed transfers.
+  const { SignatureCheck } = await import("./signature.js");
+  const baseUrl = `${location.origin}${location.pathname.replace(/\/d\/[^/]*\/?$/, "")}`;
+  return SignatureCheck.of({ baseUrl, payloadKey, signature, info, keys: opener?.keys, opener: opener?.recipient });
 }
 
 /** Shows the file and what can be done with it. */
@@ -186,7 +219,7 @@ function showOpened() {
     byId("file-facts").textContent = size(Layout.ofSealed(transfer.size_bytes).plaintextBytes);
   }
   showLimits(transfer);
-  if (opened.isSigned) showMessage(t("receive.signed"));
+  if (opened.check) showClaim(opened.check);
   const isArchive = info?.archive !== undefined;
   const hasPreview = info !== undefined && previewKind(info) !== undefined;
   byId("download").textContent = t(isArchive ? "receive.download_all" : "receive.download");
