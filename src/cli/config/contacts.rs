@@ -11,7 +11,7 @@ use super::paths;
 use super::private_file::{self, Existing};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::domain::people::recipient_keys::RecipientKey;
+use crate::domain::people::recipient_keys::{Plugins, RecipientKey};
 use crate::domain::people::sender_signature::SenderKey;
 use crate::domain::timestamp::Timestamp;
 
@@ -102,8 +102,9 @@ impl Contacts {
     }
 
     /// Returns the keys of a contact; `None` if there is no contact of this name.
-    pub(crate) fn keys_of(&self, name: &str) -> Option<Vec<RecipientKey>> {
-        Some(self.contacts.get(name)?.keys.iter().filter_map(|key| key.parse().ok()).collect())
+    pub(crate) fn keys_of(&self, name: &str, plugins: &Plugins) -> Option<Vec<RecipientKey>> {
+        let keys = self.contacts.get(name)?.keys.iter();
+        Some(keys.filter_map(|key| RecipientKey::parse_with(key, plugins).ok()).collect())
     }
 
     /// Returns the keys with which a contact can sign.

@@ -9,6 +9,7 @@ pub(super) mod link_arg;
 pub(super) mod notify;
 #[cfg(unix)]
 mod pasted;
+pub(super) mod plugin_dialogue;
 pub(super) mod prompt;
 pub(super) mod recipients;
 pub(super) mod request_link;

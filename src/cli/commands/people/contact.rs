@@ -11,6 +11,7 @@ use crate::cli::config::contacts::{Contacts, KeyChange, contact_name};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::plugin_dialogue::plugins;
 use crate::cli::input::recipients::{parse_list, read_list};
 use crate::client::fetch_key_list;
 use crate::domain::clock::{Clock, SystemClock};
@@ -129,7 +130,8 @@ fn in_words(change: &KeyChange) -> String {
 
 /// Returns the keys of a value: a key, a URL, or a file.
 async fn keys_of(value: &str, context: &Context) -> Result<Vec<RecipientKey>> {
-    let malformed = match value.parse() {
+    let plugins = plugins(context);
+    let malformed = match RecipientKey::parse_with(value, &plugins) {
         Ok(key) => return Ok(vec![key]),
         Err(error) => error,
     };
@@ -138,10 +140,10 @@ async fn keys_of(value: &str, context: &Context) -> Result<Vec<RecipientKey>> {
     {
         let options = context.transport_options()?;
         let list = context.first_call(|| fetch_key_list(&url, &options)).await?;
-        return Ok(parse_list(&list, value)?);
+        return Ok(parse_list(&list, value, None)?);
     }
     if malformed == InvalidRecipient::Malformed && Path::new(value).is_file() {
-        return Ok(read_list(Path::new(value))?);
+        return Ok(read_list(Path::new(value), &plugins)?);
     }
     Err(Failure { code: "invalid_recipient".into(), ..Failure::usage(format!("{value}: {malformed}")) }.into())
 }

@@ -13,6 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
 use crate::cli::input::link_arg::reject_link;
+use crate::cli::input::plugin_dialogue::plugins;
 use crate::cli::input::recipients::recipients;
 use crate::cli::input::request_link::request_link;
 use crate::cli::input::{server_arg, signer};
@@ -85,7 +86,7 @@ fn warn_of_tags(recipients: &[RecipientKey], context: &Context) {
     if tagged > 0 {
         let keys = with_number(tagged, "recipient");
         context.printer.warning(&format!(
-            "{keys} with an SSH key can be recognised by the server and by everybody with the link who has the public \
+            "{keys} with an SSH key or a plugin can be recognised by the server and by everybody with the link who has the public \
              key; age keys (age1…) hide that"
         ));
     }
@@ -97,7 +98,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
     arguments.paths.iter().try_for_each(|path| reject_link(path))?;
     check_names(&arguments.links)?;
     check_recipients(&arguments)?;
-    let recipients = recipients(&arguments.to)?;
+    let recipients = recipients(&arguments.to, &plugins(context))?;
     warn_of_tags(&recipients, context);
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
