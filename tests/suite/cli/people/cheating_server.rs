@@ -211,7 +211,7 @@ fn swapped_and_rewrapped_keys_are_refused() {
     let signed = cheater.signed(b"for ada only", &["--to", &ada_key]);
     let wrapped: KeysBlob = serde_json::from_value(cheater.record(&signed)["keys"].clone()).unwrap();
     let identity = fs::read(ada.path().join(".config/sgsend/identity")).unwrap();
-    let identities = IdentityFile::parse(&identity).unwrap().unlock("").unwrap();
+    let identities = IdentityFile::parse(&identity, None).unwrap().unlock("").unwrap();
     let key = KeysPlaintext::parse(&unwrap(&wrapped, &identities).unwrap().0).unwrap().key;
     let both: Vec<RecipientKey> = [&ada_key, &bob_key].map(|key| key.parse().unwrap()).to_vec();
     let widened = wrap(encode_payload_key(&key).as_bytes(), &both).unwrap();

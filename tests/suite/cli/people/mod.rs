@@ -4,6 +4,7 @@ mod changed_keys;
 mod cheating_server;
 mod contacts;
 mod leaks;
+mod plugins;
 mod recipients;
 mod signatures;
 
