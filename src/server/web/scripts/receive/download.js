@@ -14,8 +14,6 @@ import { PayloadReader, Source } from "./payload-reader.js";
 
 /** Number of segments decrypted in parallel. */
 const PARALLEL = 4;
-/** The signature was not checked, or there is none. */
-const UNCHECKED = { isValid: false, isUnsupported: false };
 
 /** Download of a transfer. All its requests count as one download. */
 export class Download {
@@ -34,8 +32,6 @@ export class Download {
   #contentBytes = 0;
   #isPartial;
   #check;
-  /** Whether the signature of the sender was checked by the last complete run of [`content`]. */
-  #checked = UNCHECKED;
   /**
    * Plaintext of the last segment that was read alone.
    *
@@ -70,16 +66,6 @@ export class Download {
     return this.#source.transparency;
   }
 
-  /** Whether the signature of the sender was verified. */
-  get isSignatureValid() {
-    return this.#checked.isValid;
-  }
-
-  /** Whether this browser could not check the signature. */
-  get isCheckUnsupported() {
-    return this.#checked.isUnsupported;
-  }
-
   /**
    * Returns the metadata of the envelope. Downloads the first segment, which counts the download.
    *
@@ -109,7 +95,6 @@ export class Download {
    */
   async *content(options) {
     let missing = this.#contentBytes;
-    this.#checked = UNCHECKED;
     for await (const piece of this.#plaintext(options)) {
       const content = piece.subarray(0, missing);
       if (piece.subarray(content.length).some((byte) => byte !== 0)) {
@@ -118,9 +103,7 @@ export class Download {
       missing -= content.length;
       if (content.length > 0) yield content;
     }
-    if (!this.#check) return;
-    const isValid = await this.#check.verify(this.#layout.segments, this.#layout.sealedBytes);
-    this.#checked = { isValid, isUnsupported: !isValid };
+    await this.#check?.verify(this.#layout.segments, this.#layout.sealedBytes);
   }
 
   /**

@@ -8,8 +8,6 @@ import { t } from "../ui/text.js";
 /** @import { Metadata } from "../format/envelope.js" */
 /** @import { Info } from "../format/info.js" */
 /** @import { TransferStatus } from "../wire.d.ts" */
-/** @import { Download } from "./download.js" */
-/** @import { SignatureCheck } from "./signature.js" */
 /** @typedef {Omit<Metadata, "archive"> & { archive?: unknown, message?: string | undefined }} ShownFile */
 
 /** Kinds by the first part of a media type, and by extension. */
@@ -93,36 +91,6 @@ export function showLimits({ expires_at: at, downloads_remaining: left }) {
   byId("expires").textContent = t("receive.expires", { time: time(at) });
   byId("downloads-left").textContent = left ? t("receive.left", { count: left }) : "";
   byId("state").hidden = false;
-}
-
-/**
- * Shows who is said to have signed the file. A name would have to come from the transfer, so there is none.
- *
- * @param {SignatureCheck} check
- */
-export function showClaim({ fingerprint, signedAt }) {
-  showSender(t("receive.signed_claim", { fingerprint, time: time(signedAt) }));
-}
-
-/**
- * Shows who has signed what was saved, or that the signature was not checked.
- *
- * @param {Download} download
- * @param {SignatureCheck} check
- */
-export function showChecked(download, { fingerprint, signedAt, isForAnyone }) {
-  if (download.isSignatureValid) {
-    const values = { fingerprint, time: time(signedAt) };
-    showSender(t(isForAnyone ? "receive.signed_anyone" : "receive.signed_you", values));
-  } else {
-    showSender(t(download.isCheckUnsupported ? "receive.signature_unsupported" : "receive.signature_unchecked"));
-  }
-}
-
-/** @param {string} text */
-function showSender(text) {
-  byId("sender").textContent = text;
-  byId("sender").hidden = false;
 }
 
 /**

@@ -10,7 +10,7 @@ import { errorMessage } from "../ui/error-messages.js";
 import { size, time } from "../ui/format.js";
 import { t } from "../ui/text.js";
 import { Download } from "./download.js";
-import { showClaim, showFile, showHeading, showLimits } from "./file.js";
+import { showFile, showHeading, showLimits } from "./file.js";
 import { isPlayed, previewKind } from "./preview-kind.js";
 import { offerPause, runDownload } from "./run.js";
 import { saveContent } from "./save-content.js";
@@ -181,7 +181,8 @@ async function unlock(secret) {
   /** @type {SignatureCheck | undefined} */
   let check;
   try {
-    check = transfer.signature === undefined ? undefined : await signatureCheck(payloadKey, transfer.signature, sealed);
+    // Loaded only for signed transfers.
+    if (transfer.signature) check = await (await import("./signature.js")).signatureCheck(transfer, payloadKey, opener);
   } catch (error) {
     showHeading(t("receive.title"));
     showError(errorMessage(error));
@@ -192,20 +193,6 @@ async function unlock(secret) {
   showOpened();
   const event = { json: { kind: "link_opened" }, headers: proofHeaders };
   await call(`${path}/events/add`, event).catch(() => {});
-}
-
-/**
- * Returns the check of the sender's signature.
- *
- * @param {Bytes} payloadKey
- * @param {string} signature
- * @param {string | undefined} info
- */
-async function signatureCheck(payloadKey, signature, info) {
-  // Loaded only for signed transfers.
-  const { SignatureCheck } = await import("./signature.js");
-  const baseUrl = `${location.origin}${location.pathname.replace(/\/d\/[^/]*\/?$/, "")}`;
-  return SignatureCheck.of({ baseUrl, payloadKey, signature, info, keys: opener?.keys, opener: opener?.recipient });
 }
 
 /** Shows the file and what can be done with it. */
@@ -219,7 +206,7 @@ function showOpened() {
     byId("file-facts").textContent = size(Layout.ofSealed(transfer.size_bytes).plaintextBytes);
   }
   showLimits(transfer);
-  if (opened.check) showClaim(opened.check);
+  opened.check?.showClaim();
   const isArchive = info?.archive !== undefined;
   const hasPreview = info !== undefined && previewKind(info) !== undefined;
   byId("download").textContent = t(isArchive ? "receive.download_all" : "receive.download");

@@ -6,7 +6,7 @@ import { byId, hide, show, showError, showMessage, showTransparency } from "../u
 import { errorMessage } from "../ui/error-messages.js";
 import { Progress } from "../ui/progress.js";
 import { t } from "../ui/text.js";
-import { showChecked, showFile } from "./file.js";
+import { showFile } from "./file.js";
 import { PauseGate } from "./save-content.js";
 
 /** @import { RetryOptions } from "../api.js" */
@@ -56,8 +56,9 @@ export async function runDownload({ download, info, sizeBytes, check, needsPassp
     if ((metadata.signed === true) !== (check !== undefined)) throw new WrongSignature(t("receive.signature_missing"));
     showFile({ ...metadata, archive: info?.archive ?? metadata.archive, message: info?.message });
     const isAnnounced = !info || agrees(info, metadata);
+    check?.begin();
     await work(download, metadata, { options, progress: current, gate });
-    if (check) showChecked(download, check);
+    check?.showResult();
     if (!isAnnounced) byId("error").textContent = t("receive.mismatch");
   } catch (error) {
     if (signal.aborted) {

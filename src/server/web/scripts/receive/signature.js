@@ -6,9 +6,13 @@ import { openSmall } from "../format/aead.js";
 import { base64url, fromBase64url, hex, joined, utf8 } from "../format/bytes.js";
 import { hkdf } from "../format/key.js";
 import { WrongSignature } from "../format/sealed.js";
+import { byId } from "../ui/dom.js";
+import { time } from "../ui/format.js";
 import { t } from "../ui/text.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
+/** @import { TransferStatus } from "../wire.d.ts" */
+/** @import { Opener } from "./recipient.js" */
 /**
  * What a signature covers besides the payload.
  *
@@ -37,6 +41,20 @@ const VERSION = 1;
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const HEADER_BYTES = 40;
+/** Keys of the texts by the result of a check that has verified nothing. */
+const UNVERIFIED = { unchecked: "receive.signature_unchecked", unsupported: "receive.signature_unsupported" };
+
+/**
+ * Opens the signature of a transfer.
+ *
+ * @param {TransferStatus} transfer
+ * @param {Bytes} payloadKey
+ * @param {Opener | undefined} opener
+ */
+export function signatureCheck({ signature = "", info }, payloadKey, opener) {
+  const baseUrl = `${location.origin}${location.pathname.replace(/\/d\/[^/]*\/?$/, "")}`;
+  return SignatureCheck.of({ baseUrl, payloadKey, signature, info, keys: opener?.keys, opener: opener?.recipient });
+}
 
 /** Check of one signature. */
 export class SignatureCheck {
@@ -47,6 +65,9 @@ export class SignatureCheck {
   #leaves = [];
   /** @type {Bytes | undefined} */
   #header;
+
+  /** @type {"unchecked" | "unsupported" | "valid"} */
+  #result = "unchecked";
 
   /** Fingerprint of the key that is said to have signed, as `ssh-keygen -l` prints it. */
   fingerprint;
@@ -79,14 +100,26 @@ export class SignatureCheck {
     this.fingerprint = fingerprint;
   }
 
-  /** Time of the signature in milliseconds, as the sender states it. */
-  get signedAt() {
-    return this.#signature.signed_at;
+  /** Shows who is said to have signed. A name would have to come from the transfer, so there is none. */
+  showClaim() {
+    this.#show("receive.signed_claim");
   }
 
-  /** Whether the sender names no recipients: the transfer is for anyone with its link. */
-  get isForAnyone() {
-    return this.#signature.recipients === undefined;
+  /** Forgets the result of an earlier check. */
+  begin() {
+    this.#result = "unchecked";
+  }
+
+  /** Shows who has signed what was saved, or that the signature was not checked. */
+  showResult() {
+    if (this.#result !== "valid") this.#show(UNVERIFIED[this.#result]);
+    else this.#show(this.#signature.recipients ? "receive.signed_you" : "receive.signed_anyone");
+  }
+
+  /** @param {string} key */
+  #show(key) {
+    byId("sender").textContent = t(key, { fingerprint: this.fingerprint, time: time(this.#signature.signed_at) });
+    byId("sender").hidden = false;
   }
 
   /**
@@ -101,8 +134,8 @@ export class SignatureCheck {
   }
 
   /**
-   * Verifies the signature, once all segments are hashed. Returns whether this browser can verify it; throws
-   * [`WrongSignature`] if it does not belong to what was received.
+   * Verifies the signature, once all segments are hashed. Throws [`WrongSignature`] if it does not belong to what was
+   * received.
    *
    * @param {number} segments number of segments of the payload
    * @param {number} sealedBytes encrypted size of the payload
@@ -111,13 +144,16 @@ export class SignatureCheck {
     if (!this.#header || Object.keys(this.#leaves).length !== segments) throw new WrongSignature(t("receive.signature_mismatch"));
     const statement = await this.#statement(await treeHash(this.#leaves), sealedBytes);
     const key = await crypto.subtle.importKey("raw", this.#parsed.key, "Ed25519", false, ["verify"]).catch(() => undefined);
-    if (!key) return false;
+    if (!key) {
+      this.#result = "unsupported";
+      return;
+    }
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-512", utf8(statement)));
     const message = joined(utf8(MAGIC), text(NAMESPACE), text(""), text("sha512"), field(digest));
     const isValid = await crypto.subtle.verify("Ed25519", key, this.#parsed.signature, message);
     if (!isValid) throw new WrongSignature(t("receive.signature_mismatch"));
     if (!(await this.#isForOpener())) throw new WrongSignature(t("receive.signature_for_other"));
-    return true;
+    this.#result = "valid";
   }
 
   /** Returns whether the key that has opened the transfer is among the recipients that the sender has signed for. */
