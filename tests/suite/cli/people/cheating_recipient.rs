@@ -90,7 +90,7 @@ impl KeyType for KeyLength {
 fn ghash_key(key: &PayloadKey, header: &[u8]) -> u128 {
     let mut segment_key = [0; 32];
     let derived = Salt::new(HKDF_SHA256, &header[1..33]).extract(key.as_bytes());
-    derived.expand(&[b"sgsend/v1"], KeyLength).unwrap().fill(&mut segment_key).unwrap();
+    derived.expand(&[b"sgsend/v1".as_slice()], KeyLength).unwrap().fill(&mut segment_key).unwrap();
     let mut block = [0; 16];
     let cipher = EncryptingKey::ecb(UnboundCipherKey::new(&AES_256, &segment_key).unwrap()).unwrap();
     cipher.encrypt(&mut block).unwrap();
@@ -101,11 +101,11 @@ fn ghash_key(key: &PayloadKey, header: &[u8]) -> u128 {
 fn product(one: u128, other: u128) -> u128 {
     let (mut sum, mut shifted) = (0, other);
     for bit in (0..128).rev() {
-        if one >> bit & 1 == 1 {
+        if (one >> bit) & 1 == 1 {
             sum ^= shifted;
         }
         let reduction = if shifted & 1 == 1 { 0xe1 << 120 } else { 0 };
-        shifted = shifted >> 1 ^ reduction;
+        shifted = (shifted >> 1) ^ reduction;
     }
     sum
 }

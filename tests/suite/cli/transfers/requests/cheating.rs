@@ -87,16 +87,16 @@ fn guests_ask_for_no_key_and_use_that_of_the_link() {
     requested.link = requested.link.replace(requested.serving.public(), &proxy.url);
     let id = requested.send("a.txt", b"hello", &[]).text();
     let wire = String::from_utf8_lossy(&proxy.recorded()).into_owned();
-    let mut routes: Vec<_> = wire.lines().filter(|line| line.ends_with(" HTTP/1.1")).map(ToOwned::to_owned).collect();
-    routes.sort();
-    routes.dedup();
+    let mut routes: Vec<_> = wire.lines().filter_map(|line| line.strip_suffix(" HTTP/1.1")).collect();
     let expected = [
-        "GET /health HTTP/1.1".to_owned(),
-        "POST /transfers/create HTTP/1.1".to_owned(),
-        format!("POST /transfers/id/{id}/payload/upload-bytes?offset=0 HTTP/1.1"),
-        format!("POST /transfers/id/{id}/upload/complete HTTP/1.1"),
+        "GET /health".to_owned(),
+        "POST /transfers/create".to_owned(),
+        format!("POST /transfers/id/{id}/payload/upload-bytes"),
+        format!("POST /transfers/id/{id}/upload/complete"),
     ];
-    assert!(routes.iter().all(|route| expected.contains(route)), "{routes:?}");
+    assert!(routes.len() >= expected.len(), "{routes:?}");
+    routes.retain(|route| !expected.iter().any(|expected| route.split('?').next() == Some(expected)));
+    assert_eq!(routes, [""; 0], "a guest asks for more than is needed");
     let start = wire.find("\"keys\":\"").unwrap() + 8;
     let keys = wire[start..].split('"').next().unwrap().to_owned();
     let identity = fs::read(requested.owner.path().join(".config/sgsend/identity")).unwrap();
@@ -118,13 +118,15 @@ fn swapped_arrivals_are_refused_or_set_aside() {
     let keys = wrap(marked.as_bytes(), std::slice::from_ref(&link.recipient)).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let payload = sealed(&key, "photos", &tar_of(b"x", EntryType::Regular, b""));
-    runtime.block_on(upload_sealed(&requested.serving, &link, (&payload, None), Some(keys.into())));
+    let proof = LinkSecret::Own(key).access_proof().digest().to_string();
+    runtime.block_on(upload_sealed(&requested.serving, &link, (&payload, Some(&proof)), Some(keys.into())));
     // The right mark for a key, and the payload of another one.
     let (key, wrong) = (PayloadKey::random(), PayloadKey::random());
     let marked = format!("{}\n{}", *encode_payload_key(&key), link.secret.mark(&key).to_text());
     let keys = wrap(marked.as_bytes(), std::slice::from_ref(&link.recipient)).unwrap();
     let payload = sealed(&wrong, "photos", &tar_of(b"x", EntryType::Regular, b""));
-    runtime.block_on(upload_sealed(&requested.serving, &link, (&payload, None), Some(keys.into())));
+    let proof = LinkSecret::Own(key).access_proof().digest().to_string();
+    runtime.block_on(upload_sealed(&requested.serving, &link, (&payload, Some(&proof)), Some(keys.into())));
     let inbox = requested.owner.path().join("inbox");
     fs::create_dir(&inbox).unwrap();
     let received = requested.owner(&["request", "download", &requested.id, "-o", inbox.to_str().unwrap()]);

@@ -178,7 +178,10 @@ async fn upload_sealed(
         assert!(response.status().is_success(), "{}", response.status());
         serde_json::from_slice::<Value>(&response.bytes().await.unwrap()).unwrap()
     };
-    let body = serde_json::json!({ "size_bytes": payload.len(), "access_sha256": access_sha256 });
+    let mut body = serde_json::json!({ "size_bytes": payload.len() });
+    if let Some(digest) = access_sha256 {
+        body["access_sha256"] = digest.into();
+    }
     let created = post("/transfers/create".into(), proof.digest().to_string()).body(body.to_string());
     let created = json(created.send().await.unwrap()).await;
     let id = created["transfer_id"].as_str().unwrap();
