@@ -1,5 +1,7 @@
 //! Guests who sign, and what the owner sees of them.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 
 use super::{Requested, files};
@@ -50,9 +52,9 @@ fn only_required_senders_are_downloaded() {
     let download = ["request", "download", &requested.id, "-o", inbox.to_str().unwrap()];
     let names = || {
         let found = files(&inbox);
-        found.iter().map(|path| path.file_name().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+        found.iter().map(|path| path.file_name().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
-    let expected = |names: &[&str]| names.iter().map(std::ffi::OsString::from).collect();
+    let expected = |names: &[&str]| -> BTreeSet<OsString> { names.iter().map(OsString::from).collect() };
     let only_ada = requested.owner(&[&download[..], &["--require-signature=ada"]].concat());
     assert_eq!(only_ada.exit, 6, "{}", only_ada.stderr);
     assert!(only_ada.stderr.contains("not signed") && only_ada.stderr.contains(&other.fingerprint));
