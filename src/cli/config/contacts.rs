@@ -11,8 +11,9 @@ use super::paths;
 use super::private_file::{self, Existing};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::domain::people::recipient_keys::RecipientKey;
+use crate::domain::people::recipient_keys::{Plugins, RecipientKey};
 use crate::domain::people::sender_signature::SenderKey;
+use crate::domain::timestamp::Timestamp;
 
 /// Maximum length of a name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -30,6 +31,35 @@ pub(crate) struct Contacts {
 #[serde(deny_unknown_fields)]
 struct Contact {
     keys: Vec<String>,
+    /// Keys that this user has replaced, in the order of their replacement.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former: Vec<FormerKey>,
+}
+
+/// Key that a contact no longer has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormerKey {
+    key: String,
+    replaced_at: Timestamp,
+}
+
+/// Contact with a certain key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyOwner {
+    /// Name that this user has given to the contact.
+    pub(crate) name: String,
+    /// Time at which this user has replaced the key; `None` for a current key.
+    pub(crate) replaced_at: Option<Timestamp>,
+}
+
+/// Difference between the keys of a contact and other ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyChange {
+    /// Keys that only the contact has.
+    pub(crate) removed: Vec<String>,
+    /// Keys that only the others have.
+    pub(crate) added: Vec<String>,
 }
 
 impl Contacts {
@@ -72,8 +102,9 @@ impl Contacts {
     }
 
     /// Returns the keys of a contact; `None` if there is no contact of this name.
-    pub(crate) fn keys_of(&self, name: &str) -> Option<Vec<RecipientKey>> {
-        Some(self.contacts.get(name)?.keys.iter().filter_map(|key| key.parse().ok()).collect())
+    pub(crate) fn keys_of(&self, name: &str, plugins: &Plugins) -> Option<Vec<RecipientKey>> {
+        let keys = self.contacts.get(name)?.keys.iter();
+        Some(keys.filter_map(|key| RecipientKey::parse_with(key, plugins).ok()).collect())
     }
 
     /// Returns the keys with which a contact can sign.
@@ -81,26 +112,59 @@ impl Contacts {
         Some(self.contacts.get(name)?.keys.iter().filter_map(|key| key.parse().ok()).collect())
     }
 
-    /// Returns the name of the contact with this key.
-    pub(crate) fn name_of(&self, key: &SenderKey) -> Option<&str> {
-        let text = key.to_string();
-        self.iter().find(|(_, keys)| keys.contains(&text)).map(|(name, _)| name)
+    /// Returns the keys that a contact could sign with until they were replaced, with the time of that.
+    pub(crate) fn former_sender_keys_of(&self, name: &str) -> Vec<(SenderKey, Timestamp)> {
+        let former = self.contacts.get(name).map(|contact| contact.former.as_slice()).unwrap_or_default();
+        former.iter().filter_map(|former| Some((former.key.parse().ok()?, former.replaced_at))).collect()
     }
 
-    /// Adds keys under a name. Returns `false` if the name is taken, and `replace` is not set.
-    pub(crate) fn add(&mut self, name: &str, keys: &[RecipientKey], replace: bool) -> bool {
-        if self.contacts.contains_key(name) && !replace {
-            return false;
+    /// Returns the contact with this key, or else the one that had it.
+    pub(crate) fn owner_of(&self, key: &SenderKey) -> Option<KeyOwner> {
+        let text = key.to_string();
+        let current = self.iter().find(|(_, keys)| keys.contains(&text));
+        if let Some((name, _)) = current {
+            return Some(KeyOwner { name: name.to_owned(), replaced_at: None });
         }
-        let keys = keys.iter().map(ToString::to_string).collect();
-        self.contacts.insert(name.to_owned(), Contact { keys });
-        true
+        self.contacts.iter().find_map(|(name, contact)| {
+            let former = contact.former.iter().rfind(|former| former.key == text)?;
+            Some(KeyOwner { name: name.clone(), replaced_at: Some(former.replaced_at) })
+        })
+    }
+
+    /// Compares the keys of a contact with `keys`; `None` if they are the same, or if there is no such contact.
+    pub(crate) fn change_of(&self, name: &str, keys: &[RecipientKey]) -> Option<KeyChange> {
+        let (old, new) = (&self.contacts.get(name)?.keys, texts(keys));
+        let without =
+            |keys: &[String], others: &[String]| keys.iter().filter(|key| !others.contains(key)).cloned().collect();
+        let change = KeyChange { removed: without(old, &new), added: without(&new, old) };
+        (!change.removed.is_empty() || !change.added.is_empty()).then_some(change)
+    }
+
+    /// Gives a name to keys. Keys that the name had before are kept as former ones.
+    pub(crate) fn put(&mut self, name: &str, keys: &[RecipientKey], now: Timestamp) {
+        let contact = self.contacts.entry(name.to_owned()).or_default();
+        let replaced = std::mem::replace(&mut contact.keys, texts(keys));
+        contact.former.retain(|former| !contact.keys.contains(&former.key));
+        for key in replaced.into_iter().filter(|key| !contact.keys.contains(key)) {
+            contact.former.push(FormerKey { key, replaced_at: now });
+        }
     }
 
     /// Removes a contact. Returns whether there was one.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         self.contacts.remove(name).is_some()
     }
+}
+
+/// Returns the texts of keys, each once.
+fn texts(keys: &[RecipientKey]) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::with_capacity(keys.len());
+    for text in keys.iter().map(ToString::to_string) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
 }
 
 /// Name of a contact: letters, digits, `.`, `-`, `_` and `@`.
@@ -131,14 +195,25 @@ mod tests {
     fn contacts_have_names_that_nothing_else_has() {
         let mut contacts = Contacts::default();
         let keys = [AGE.parse().unwrap(), SSH.parse().unwrap()];
-        assert!(contacts.add("ada", &keys, false) && !contacts.add("ada", &keys[..1], false));
-        assert_eq!(contacts.keys_of("ada").unwrap(), keys);
+        let at = Timestamp::from_millis;
+        assert_eq!(contacts.change_of("ada", &keys), None);
+        contacts.put("ada", &keys, at(1));
+        assert_eq!((contacts.keys_of("ada").unwrap(), contacts.change_of("ada", &keys)), (keys.to_vec(), None));
         let sender: SenderKey = SSH.parse().unwrap();
-        assert_eq!(
-            (contacts.sender_keys_of("ada"), contacts.name_of(&sender)),
-            (Some(vec![sender.clone()]), Some("ada"))
-        );
-        assert!(contacts.add("ada", &keys[..1], true) && contacts.name_of(&sender).is_none());
+        let owner = |replaced_at| Some(KeyOwner { name: "ada".to_owned(), replaced_at });
+        assert_eq!(contacts.sender_keys_of("ada"), Some(vec![sender.clone()]));
+        assert_eq!(contacts.owner_of(&sender), owner(None));
+        // A key that was replaced is still told apart from a strange one, until it is added again.
+        let change = KeyChange { removed: vec![SSH.to_owned()], added: Vec::new() };
+        assert_eq!(contacts.change_of("ada", &keys[..1]), Some(change));
+        contacts.put("ada", &keys[..1], at(2));
+        assert_eq!(contacts.owner_of(&sender), owner(Some(at(2))));
+        assert_eq!(contacts.former_sender_keys_of("ada"), [(sender.clone(), at(2))]);
+        assert_eq!(contacts.sender_keys_of("ada"), Some(Vec::new()));
+        let text = toml::to_string_pretty(&contacts).unwrap();
+        assert_eq!(toml::from_str::<Contacts>(&text).unwrap().owner_of(&sender), owner(Some(at(2))));
+        contacts.put("ada", &keys, at(3));
+        assert_eq!((contacts.owner_of(&sender), contacts.former_sender_keys_of("ada").len()), (owner(None), 0));
         assert!(contacts.keys_of("bob").is_none() && contacts.remove("ada") && !contacts.remove("ada"));
         for name in ["ada", "Ada.L-1_x@example", "ä"] {
             assert_eq!(contact_name(name).as_deref(), Ok(name));

@@ -4,6 +4,7 @@ pub(super) mod contacts;
 pub(super) mod environment;
 pub(super) mod file;
 pub(super) mod generated_key;
+pub(super) mod guest_uploads;
 pub(super) mod known_senders;
 pub mod paths;
 pub(super) mod private_file;

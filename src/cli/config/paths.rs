@@ -79,6 +79,12 @@ pub fn downloads_directory() -> Option<PathBuf> {
     Some(state_directory()?.join("downloads"))
 }
 
+/// Returns the directory with this user's uploads for requests of others.
+#[must_use]
+pub fn guest_uploads_directory() -> Option<PathBuf> {
+    Some(state_directory()?.join("guest-uploads"))
+}
+
 /// Returns the parent directory of the default storage; `None` for a user without a home directory.
 #[must_use]
 pub fn data_directory() -> Option<PathBuf> {

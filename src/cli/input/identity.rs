@@ -12,13 +12,14 @@ use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::plugin_dialogue::plugins;
 use crate::client::Api;
 use crate::domain::crypto::commitment::Commitment;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::id::TransferId;
 use crate::domain::people::recipient_keys::{
-    IdentityFile, IdentityKey, InvalidIdentity, KeysBlob, KeysEntries, KeysPlaintext, RecipientKey, UnwrapKeysError,
-    unwrap,
+    IdentityFile, IdentityKey, InvalidIdentity, KeysBlob, KeysEntries, KeysPlaintext, PluginFailure, RecipientKey,
+    UnwrapKeysError, unwrap,
 };
 
 /// Maximum size of an identity file, in bytes.
@@ -27,7 +28,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Options for the private keys of a recipient.
 #[derive(Args, Clone, Default)]
 pub(crate) struct IdentityOptions {
-    /// File with a private key of a recipient, of age or ssh-ed25519; repeat the option for several
+    /// File with a private key of a recipient, of age, its plugins or ssh-ed25519; repeat the option for several
     /// [default: the identity of sgsend key]
     #[arg(short = 'i', long = "identity", value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -107,6 +108,7 @@ pub(crate) async fn unwrap_keys(
     let (plaintext, opener) = unwrapped.map_err(|error| match error {
         UnwrapKeysError::NoMatch(entries) => no_match(entries),
         UnwrapKeysError::Damaged => damaged("the wrapped key of this transfer is damaged"),
+        UnwrapKeysError::Plugin(error) => plugin_failed(&error),
     })?;
     let key = KeysPlaintext::parse(&plaintext).ok_or_else(|| damaged("the wrapped text is no key of a transfer"))?.key;
     if commitment.is_some_and(|commitment| commitment != Commitment::of(&key)) {
@@ -115,6 +117,12 @@ pub(crate) async fn unwrap_keys(
         return Err(failure.hint("nothing was downloaded; check the link, and ask the sender to send it again").into());
     }
     Ok(UnwrappedKeys { key, keys, opener })
+}
+
+/// Returns the failure of a plugin, which has the private key.
+fn plugin_failed(error: &PluginFailure) -> Failure {
+    Failure::new(Exit::WrongKey, "plugin_failed", error.to_string())
+        .hint("check that the device of the key is there, or pass another private key with --identity")
 }
 
 /// Returns the failure of private keys that are not among the recipients.
@@ -139,7 +147,7 @@ fn no_match(entries: KeysEntries) -> Failure {
 pub(crate) async fn read_identity(file: &Path, context: &Context) -> Result<Vec<IdentityKey>> {
     let bytes = read_private(file)?;
     let name = file.display().to_string();
-    let parsed = IdentityFile::parse(&bytes).map_err(|error| invalid(&name, &error))?;
+    let parsed = IdentityFile::parse(&bytes, Some(&plugins(context))).map_err(|error| invalid(&name, &error))?;
     if !parsed.needs_passphrase() {
         return Ok(parsed.unlock("").map_err(|error| invalid(&name, &error))?);
     }

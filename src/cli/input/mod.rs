@@ -9,8 +9,10 @@ pub(super) mod link_arg;
 pub(super) mod notify;
 #[cfg(unix)]
 mod pasted;
+pub(super) mod plugin_dialogue;
 pub(super) mod prompt;
 pub(super) mod recipients;
+pub(super) mod request_link;
 pub(super) mod s3_options;
 pub(super) mod secret;
 pub(super) mod server_arg;

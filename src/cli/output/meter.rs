@@ -155,9 +155,7 @@ impl Progress for Meter {
     }
 
     fn claimed(&self, sender: &ClaimedSender) {
-        if self.printer.is_interactive() {
-            self.printer.note(&sender::claim(sender));
-        }
+        sender::print_claim(sender, &self.printer);
     }
 
     fn waiting(&self, cause: &dyn Error, delay: Duration) {

@@ -41,7 +41,9 @@ impl RequiredSignature {
         };
         let claimed = claimed_sender(signature)?;
         match self {
-            Self::OneOf(keys) if !keys.contains(&claimed.key) => Err(RejectedSignature::OtherSender.into()),
+            Self::OneOf(keys) if !keys.contains(&claimed.key) => {
+                Err(RejectedSignature::OtherSender(claimed.key.fingerprint()).into())
+            }
             _ => Ok(()),
         }
     }

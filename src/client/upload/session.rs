@@ -253,14 +253,14 @@ impl PreparedUpload {
         let archive = upload.source.plan().map(Plan::info);
         let info = ContentInfo::of(&upload.metadata, archive, upload.message).seal(&key);
         let segments = Segments::new(upload.source, &upload.metadata, upload.padding, &key)?;
-        let keys = match upload.request {
-            Some(request) => Some(request.wrap(&key)),
-            None if upload.recipients.is_empty() => None,
-            None => Some(wrap(encode_payload_key(&key).as_bytes(), &upload.recipients)?),
+        let (keys, recipients) = match upload.request {
+            Some(request) => (Some(request.wrap(&key)), vec![request.recipient]),
+            None if upload.recipients.is_empty() => (None, Vec::new()),
+            None => (Some(wrap(encode_payload_key(&key).as_bytes(), &upload.recipients)?), upload.recipients),
         };
         let signature = upload.signer.map(|signer| PendingSignature {
             signer,
-            recipients: digests_of(&upload.recipients),
+            recipients: digests_of(&recipients),
             signed_at: SystemClock.now(),
             key: key.clone(),
         });

@@ -7,6 +7,7 @@ mod keys;
 mod previews;
 mod recipients;
 mod resume;
+mod signatures;
 mod status;
 
 use crate::support::Browser;

@@ -1,5 +1,6 @@
 //! The encrypted payload format, checked against test vectors, against Tink, and against tampering.
 
+mod age_testkit;
 mod pieces;
 mod tampering;
 mod tink;

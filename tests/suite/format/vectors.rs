@@ -171,7 +171,7 @@ fn info_blocks_open() {
 }
 
 fn identities(text: &str) -> Vec<IdentityKey> {
-    IdentityFile::parse(text.as_bytes()).unwrap().unlock("").unwrap()
+    IdentityFile::parse(text.as_bytes(), None).unwrap().unlock("").unwrap()
 }
 
 #[test]

@@ -13,7 +13,8 @@ use clap::Args;
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::report::report;
-use self::secret::{OpenedLink, Secret, required_signature};
+pub(crate) use self::secret::required_signature;
+use self::secret::{OpenedLink, Secret};
 use super::history;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
@@ -137,7 +138,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 /// Reads the link and the secrets and checks the output, before the server counts a download.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantFile, Download)> {
     let (is_partial, resume) = (!arguments.only.is_empty(), arguments.resume);
-    let required = required_signature(arguments.require_signature.as_ref(), &arguments.target)?;
+    let required = required_signature(arguments.require_signature.as_ref(), arguments.target.writes_stdout())?;
     let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
     if context.printer.is_interactive() && !is_partial {

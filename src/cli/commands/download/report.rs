@@ -11,13 +11,11 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::plural::with_number;
-use crate::cli::output::sender;
+use crate::cli::output::sender::SignerOutput;
 use crate::cli::output::target::name_of;
 use crate::client::decrypt::Decrypted;
 use crate::client::unpack::UnpackedFile;
 use crate::domain::id::TransferId;
-use crate::domain::people::sender_signature::VerifiedSender;
-use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Flow;
 
 #[derive(Serialize)]
@@ -31,27 +29,6 @@ struct Output {
     mode: Option<Flow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_by: Option<SignerOutput>,
-}
-
-/// Sender whose signature was verified, in JSON output.
-#[derive(Serialize)]
-struct SignerOutput {
-    fingerprint: String,
-    /// Name that this user has given to the key.
-    contact: Option<String>,
-    signed_at: Timestamp,
-    for_anyone: bool,
-}
-
-impl SignerOutput {
-    fn of(sender: &VerifiedSender) -> Self {
-        Self {
-            fingerprint: sender.key.fingerprint(),
-            contact: sender::contact_of(&sender.key),
-            signed_at: sender.signed_at,
-            for_anyone: sender.for_anyone,
-        }
-    }
 }
 
 #[derive(Serialize)]

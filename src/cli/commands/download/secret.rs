@@ -8,7 +8,6 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::input::identity::{IdentityOptions, UnwrappedKeys};
 use crate::cli::input::link_arg::KeyOptions;
-use crate::cli::output::target::OutputOptions;
 use crate::client::Api;
 use crate::client::download::RequiredSignature;
 use crate::domain::crypto::key::{LinkKey, LinkSecret};
@@ -19,12 +18,12 @@ use crate::domain::people::recipient_keys::{KeysBlob, RecipientKey};
 ///
 /// # Errors
 /// Fails for a name without a contact that can sign, and for content that goes to stdout before it is verified.
-pub(super) fn required_signature(
+pub(crate) fn required_signature(
     required: Option<&Option<String>>,
-    target: &OutputOptions,
+    writes_stdout: bool,
 ) -> Result<RequiredSignature, Failure> {
     let Some(name) = required else { return Ok(RequiredSignature::None) };
-    if target.writes_stdout() {
+    if writes_stdout {
         let failure = Failure::usage("a signature is verified at the end, when stdout has got the content already");
         return Err(failure.hint("name a file with -o"));
     }

@@ -4,11 +4,13 @@ use anyhow::Result;
 use clap::Args;
 
 use super::user_history;
+use crate::cli::config::guest_uploads::GuestUploads;
 use crate::cli::config::paths;
 use crate::client::upload::Uploaded;
 use crate::client::{History, HistoryEntry, HistoryLink, NamedLink};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::id::TransferId;
 use crate::domain::link::Link;
 use crate::domain::transfer::Status;
@@ -72,12 +74,19 @@ pub(crate) struct UploadArguments {
     /// Also store the key in the history, so that `sgsend history` shows the complete link
     #[arg(long, conflicts_with = "no_history")]
     keep_key: bool,
-    /// Do not add this upload to the history
+    /// Do not add this upload to the history; with --request, keep nothing with which it could be deleted
     #[arg(long)]
     no_history: bool,
 }
 
 impl UploadArguments {
+    /// Records an upload for a request, so that its guest can delete it, unless `--no-history` is set.
+    pub(crate) fn add_guest(&self, uploaded: &Uploaded, proof: Option<&GuestProof>) -> std::io::Result<()> {
+        let Some(proof) = proof.filter(|_| !self.no_history) else { return Ok(()) };
+        let status = &uploaded.completed.status;
+        GuestUploads::of_user().add(status.transfer_id, proof, (status.expires_at, SystemClock.now()))
+    }
+
     /// Adds an upload, unless `--no-history` is set.
     pub(crate) fn add(&self, uploaded: &Uploaded, name: &str) -> Result<()> {
         if self.no_history {

@@ -7,13 +7,16 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use url::Url;
 
-use crate::cli::config::contacts::{Contacts, contact_name};
+use crate::cli::config::contacts::{Contacts, KeyChange, contact_name};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::plugin_dialogue::plugins;
 use crate::cli::input::recipients::{parse_list, read_list};
 use crate::client::fetch_key_list;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::people::recipient_keys::{InvalidRecipient, RecipientKey};
+use crate::domain::people::sender_signature::SenderKey;
 
 /// Arguments of `sgsend contact`.
 #[derive(Args)]
@@ -42,7 +45,7 @@ struct AddArguments {
     /// An ssh-ed25519 key is also the key by which signatures of the person are recognised.
     #[arg(value_name = "KEY|FILE|URL", required = true)]
     keys: Vec<String>,
-    /// Replace a contact of the same name
+    /// Replace the keys of a contact of the same name; the removed ones are remembered as its former keys
     #[arg(long)]
     replace: bool,
 }
@@ -77,13 +80,17 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             for value in &add.keys {
                 keys.extend(keys_of(value, context).await?);
             }
-            if !contacts.add(&add.name, &keys, add.replace) {
-                let failure =
-                    Failure::new(Exit::LocalFile, "contact_exists", format!("there is a contact {} already", add.name));
-                return Err(failure
-                    .hint("replace it with --replace, after the person has confirmed the new key")
-                    .into());
+            if let Some(change) = contacts.change_of(&add.name, &keys) {
+                if !add.replace {
+                    return Err(changed(&add.name, &change).into());
+                }
+                context.printer.warning(&format!(
+                    "the keys of {} were replaced ({}); signatures with a removed key are no longer those of {0}",
+                    add.name,
+                    in_words(&change)
+                ));
             }
+            contacts.put(&add.name, &keys, SystemClock.now());
             contacts.write()?;
             print(&contacts, Some(&add.name), context)
         }
@@ -99,9 +106,32 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     }
 }
 
+/// Returns the failure of keys that are not those of the contact.
+fn changed(name: &str, change: &KeyChange) -> Failure {
+    let message = format!(
+        "there is a contact {name} already, and the KEY OF {name} IS NOT THE SAME: {}; nothing was changed",
+        in_words(change)
+    );
+    Failure::new(Exit::LocalFile, "contact_key_changed", message).hint(format!(
+        "somebody may pretend to be {name}: ask {name} in person or by phone; if the new key is right, use --replace"
+    ))
+}
+
+/// Describes a change of keys: those of SSH by their fingerprints.
+fn in_words(change: &KeyChange) -> String {
+    let names = |keys: &[String]| {
+        let name = |key: &String| key.parse::<SenderKey>().map_or_else(|_| key.clone(), |key| key.fingerprint());
+        keys.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    let parts = [("removed", &change.removed), ("added", &change.added)];
+    let parts = parts.iter().filter(|(_, keys)| !keys.is_empty());
+    parts.map(|(what, keys)| format!("{what} {}", names(keys))).collect::<Vec<_>>().join("; ")
+}
+
 /// Returns the keys of a value: a key, a URL, or a file.
 async fn keys_of(value: &str, context: &Context) -> Result<Vec<RecipientKey>> {
-    let malformed = match value.parse() {
+    let plugins = plugins(context);
+    let malformed = match RecipientKey::parse_with(value, &plugins) {
         Ok(key) => return Ok(vec![key]),
         Err(error) => error,
     };
@@ -110,10 +140,10 @@ async fn keys_of(value: &str, context: &Context) -> Result<Vec<RecipientKey>> {
     {
         let options = context.transport_options()?;
         let list = context.first_call(|| fetch_key_list(&url, &options)).await?;
-        return Ok(parse_list(&list, value)?);
+        return Ok(parse_list(&list, value, None)?);
     }
     if malformed == InvalidRecipient::Malformed && Path::new(value).is_file() {
-        return Ok(read_list(Path::new(value))?);
+        return Ok(read_list(Path::new(value), &plugins)?);
     }
     Err(Failure { code: "invalid_recipient".into(), ..Failure::usage(format!("{value}: {malformed}")) }.into())
 }

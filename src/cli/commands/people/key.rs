@@ -13,6 +13,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::identity::{read_identity, read_private};
+use crate::cli::input::plugin_dialogue::plugins;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::people::recipient_keys::{IdentityFile, IdentityKey, NewIdentity, RecipientKey, protect};
 
@@ -72,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             } else {
                 text.as_bytes().to_vec()
             };
-            save(&file, &contents)?;
+            save(&file, &contents, context)?;
             print(&[&recipient], &file, context)?;
             note_backup(&file, context);
         }
@@ -91,7 +92,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             }
             let keys = read_identity(&import.file, context).await?;
             // As it is: a private key that is protected by a passphrase stays so.
-            save(&file, &read_private(&import.file)?)?;
+            save(&file, &read_private(&import.file)?, context)?;
             print(&keys.iter().map(IdentityKey::recipient).collect::<Vec<_>>(), &file, context)?;
             note_backup(&file, context);
         }
@@ -118,9 +119,9 @@ fn exists(file: &std::path::Path) -> Failure {
         .hint("use it, or move it away first: what was sent to it opens with it only; other keys work with --identity")
 }
 
-fn save(file: &std::path::Path, contents: &[u8]) -> Result<(), Failure> {
+fn save(file: &std::path::Path, contents: &[u8], context: &Context) -> Result<(), Failure> {
     // Only what can be read again.
-    IdentityFile::parse(contents).map_err(|error| Failure::usage(error.to_string()))?;
+    IdentityFile::parse(contents, Some(&plugins(context))).map_err(|error| Failure::usage(error.to_string()))?;
     private_file::write(file, contents, Existing::Kept).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             return exists(file);

@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::saved::SavedRequest;
-use crate::cli::commands::download::resolve_target;
+use crate::cli::commands::download::{required_signature, resolve_target};
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -19,18 +19,22 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::identity::IdentityOptions;
 use crate::cli::output::plural::with_number;
+use crate::cli::output::sender::SignerOutput;
 use crate::cli::output::target::{OutputOptions, OutputTarget};
-use crate::cli::output::{info, records};
+use crate::cli::output::{info, records, sender};
 use crate::client::download::{self, Download, GrantFile, RequiredSignature, SenderOptions};
 use crate::client::{Api, ClientError};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::key::{LinkKey, LinkSecret, PayloadKey};
 use crate::domain::crypto::request_secret::{RequestMark, RequestSecret};
 use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{TokenId, TransferId};
+use crate::domain::link::RequestLink;
 use crate::domain::people::recipient_keys::{
     IdentityKey, KeysBlob, KeysPlaintext, RecipientKey, encode_payload_key, unwrap,
 };
+use crate::domain::people::sender_signature::SenderKey;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{OwnTransferQuery, Page, StatusFilter, TransferItem};
@@ -46,6 +50,12 @@ pub(super) struct Arguments {
     /// Also download what was downloaded before
     #[arg(long)]
     all: bool,
+    /// Accept only transfers with a valid signature; of this contact, if NAME is given
+    ///
+    /// A name is that of a contact with an ssh-ed25519 key. Other transfers are skipped, and the exit status is 6.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option, reason = "the value of the option is optional")]
+    require_signature: Option<Option<String>>,
     #[command(flatten)]
     identity: IdentityOptions,
     /// Save archives as NAME.tar instead of unpacking them
@@ -74,12 +84,21 @@ struct ReceivedTransfer {
     path: String,
     size: u64,
     message: Option<String>,
+    /// Guest whose signature was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<SignerOutput>,
+    /// Key of that guest.
+    #[serde(skip)]
+    sender: Option<SenderKey>,
 }
 
 /// What the command needs for each transfer.
 struct Receiver<'a> {
     api: Api,
+    /// Base URL in the request link, for which guests sign.
+    link_base_url: BaseUrl,
     secret: RequestSecret,
+    required: RequiredSignature,
     identities: Vec<IdentityKey>,
     arguments: &'a Arguments,
     context: &'a Context,
@@ -120,6 +139,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         match Box::pin(receiver.receive(&item)).await {
             Ok(Some(done)) => {
                 saved.received.push(id);
+                if let Some(key) = &done.sender {
+                    saved.add_sender(id, key);
+                }
                 saved.write()?;
                 if !context.printer.is_json() {
                     context.printer.path(Path::new(&done.path))?;
@@ -171,8 +193,9 @@ async fn prepare<'a>(
             Failure::new(Exit::LocalFile, "no_directory", format!("directory {} does not exist", output.display()));
         return Err(failure.hint("create the directory, or choose another with -o").into());
     }
+    let required = required_signature(arguments.require_signature.as_ref(), false)?;
     let saved = SavedRequest::read(arguments.id)?;
-    let secret = saved.link()?.secret;
+    let RequestLink { secret, base_url: link_base_url, .. } = saved.link()?;
     if !arguments.identity.is_possible() {
         let failure = Failure::new(Exit::WrongKey, "identity_missing", "the identity of this user is missing");
         let hint = "what was sent opens only with the identity that the request was created with: restore it from a backup, \
@@ -186,7 +209,7 @@ async fn prepare<'a>(
         arrived
             .retain(|item| !saved.received.contains(&item.transfer_id) && !saved.set_aside.contains(&item.transfer_id));
     }
-    Ok((Receiver { api, secret, identities, arguments, context }, saved, arrived))
+    Ok((Receiver { api, link_base_url, secret, required, identities, arguments, context }, saved, arrived))
 }
 
 impl Receiver<'_> {
@@ -216,12 +239,11 @@ impl Receiver<'_> {
         let mark = id.to_string()[..8].to_owned();
         let target = OutputTarget::new(&options, mark, &context.prompt, context.printer.clone());
         let choose = resolve_target(target, size).await?.into_choice();
-        // A guest whose program signs is checked, too.
         let sender = SenderOptions {
-            base_url: self.api.base_url().clone(),
+            base_url: self.link_base_url.clone(),
             keys: Some(keys),
             opener: Some(opener),
-            required: RequiredSignature::None,
+            required: self.required.clone(),
         };
         let secret = secret_of(&key);
         let download = Download { status, secret, choose, flow, resume: true, max_size: None, sender };
@@ -233,6 +255,10 @@ impl Receiver<'_> {
         })?;
         for warning in &downloaded.decrypted.warnings {
             context.printer.warning(&warning.to_string());
+        }
+        let verified = downloaded.decrypted.sender;
+        if let Some(verified) = &verified {
+            sender::print_verified(verified, &context.printer);
         }
         let path = downloaded.decrypted.path.unwrap_or(directory);
         if context.printer.is_interactive() && !context.printer.is_json() {
@@ -246,6 +272,8 @@ impl Receiver<'_> {
             path: path.display().to_string(),
             size: downloaded.decrypted.size,
             message: sent_info.and_then(|info| info.message),
+            signed_by: verified.as_ref().map(SignerOutput::of),
+            sender: verified.map(|verified| verified.key),
         }))
     }
 

@@ -15,6 +15,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::link::RequestLink;
+use crate::domain::people::sender_signature::SenderKey;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
@@ -34,13 +35,46 @@ pub(super) struct SavedRequest {
     /// Transfers that were not sent through the link.
     #[serde(default)]
     pub set_aside: Vec<TransferId>,
+    /// Guests whose signatures over downloaded transfers were verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    signed: Vec<SignedArrival>,
+}
+
+/// Downloaded transfer with a verified signature.
+#[derive(Clone, Serialize, Deserialize)]
+struct SignedArrival {
+    transfer_id: TransferId,
+    /// Public key that has signed: `ssh-ed25519 AAAA…`.
+    key: String,
 }
 
 impl SavedRequest {
     /// Creates the file's content for a new request.
     pub(super) fn new(link: &RequestLink, created_at: Timestamp) -> Self {
-        let (received, set_aside) = Default::default();
-        Self { v: V1, token_id: link.token_id, link: link.to_text(), created_at, received, set_aside }
+        let (received, set_aside, signed) = Default::default();
+        Self { v: V1, token_id: link.token_id, link: link.to_text(), created_at, received, set_aside, signed }
+    }
+
+    /// Records the verified sender of a downloaded transfer.
+    pub(super) fn add_sender(&mut self, transfer_id: TransferId, key: &SenderKey) {
+        self.signed.retain(|signed| signed.transfer_id != transfer_id);
+        self.signed.push(SignedArrival { transfer_id, key: key.to_string() });
+    }
+
+    /// Returns the verified sender of a downloaded transfer; `None` if it was not signed.
+    pub(super) fn sender_of(&self, transfer_id: TransferId) -> Option<SenderKey> {
+        self.signed.iter().find(|signed| signed.transfer_id == transfer_id)?.key.parse().ok()
+    }
+
+    /// Returns the verified senders of all downloaded transfers, each once.
+    pub(super) fn senders(&self) -> Vec<SenderKey> {
+        let mut keys: Vec<SenderKey> = Vec::new();
+        for key in self.signed.iter().filter_map(|signed| signed.key.parse().ok()) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
     }
 
     /// Reads the file of a request; `None` if this user has none.

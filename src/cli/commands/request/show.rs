@@ -11,7 +11,7 @@ use super::{status_text, transfers_text};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::output::{escape, table, time};
+use crate::cli::output::{escape, sender, table, time};
 use crate::domain::id::TokenId;
 use crate::domain::link::RequestPurpose;
 use crate::domain::wire::{RequestItem, TransferItem};
@@ -47,6 +47,8 @@ struct ArrivedTransfer {
     downloaded: bool,
     /// Whether the transfer was not sent through the link, as far as this machine knows.
     set_aside: bool,
+    /// Guest whose signature was verified by the download: name of a contact, or fingerprint.
+    signed_by: Option<String>,
 }
 
 /// Runs `sgsend request show`.
@@ -67,7 +69,9 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
             let has = |ids: &[_]| ids.contains(&item.transfer_id);
             let downloaded = saved.as_ref().is_some_and(|saved| has(&saved.received));
             let set_aside = saved.as_ref().is_some_and(|saved| has(&saved.set_aside));
-            ArrivedTransfer { item, downloaded, set_aside }
+            let sender = saved.as_ref().and_then(|saved| saved.sender_of(item.transfer_id));
+            let signed_by = sender.map(|key| sender::short_name(&key));
+            ArrivedTransfer { item, downloaded, set_aside, signed_by }
         })
         .collect();
     let printer = &context.printer;
@@ -92,11 +96,12 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
             ArrivedTransfer { item, .. } => crate::cli::commands::status::state_text(item.status),
         };
         let (id, size) = (row.item.transfer_id.to_string(), ByteSize(row.item.size_bytes).to_string());
-        vec![id, state.to_owned(), size, time::relative(row.item.created_at)]
+        let signed_by = row.signed_by.clone().unwrap_or_default();
+        vec![id, state.to_owned(), size, time::relative(row.item.created_at), signed_by]
     };
     let rows: Vec<_> = transfers.iter().map(cells).collect();
     if !rows.is_empty() {
-        printer.result(&table::lines(&["TRANSFER", "STATUS", "ENCRYPTED SIZE", "CREATED"], &rows))?;
+        printer.result(&table::lines(&["TRANSFER", "STATUS", "ENCRYPTED SIZE", "CREATED", "SIGNED BY"], &rows))?;
     }
     Ok(())
 }

@@ -71,9 +71,10 @@ pub(crate) struct Arguments {
     links: Vec<LinkName>,
     /// Upload for this request instead of making a link. Others can see arguments: - reads the request link from stdin
     ///
-    /// Only the creator of the request can open the files. Prints the id of the transfer.
+    /// Only the creator of the request can open the files. Prints the id of the transfer. With --sign, the creator sees
+    /// who has signed.
     #[arg(long, value_name = "LINK|-", conflicts_with_all = [
-        "downloads", "passphrase", "passphrase_file", "links", "to", "sign", "notify", "separate_key",
+        "downloads", "passphrase", "passphrase_file", "links", "notify", "separate_key",
         "link_server", "qr", "copy", "keep_key",
     ])]
     request: Option<SecretText>,
@@ -164,6 +165,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         uploaded => uploaded?,
     };
     if is_for_request {
+        if let Err(error) = remember.add_guest(&uploaded, api.guest()) {
+            context.printer.warning(&format!("the upload cannot be deleted by this command later: {error}"));
+        }
         return summary.print_sent(&uploaded, context);
     }
     let is_read = context.printer.is_interactive() && !context.printer.is_json();

@@ -13,10 +13,10 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
 use crate::cli::input::link_arg::reject_link;
+use crate::cli::input::plugin_dialogue::plugins;
 use crate::cli::input::recipients::recipients;
-use crate::cli::input::secret::{SecretSource, SecretText};
+use crate::cli::input::request_link::request_link;
 use crate::cli::input::{server_arg, signer};
-use crate::cli::output::escape;
 use crate::cli::output::plural::with_number;
 use crate::client::Api;
 use crate::client::pack::SkippedEntry;
@@ -26,7 +26,7 @@ use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
-use crate::domain::link::{InvalidRequestLink, RequestLink};
+use crate::domain::link::RequestLink;
 use crate::domain::people::recipient_keys::RecipientKey;
 
 impl Arguments {
@@ -61,20 +61,6 @@ impl Arguments {
     }
 }
 
-/// Reads a request link, and shows what it asks for.
-async fn request_link(text: &SecretText, context: &Context) -> Result<RequestLink> {
-    let text = context.read_secret(SecretSource::Text(text.clone()), "request link").await?;
-    let link: RequestLink = text.parse().map_err(|error: InvalidRequestLink| {
-        let failure = Failure { code: "malformed_link".into(), ..Failure::usage(error.to_string()) };
-        failure.hint("a request link looks like https://send.example/r/ID#r1.KEY; quote it in the shell")
-    })?;
-    if let (Some(purpose), true) = (&link.purpose, context.printer.is_interactive()) {
-        // The words of whoever made the link.
-        context.printer.note(&format!("the request is for \"{}\"", escape::one_line(purpose.as_str())));
-    }
-    Ok(link)
-}
-
 /// Fails if two links have the same name, since their lines could not be told apart.
 fn check_names(links: &[LinkName]) -> Result<(), Failure> {
     let mut seen = HashSet::new();
@@ -84,13 +70,23 @@ fn check_names(links: &[LinkName]) -> Result<(), Failure> {
     }
 }
 
+/// Fails if a guest names recipients: nobody but the owner of the request gets the id or a link.
+fn check_recipients(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.request.is_none() || arguments.to.is_empty() {
+        return Ok(());
+    }
+    let message = "--to cannot be used with --request: only the creator of the request gets and opens the files";
+    let hint = "send the files to others with an upload of your own: sgsend upload FILES --to TO";
+    Err(Failure::usage(message).hint(hint))
+}
+
 /// Warns of recipients whom the server, and everybody with the link, can recognise.
 fn warn_of_tags(recipients: &[RecipientKey], context: &Context) {
     let tagged = recipients.iter().filter(|recipient| recipient.is_recognisable()).count();
     if tagged > 0 {
         let keys = with_number(tagged, "recipient");
         context.printer.warning(&format!(
-            "{keys} with an SSH key can be recognised by the server and by everybody with the link who has the public \
+            "{keys} with an SSH key or a plugin can be recognised by the server and by everybody with the link who has the public \
              key; age keys (age1…) hide that"
         ));
     }
@@ -101,18 +97,21 @@ fn warn_of_tags(recipients: &[RecipientKey], context: &Context) {
 pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload, Vec<SkippedEntry>)> {
     arguments.paths.iter().try_for_each(|path| reject_link(path))?;
     check_names(&arguments.links)?;
-    let recipients = recipients(&arguments.to)?;
+    check_recipients(&arguments)?;
+    let recipients = recipients(&arguments.to, &plugins(context))?;
     warn_of_tags(&recipients, context);
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }
-    let link_server = match &arguments.link_server {
-        Some(url) => Some(server_arg::parse_url(url, "--link-server")?),
-        None => context.settings.link_server().cloned(),
-    };
     let request = match &arguments.request {
         Some(text) => Some(request_link(text, context).await?),
         None => None,
+    };
+    let link_server = match (&request, &arguments.link_server) {
+        // A signature is made for the address in the link, by which the owner verifies it.
+        (Some(link), _) => Some(link.base_url.clone()),
+        (None, Some(url)) => Some(server_arg::parse_url(url, "--link-server")?),
+        (None, None) => context.settings.link_server().cloned(),
     };
     let (command, resume) = (arguments.digest(request.as_ref(), context)?, arguments.resume);
     let api = match &request {

@@ -194,6 +194,8 @@ impl Summary {
         if printer.is_interactive() {
             let (relative, local) = (time::relative(status.expires_at), time::local(status.expires_at));
             printer.note(&format!("sent; only the recipient can open it, until it expires {relative} ({local})"));
+            let id = status.transfer_id;
+            printer.note(&format!("delete it, until it is downloaded: sgsend delete {id} --request LINK"));
         }
         self.print_transparency(uploaded, printer);
         Ok(())

@@ -103,12 +103,14 @@ fn wrong_key(message: String) -> Failure {
 }
 
 /// Converts a missing or invalid signature: nothing of the content was saved.
-fn of_signature(error: RejectedSignature, message: String) -> Failure {
+fn of_signature(error: &RejectedSignature, message: String) -> Failure {
     let (code, hint) = match error {
         RejectedSignature::Unsigned => ("unsigned", "ask the sender to upload the files with --sign"),
-        RejectedSignature::OtherSender => {
-            ("other_sender", "ask the sender by another way which key is theirs; nothing was downloaded or counted")
-        }
+        RejectedSignature::OtherSender(_) => (
+            "other_sender",
+            "somebody may pretend to be the sender: ask the sender in person or by phone which key is theirs; nothing was \
+             downloaded or counted",
+        ),
         RejectedSignature::SomeoneElse => (
             "signed_for_someone_else",
             "somebody may have forwarded it as if it were for you; ask the sender to send it to you",
@@ -136,7 +138,7 @@ pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
             damaged(message).hint("`sgsend open --raw` writes the plaintext of a payload without an envelope")
         }
         DecryptError::Envelope(_) => damaged(message).hint("ask the sender to upload the files again"),
-        DecryptError::Signature(error) => of_signature(*error, message),
+        DecryptError::Signature(error) => of_signature(error, message),
         DecryptError::Index(error) => of_index(error, message),
         DecryptError::Output(error) => of_output(error),
     }

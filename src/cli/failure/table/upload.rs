@@ -8,6 +8,7 @@ use crate::cli::input::spool::SPOOL_HINT;
 use crate::client::pack::PackError;
 use crate::client::upload::{InterruptedState, JournalError, SourceError, UploadError};
 use crate::domain::id::TransferId;
+use crate::domain::people::recipient_keys::WrapKeysError;
 
 pub(super) fn of_upload(error: &UploadError) -> Failure {
     let message = with_root_cause(error);
@@ -46,6 +47,8 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         UploadError::OtherSigner => {
             Failure::usage(message).hint("pass the same --sign as before, or omit --resume to start a new upload")
         }
+        UploadError::Recipients(WrapKeysError::Plugin(_)) => Failure::new(Exit::LocalFile, "plugin_failed", message)
+            .hint("install the plugin, and check that the device of its key is there if it needs that"),
         UploadError::Recipients(_) => Failure::usage(message).hint("name fewer recipients with --to"),
         UploadError::Sign(_) => Failure::new(Exit::LocalFile, "unsigned", message)
             .hint("check the key, or the agent and SSH_AUTH_SOCK; then run the same command with --resume"),

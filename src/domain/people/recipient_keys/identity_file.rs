@@ -8,6 +8,7 @@ use ssh_key::private::PrivateKey;
 use zeroize::Zeroizing;
 
 use super::identity::IdentityKey;
+use super::plugin::{PluginFailure, Plugins};
 use super::recipient::RecipientKey;
 use crate::domain::timestamp::Timestamp;
 
@@ -25,7 +26,7 @@ pub enum IdentityFile {
     /// Keys that can be used.
     Open(Vec<IdentityKey>),
     /// An identity file of age that is protected by a passphrase.
-    ProtectedAge(Vec<u8>),
+    ProtectedAge(Vec<u8>, Option<Plugins>),
     /// A private key of SSH that is protected by a passphrase.
     ProtectedSsh(Box<PrivateKey>),
 }
@@ -42,19 +43,25 @@ pub enum InvalidIdentity {
     /// The key is of a kind that is not supported.
     #[error("private keys of the kind {0} are not supported: use an age identity or an ssh-ed25519 key")]
     Unsupported(String),
+    /// The identity of a plugin has no public key in the lines before it, by which a signature names its recipients.
+    #[error("the identity of a plugin needs its public key in a comment before it, such as `# recipient: age1NAME1…`")]
+    PluginRecipient,
+    /// The plugin of the identity cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginFailure),
     /// The passphrase is wrong.
     #[error("the passphrase of the identity is wrong")]
     Passphrase,
 }
 
 impl IdentityFile {
-    /// Parses the contents of a file.
+    /// Parses the contents of a file. Identities of plugins need `plugins`.
     ///
     /// # Errors
     /// [`InvalidIdentity`], except [`InvalidIdentity::Passphrase`].
-    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidIdentity> {
+    pub fn parse(bytes: &[u8], plugins: Option<&Plugins>) -> Result<Self, InvalidIdentity> {
         if bytes.starts_with(AGE_START) {
-            return Ok(Self::ProtectedAge(bytes.to_vec()));
+            return Ok(Self::ProtectedAge(bytes.to_vec(), plugins.cloned()));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| InvalidIdentity::Malformed)?;
         if text.trim_start().starts_with(SSH_START) {
@@ -65,7 +72,7 @@ impl IdentityFile {
                 IdentityKey::of_ssh(&key).map(|key| Self::Open(vec![key]))
             };
         }
-        parse_lines(text).map(Self::Open)
+        parse_lines(text, plugins).map(Self::Open)
     }
 
     /// Returns whether the keys are protected by a passphrase.
@@ -85,7 +92,7 @@ impl IdentityFile {
                 let key = key.decrypt(passphrase).map_err(|_| InvalidIdentity::Passphrase)?;
                 IdentityKey::of_ssh(&key).map(|key| vec![key])
             }
-            Self::ProtectedAge(file) => {
+            Self::ProtectedAge(file, plugins) => {
                 let decryptor = age::Decryptor::new(&*file).map_err(|_| InvalidIdentity::Malformed)?;
                 if !decryptor.is_scrypt() {
                     return Err(InvalidIdentity::Malformed);
@@ -96,17 +103,30 @@ impl IdentityFile {
                 let mut text = Zeroizing::new(String::new());
                 let opened = opened.map_err(|_| InvalidIdentity::Passphrase)?;
                 opened.take(MAX_BYTES).read_to_string(&mut text).map_err(|_| InvalidIdentity::Malformed)?;
-                parse_lines(&text)
+                parse_lines(&text, plugins.as_ref())
             }
         }
     }
 }
 
 /// Parses the lines of an identity file of age.
-fn parse_lines(text: &str) -> Result<Vec<IdentityKey>, InvalidIdentity> {
+fn parse_lines(text: &str, plugins: Option<&Plugins>) -> Result<Vec<IdentityKey>, InvalidIdentity> {
     let mut keys = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Ok(key) = line.parse() {
+    // Public key in the comments before an identity.
+    let mut commented = None;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(comment) = line.strip_prefix('#') {
+            let named = plugins.and_then(|plugins| {
+                comment.split_ascii_whitespace().find_map(|word| RecipientKey::parse_with(word, plugins).ok())
+            });
+            commented = named.or(commented);
+        } else if let Some(plugins) = plugins
+            && let Ok(identity) = line.parse::<age::plugin::Identity>()
+        {
+            let recipient = commented.take().ok_or(InvalidIdentity::PluginRecipient)?;
+            keys.push(IdentityKey::of_plugin(&identity, recipient, plugins)?);
+        } else if let Ok(key) = line.parse() {
+            commented = None;
             keys.push(IdentityKey::of_x25519(key));
         } else if line.parse::<RecipientKey>().is_ok() {
             return Err(InvalidIdentity::Public);

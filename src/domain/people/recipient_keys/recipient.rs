@@ -5,14 +5,15 @@ use std::str::FromStr;
 
 use ssh_key::{Algorithm, PublicKey};
 
+use super::plugin::Plugins;
 use crate::domain::crypto::digest::Sha256;
 
 /// Human-readable part of the Bech32 form of an X25519 public key of age.
 const X25519_PREFIX: &str = "age";
 
-/// Public key of a person: X25519 of age (`age1…`), or Ed25519 of SSH (`ssh-ed25519 AAAA…`).
+/// Public key of a person: X25519 of age (`age1…`), Ed25519 of SSH (`ssh-ed25519 AAAA…`), or one of a plugin of age.
 ///
-/// Its text is canonical: without a comment, and one text for one key.
+/// Only [`RecipientKey::parse_with`] accepts keys of plugins (`age1NAME1…`), since they make programs run. Its text is canonical: without a comment, and one text for one key.
 #[derive(Clone)]
 pub struct RecipientKey {
     text: String,
@@ -23,6 +24,7 @@ pub struct RecipientKey {
 enum AgeRecipient {
     X25519(age::x25519::Recipient),
     Ssh(age::ssh::Recipient),
+    Plugin(age::plugin::Recipient, Plugins),
 }
 
 /// The text is not a public key that a payload key can be wrapped for.
@@ -52,17 +54,41 @@ impl RecipientKey {
         Sha256::of(self.text.as_bytes())
     }
 
-    /// Returns whether entries for the key have a tag by which the key is recognised: those of SSH.
+    /// Returns whether entries for the key can have a tag by which the key is recognised: those of SSH and of plugins.
     #[must_use]
     pub const fn is_recognisable(&self) -> bool {
-        matches!(self.key, AgeRecipient::Ssh(_))
+        !matches!(self.key, AgeRecipient::X25519(_))
     }
 
-    /// Returns the key as age uses it.
-    pub(super) fn as_age(&self) -> &dyn age::Recipient {
+    /// Returns the key as age uses it; `None` for that of a plugin.
+    pub(super) fn as_age(&self) -> Option<&dyn age::Recipient> {
         match &self.key {
-            AgeRecipient::X25519(key) => key,
-            AgeRecipient::Ssh(key) => key,
+            AgeRecipient::X25519(key) => Some(key),
+            AgeRecipient::Ssh(key) => Some(key),
+            AgeRecipient::Plugin(..) => None,
+        }
+    }
+
+    /// Returns the key of a plugin, with the permission to run it.
+    pub(super) const fn as_plugin(&self) -> Option<(&age::plugin::Recipient, &Plugins)> {
+        match &self.key {
+            AgeRecipient::Plugin(key, plugins) => Some((key, plugins)),
+            _ => None,
+        }
+    }
+
+    /// Parses a key like [`str::parse`], and also that of a plugin, which may run when a key is wrapped for it.
+    ///
+    /// # Errors
+    /// [`InvalidRecipient`].
+    pub fn parse_with(text: &str, plugins: &Plugins) -> Result<Self, InvalidRecipient> {
+        let text = text.trim();
+        match text.parse() {
+            Err(InvalidRecipient::Unsupported(kind)) if kind.starts_with(X25519_PREFIX) => {
+                let key: age::plugin::Recipient = text.parse().map_err(|_| InvalidRecipient::Malformed)?;
+                Ok(Self { text: key.to_string(), key: AgeRecipient::Plugin(key, plugins.clone()) })
+            }
+            parsed => parsed,
         }
     }
 
@@ -168,15 +194,18 @@ pub struct RecipientList {
 impl RecipientList {
     /// Parses a list. Empty lines and lines with `#` in front are comments.
     ///
+    /// With `plugins`, keys of plugins are supported: not for a list from a URL.
+    ///
     /// # Errors
     /// The number of the first line that is no public key, counted from 1, with the error.
-    pub fn parse(text: &str) -> Result<Self, (usize, InvalidRecipient)> {
+    pub fn parse(text: &str, plugins: Option<&Plugins>) -> Result<Self, (usize, InvalidRecipient)> {
         let mut list = Self { keys: Vec::new(), unsupported: Vec::new() };
         for (number, line) in (1..).zip(text.lines()) {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            match line.parse() {
+            let parsed = plugins.map_or_else(|| line.parse(), |plugins| RecipientKey::parse_with(line, plugins));
+            match parsed {
                 Ok(key) if list.keys.contains(&key) => {}
                 Ok(key) => list.keys.push(key),
                 Err(InvalidRecipient::Unsupported(kind)) => list.unsupported.push(kind),
@@ -232,9 +261,10 @@ mod tests {
 
     #[test]
     fn a_list_leaves_out_unsupported_keys_and_rejects_damaged_ones() {
-        let list = RecipientList::parse(&format!("# ada\n{AGE}\n\nssh-rsa AAAA\n{SSH} laptop\n{SSH} again\n")).unwrap();
+        let list =
+            RecipientList::parse(&format!("# ada\n{AGE}\n\nssh-rsa AAAA\n{SSH} laptop\n{SSH} again\n"), None).unwrap();
         assert_eq!(list.keys.iter().map(RecipientKey::as_str).collect::<Vec<_>>(), [AGE, SSH]);
         assert_eq!(list.unsupported, ["ssh-rsa"]);
-        assert_eq!(RecipientList::parse(&format!("{AGE}\n<html>\n")), Err((2, InvalidRecipient::Malformed)));
+        assert_eq!(RecipientList::parse(&format!("{AGE}\n<html>\n"), None), Err((2, InvalidRecipient::Malformed)));
     }
 }

@@ -29,7 +29,7 @@ pub struct VerifiedSender {
 }
 
 /// Reason why a signature is not valid for a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RejectedSignature {
     /// The payload says that it is signed, and the server has no signature.
     #[error("the payload was signed, but the server gave no signature")]
@@ -52,9 +52,9 @@ pub enum RejectedSignature {
     /// A signature is required, and the transfer has none.
     #[error("the transfer is not signed")]
     Unsigned,
-    /// A signature of a certain sender is required, and another key has signed.
-    #[error("the transfer is signed by another key than the required ones")]
-    OtherSender,
+    /// A signature of a certain sender is required, and the key with this fingerprint has signed.
+    #[error("the transfer is signed by another key than the required ones: {0}")]
+    OtherSender(String),
 }
 
 /// Returns the sender that a signature names. Anybody can name anybody: only [`verify`] tells whether it is true.

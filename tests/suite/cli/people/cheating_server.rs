@@ -19,14 +19,14 @@ use super::{SshKey, new_key};
 use crate::support::{Home, ServerProcess, payload_file};
 
 /// Server whose operator changes the stored transfers.
-struct Cheater {
-    home: Home,
-    serving: ServerProcess,
-    key: SshKey,
+pub(super) struct Cheater {
+    pub(super) home: Home,
+    pub(super) serving: ServerProcess,
+    pub(super) key: SshKey,
 }
 
 impl Cheater {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let home = Home::new();
         let store = format!("file:{}", home.path().join("store").display());
         let serving = home.serve(&["--storage", &store]);
@@ -36,18 +36,18 @@ impl Cheater {
     }
 
     /// Uploads a file, and returns its link.
-    fn upload(&self, content: &[u8], extra: &[&str]) -> String {
+    pub(super) fn upload(&self, content: &[u8], extra: &[&str]) -> String {
         let file = self.home.file("report.txt", content);
         self.home.run_at(&self.serving, &[&["upload", &file], extra].concat()).text()
     }
 
-    fn signed(&self, content: &[u8], extra: &[&str]) -> String {
+    pub(super) fn signed(&self, content: &[u8], extra: &[&str]) -> String {
         let sign = format!("--sign={}", self.key.private);
         self.upload(content, &[&[sign.as_str()], extra].concat())
     }
 
     /// Returns the stored record of a transfer.
-    fn record(&self, link: &str) -> Value {
+    pub(super) fn record(&self, link: &str) -> Value {
         let records = rusqlite::Connection::open(self.home.path().join("store/records.sqlite")).unwrap();
         let value: Vec<u8> =
             records.query_row("SELECT value FROM object WHERE key = ?1", [record_key(link)], |row| row.get(0)).unwrap();
@@ -55,7 +55,7 @@ impl Cheater {
     }
 
     /// Changes the stored record of a transfer.
-    fn change(&self, link: &str, change: impl FnOnce(&mut Value)) {
+    pub(super) fn change(&self, link: &str, change: impl FnOnce(&mut Value)) {
         let mut record = self.record(link);
         change(&mut record);
         let records = rusqlite::Connection::open(self.home.path().join("store/records.sqlite")).unwrap();
@@ -68,12 +68,12 @@ impl Cheater {
     }
 
     /// Returns the path of the stored payload.
-    fn payload(&self, link: &str) -> PathBuf {
+    pub(super) fn payload(&self, link: &str) -> PathBuf {
         payload_file(&self.home.path().join("store"), &id_of(link).to_string())
     }
 
     /// Checks that nothing of the transfer is saved.
-    fn expect_refusal(recipient: &Home, link: &str, words: &str) {
+    pub(super) fn expect_refusal(recipient: &Home, link: &str, words: &str) {
         let folder = recipient.path().join("received");
         fs::create_dir_all(&folder).unwrap();
         let refused = recipient.run(&["download", link, "-o", folder.to_str().unwrap()]);
@@ -92,7 +92,7 @@ fn record_key(link: &str) -> String {
 }
 
 /// Returns the payload key in a link.
-fn key_of(link: &str) -> PayloadKey {
+pub(super) fn key_of(link: &str) -> PayloadKey {
     link.parse::<Link>().unwrap().key.unwrap().unlock(None).unwrap().into_own().unwrap()
 }
 
@@ -211,7 +211,7 @@ fn swapped_and_rewrapped_keys_are_refused() {
     let signed = cheater.signed(b"for ada only", &["--to", &ada_key]);
     let wrapped: KeysBlob = serde_json::from_value(cheater.record(&signed)["keys"].clone()).unwrap();
     let identity = fs::read(ada.path().join(".config/sgsend/identity")).unwrap();
-    let identities = IdentityFile::parse(&identity).unwrap().unlock("").unwrap();
+    let identities = IdentityFile::parse(&identity, None).unwrap().unlock("").unwrap();
     let key = KeysPlaintext::parse(&unwrap(&wrapped, &identities).unwrap().0).unwrap().key;
     let both: Vec<RecipientKey> = [&ada_key, &bob_key].map(|key| key.parse().unwrap()).to_vec();
     let widened = wrap(encode_payload_key(&key).as_bytes(), &both).unwrap();

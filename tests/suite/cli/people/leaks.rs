@@ -44,7 +44,7 @@ fn identities_keys_and_signers_never_leak() {
     let end = start + wire[start..].iter().position(|byte| *byte == b'"').unwrap();
     let wrapped = KeysBlob::try_from(String::from_utf8(wire[start..end].to_vec()).unwrap()).unwrap();
     let identity = fs::read_to_string(recipient.path().join(".config/sgsend/identity")).unwrap();
-    let identities = IdentityFile::parse(identity.as_bytes()).unwrap().unlock("").unwrap();
+    let identities = IdentityFile::parse(identity.as_bytes(), None).unwrap().unlock("").unwrap();
     let key = KeysPlaintext::parse(&unwrap(&wrapped, &identities).unwrap().0).unwrap().key;
     let secret = identity.lines().last().unwrap().to_owned();
     let body = |key: &SshKey| key.text.split(' ').nth(1).unwrap().to_owned();

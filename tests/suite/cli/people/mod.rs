@@ -1,8 +1,11 @@
 //! Recipients with keys of their own, and senders who sign.
 
+mod changed_keys;
+mod cheating_recipient;
 mod cheating_server;
 mod contacts;
 mod leaks;
+mod plugins;
 mod recipients;
 mod signatures;
 

@@ -56,12 +56,9 @@ fn recipients_exclude_other_secrets_and_name_somebody() {
         let refused = home.run_at(&serving, &[&["upload", &file, "--to", &key], extra].concat());
         assert_eq!(refused.exit, 2, "{}", refused.stderr);
     }
-    for (value, words) in [
-        ("nobody", "neither"),
-        ("ssh-rsa AAAA", "not supported"),
-        ("AGE-SECRET-KEY-1QQ", "secret key"),
-        ("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", "not supported"),
-    ] {
+    for (value, words) in
+        [("nobody", "neither"), ("ssh-rsa AAAA", "not supported"), ("AGE-SECRET-KEY-1QQ", "secret key")]
+    {
         home.run_at(&serving, &["upload", &file, "--to", value]).expect_failure(2, words);
     }
     let link = home.run_at(&serving, &["upload", &file]).text();

@@ -14,7 +14,7 @@ fn ssh_key() -> PrivateKey {
 }
 
 fn open(file: &[u8]) -> Vec<IdentityKey> {
-    match IdentityFile::parse(file).unwrap() {
+    match IdentityFile::parse(file, None).unwrap() {
         IdentityFile::Open(keys) => keys,
         _ => panic!("the identity needs a passphrase"),
     }
@@ -100,7 +100,7 @@ fn protected_identities_open_with_their_passphrase_only() {
     let expected = crate::domain::people::recipient_keys::recipient::RecipientKey::of_ssh(key.public_key()).unwrap();
     for (file, recipient) in [(protect(&new.file, "secret"), new.recipient), (encrypted.as_bytes().to_vec(), expected)]
     {
-        let parse = || IdentityFile::parse(&file).unwrap();
+        let parse = || IdentityFile::parse(&file, None).unwrap();
         assert!(parse().needs_passphrase());
         assert_eq!(parse().unlock("secret").unwrap()[0].recipient(), &recipient);
         assert_eq!(parse().unlock("other").err(), Some(InvalidIdentity::Passphrase));
@@ -119,7 +119,7 @@ fn other_files_are_rejected_with_their_reason() {
         ("AGE-PLUGIN-YUBIKEY-1QQQQ".to_owned(), InvalidIdentity::Unsupported("AGE-PLUGIN-YUBIKEY".to_owned())),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n".to_owned(), InvalidIdentity::Malformed),
     ] {
-        assert_eq!(IdentityFile::parse(file.as_bytes()).err(), Some(error), "{file}");
+        assert_eq!(IdentityFile::parse(file.as_bytes(), None).err(), Some(error), "{file}");
     }
 }
 

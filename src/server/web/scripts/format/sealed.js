@@ -32,6 +32,9 @@ export class Damaged extends Error {
   }
 }
 
+/** The signature of the sender is missing, damaged or not that of the payload. The message is in the user's language. */
+export class WrongSignature extends Damaged {}
+
 /** Segment layout of a payload. */
 export class Layout {
   /**

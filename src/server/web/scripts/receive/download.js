@@ -9,6 +9,7 @@ import { PayloadReader, Source } from "./payload-reader.js";
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { AccessProof } from "../format/key.js" */
+/** @import { SignatureCheck } from "./signature.js" */
 /** @import { ClientEventKind, TransferStatus } from "../wire.d.ts" */
 
 /** Number of segments decrypted in parallel. */
@@ -30,6 +31,7 @@ export class Download {
   #contentStart = 0;
   #contentBytes = 0;
   #isPartial;
+  #check;
   /**
    * Plaintext of the last segment that was read alone.
    *
@@ -38,14 +40,16 @@ export class Download {
   #kept;
 
   /**
-   * Creates a download; a transfer with access protection needs `proof`. A partial one requests single segments.
+   * Creates a download; a transfer with access protection needs `proof`. A partial one requests single segments. With
+   * `check`, the signature of the sender is checked at the end of the content.
    *
    * @param {TransferStatus} transfer
    * @param {Bytes} payloadKey
-   * @param {{ proof?: AccessProof | undefined, isPartial?: boolean }} [options]
+   * @param {{ proof?: AccessProof | undefined, isPartial?: boolean, check?: SignatureCheck | undefined }} [options]
    */
-  constructor(transfer, payloadKey, { proof, isPartial = false } = {}) {
+  constructor(transfer, payloadKey, { proof, isPartial = false, check } = {}) {
     this.#isPartial = isPartial;
+    this.#check = check;
     this.#transferId = transfer.transfer_id;
     this.#payloadKey = payloadKey;
     this.#layout = Layout.ofSealed(transfer.size_bytes);
@@ -74,6 +78,7 @@ export class Download {
       const segment = await this.#reader.take(this.#layout.sealed(0).end, options);
       this.#cipher = await Cipher.toOpen(this.#payloadKey, segment);
       this.#first = await this.#cipher.open(0, this.#layout.isLast(0), segment);
+      await this.#check?.add(0, segment);
       if (this.#isPartial) this.pause();
     }
     const { metadata, contentStart } = readEnvelope(this.#first, this.#layout.plaintextBytes);
@@ -83,7 +88,8 @@ export class Download {
   }
 
   /**
-   * Yields the authenticated content from its start. Requires an earlier call of [`metadata`].
+   * Yields the authenticated content from its start. Requires an earlier call of [`metadata`]. Checks the signature of
+   * the sender at its end: a caller saves nothing if this throws.
    *
    * @param {RetryOptions} options
    */
@@ -97,6 +103,7 @@ export class Download {
       missing -= content.length;
       if (content.length > 0) yield content;
     }
+    await this.#check?.verify(this.#layout.segments, this.#layout.sealedBytes);
   }
 
   /**
@@ -115,7 +122,8 @@ export class Download {
     const opening = [];
     for (let index = 1; index < this.#layout.segments; index += 1) {
       const { start, end } = this.#layout.sealed(index);
-      const opened = cipher.open(index, this.#layout.isLast(index), await reader.take(end - start, options));
+      const segment = await reader.take(end - start, options);
+      const opened = this.#opened(cipher, index, segment);
       // Handled when awaited; until then the rejection must not count as unhandled.
       opened.catch(() => {});
       opening.push(opened);
@@ -123,6 +131,19 @@ export class Download {
       if (next) yield await next;
     }
     for (let next = opening.shift(); next; next = opening.shift()) yield await next;
+  }
+
+  /**
+   * Decrypts a segment, and hashes it for the signature.
+   *
+   * @param {Cipher} cipher
+   * @param {number} index
+   * @param {Bytes} segment
+   */
+  async #opened(cipher, index, segment) {
+    const opening = cipher.open(index, this.#layout.isLast(index), segment);
+    const [plaintext] = await Promise.all([opening, this.#check?.add(index, segment)]);
+    return plaintext;
   }
 
   /**

@@ -51,7 +51,7 @@ const LINES = new Map([
   ["archive", "M3 6h6l2 2h10v12H3zM14 8v3M14 13v3"],
 ]);
 /** Elements with facts about a file or its download. */
-const FACTS = ["file-icon", "file-message", "state", "actions", "files", "progress", "shown"];
+const FACTS = ["file-icon", "file-message", "sender", "state", "actions", "files", "progress", "shown"];
 
 /**
  * Shows a heading without any fact about a file.

@@ -17,7 +17,9 @@ import { saveContent } from "./save-content.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { EventRecord, LinkStatus, Page } from "../wire.d.ts" */
+/** @import { Opener } from "./recipient.js" */
 /** @import { Opened, Work } from "./run.js" */
+/** @import { SignatureCheck } from "./signature.js" */
 
 const linkId = location.pathname.split("/").findLast((part) => part !== "") ?? "";
 const path = `/transfers/id/${linkId}`;
@@ -43,6 +45,9 @@ let opened;
  * @type {Record<string, string>}
  */
 let proofHeaders = {};
+
+/** @type {Opener | undefined} */
+let opener;
 
 /** Returns the key in the address and removes it from there, so that it is not left visible to others. */
 function keyInAddress() {
@@ -125,7 +130,13 @@ function askForKey(problem) {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
-  if (key.isCommitment) return (await import("./recipient.js")).askForIdentity(path, key.bytes, unlock);
+  if (key.isCommitment) {
+    const { askForIdentity } = await import("./recipient.js");
+    return askForIdentity(path, key.bytes, (secret, found) => {
+      opener = found;
+      return unlock(secret);
+    });
+  }
   if (!key.needsPassphrase) return unlock(await key.secret());
   askForPassphrase();
 }
@@ -167,9 +178,18 @@ async function unlock(secret) {
   for (const id of ["key", "passphrase", "identity"]) field(id).removeAttribute("aria-invalid");
   // Of an archive or a video, a recipient may want only parts.
   const isPartial = info !== undefined && (info.archive !== undefined || isPlayed(previewKind(info)));
-  const download = new Download(transfer, payloadKey, { proof, isPartial });
-  const isSigned = transfer.signature !== undefined;
-  opened = { download, info, sizeBytes: transfer.size_bytes, isSigned, needsPassphrase: linkKey.needsPassphrase };
+  /** @type {SignatureCheck | undefined} */
+  let check;
+  try {
+    // Loaded only for signed transfers.
+    if (transfer.signature) check = await (await import("./signature.js")).signatureCheck(transfer, payloadKey, opener);
+  } catch (error) {
+    showHeading(t("receive.title"));
+    showError(errorMessage(error));
+    return;
+  }
+  const download = new Download(transfer, payloadKey, { proof, isPartial, check });
+  opened = { download, info, sizeBytes: transfer.size_bytes, check, needsPassphrase: linkKey.needsPassphrase };
   showOpened();
   const event = { json: { kind: "link_opened" }, headers: proofHeaders };
   await call(`${path}/events/add`, event).catch(() => {});
@@ -186,7 +206,7 @@ function showOpened() {
     byId("file-facts").textContent = size(Layout.ofSealed(transfer.size_bytes).plaintextBytes);
   }
   showLimits(transfer);
-  if (opened.isSigned) showMessage(t("receive.signed"));
+  opened.check?.showClaim();
   const isArchive = info?.archive !== undefined;
   const hasPreview = info !== undefined && previewKind(info) !== undefined;
   byId("download").textContent = t(isArchive ? "receive.download_all" : "receive.download");

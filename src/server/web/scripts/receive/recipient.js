@@ -8,13 +8,20 @@ import { t } from "../ui/text.js";
 import { showHeading } from "./file.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
+/**
+ * Recipient whose private key has opened the transfer.
+ *
+ * @typedef {object} Opener
+ * @property {Bytes} keys age file with the wrapped key, as the server gave it
+ * @property {string} recipient public key
+ */
 
 /**
  * Asks for the private key, and calls `opened` with the payload key.
  *
  * @param {string} path of the transfer in the API
  * @param {Bytes} commitment of the link
- * @param {(key: Bytes) => Promise<void>} opened
+ * @param {(key: Bytes, opener: Opener) => Promise<void>} opened
  */
 export function askForIdentity(path, commitment, opened) {
   showHeading(t("receive.protected"));
@@ -27,11 +34,12 @@ export function askForIdentity(path, commitment, opened) {
       showFieldError("identity", t("receive.identity_none"));
       return;
     }
-    const key = await unwrap(path, identities);
-    if (!key) {
+    const unwrapped = await unwrap(path, identities);
+    if (!unwrapped) {
       showFieldError("identity", t("receive.identity_other"));
       return;
     }
+    const { key, opener } = unwrapped;
     // Before anything else is asked of the server: it could have given the key of another transfer.
     const found = await hkdf(key, "sgsend/v1/commitment", 32);
     if (base64url(found) !== base64url(commitment)) {
@@ -40,7 +48,7 @@ export function askForIdentity(path, commitment, opened) {
     }
     for (const id of ["identity", "identity-file"]) field(id).value = "";
     hide("identity-form");
-    await opened(key);
+    await opened(key, opener);
   });
 }
 
@@ -57,7 +65,7 @@ function identitiesIn(text) {
 }
 
 /**
- * Unwraps the payload key; `undefined` if none of the private keys fits.
+ * Unwraps the payload key with the first private key that fits; `undefined` if none of the private keys fits.
  *
  * @param {string} path
  * @param {string[]} identities
@@ -66,14 +74,18 @@ async function unwrap(path, identities) {
   const response = await request(`${path}/keys`);
   const keys = new Uint8Array(await response.arrayBuffer());
   // Loaded only here: no other visitor needs the library.
-  const { Decrypter } = await import("../vendor/age-encryption/index.js");
-  const decrypter = new Decrypter();
-  try {
-    for (const identity of identities) decrypter.addIdentity(identity);
-    const plaintext = await decrypter.decrypt(keys, "text");
-    const key = LinkKey.parse(plaintext.split("\n")[0] ?? "");
-    return key && !key.isFurther && !key.needsPassphrase && !key.isCommitment ? key.bytes : undefined;
-  } catch {
-    return undefined;
+  const { Decrypter, identityToRecipient } = await import("../vendor/age-encryption/index.js");
+  for (const identity of identities) {
+    try {
+      const decrypter = new Decrypter();
+      decrypter.addIdentity(identity);
+      const plaintext = await decrypter.decrypt(keys, "text");
+      const key = LinkKey.parse(plaintext.split("\n")[0] ?? "");
+      if (!key || key.isFurther || key.needsPassphrase || key.isCommitment) return undefined;
+      return { key: key.bytes, opener: { keys, recipient: await identityToRecipient(identity) } };
+    } catch {
+      // Another private key may fit.
+    }
   }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 // Runs of a download: progress, pause, stop, and the report of the result.
 
 import { agrees } from "../format/info.js";
-import { Damaged } from "../format/sealed.js";
+import { WrongSignature } from "../format/sealed.js";
 import { byId, hide, show, showError, showMessage, showTransparency } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { Progress } from "../ui/progress.js";
@@ -13,6 +13,7 @@ import { PauseGate } from "./save-content.js";
 /** @import { Metadata } from "../format/envelope.js" */
 /** @import { Info } from "../format/info.js" */
 /** @import { Download } from "./download.js" */
+/** @import { SignatureCheck } from "./signature.js" */
 /** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress, gate: PauseGate }} Context */
 /** @typedef {(download: Download, metadata: Metadata, context: Context) => Promise<void>} Work */
 /**
@@ -22,7 +23,7 @@ import { PauseGate } from "./save-content.js";
  * @property {Download} download
  * @property {Info | undefined} info
  * @property {number} sizeBytes encrypted size
- * @property {boolean} isSigned whether a signature of the sender came with the link
+ * @property {SignatureCheck | undefined} check check of the sender's signature, if one came with the link
  * @property {boolean} needsPassphrase
  */
 
@@ -37,7 +38,7 @@ let progress;
  * @param {Opened} opened
  * @param {Work} work
  */
-export async function runDownload({ download, info, sizeBytes, isSigned, needsPassphrase }, work) {
+export async function runDownload({ download, info, sizeBytes, check, needsPassphrase }, work) {
   const isListed = !byId("files").hidden;
   hide("actions", "files");
   showMessage("");
@@ -52,10 +53,12 @@ export async function runDownload({ download, info, sizeBytes, isSigned, needsPa
   const options = { signal, waiting: () => current.wait(t("common.retrying")) };
   try {
     const metadata = await download.metadata(options);
-    if ((metadata.signed === true) !== isSigned) throw new Damaged(t("receive.signature_missing"));
+    if ((metadata.signed === true) !== (check !== undefined)) throw new WrongSignature(t("receive.signature_missing"));
     showFile({ ...metadata, archive: info?.archive ?? metadata.archive, message: info?.message });
     const isAnnounced = !info || agrees(info, metadata);
+    check?.begin();
     await work(download, metadata, { options, progress: current, gate });
+    check?.showResult();
     if (!isAnnounced) byId("error").textContent = t("receive.mismatch");
   } catch (error) {
     if (signal.aborted) {

@@ -1,7 +1,7 @@
 // Error messages for people, with suggestions.
 
 import { ApiError, Unreachable } from "../api.js";
-import { Damaged } from "../format/sealed.js";
+import { Damaged, WrongSignature } from "../format/sealed.js";
 import { messageOf, span } from "./format.js";
 import { t } from "./text.js";
 
@@ -57,6 +57,7 @@ export function errorMessage(error, withPassphrase = false) {
       return t("error.rate_limited", { time: span(retryAfter) });
     }
   }
+  if (error instanceof WrongSignature) return t("error.signature", { reason: error.message });
   if (error instanceof Damaged) return t("error.damaged", { reason: error.message });
   if (error instanceof Unreachable) return t("error.unreachable");
   if (error instanceof TooLarge) return t("error.too_large");

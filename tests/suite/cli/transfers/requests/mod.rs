@@ -1,6 +1,8 @@
 //! Request links: the owner asks, guests send by the command, and the owner downloads.
 
+mod cheating;
 mod leaks;
+mod signed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,8 +156,18 @@ fn an_arrival_that_was_not_sent_through_the_link_is_set_aside() {
     assert_eq!(shown.text().matches("not sent through the link").count(), 3, "{}", shown.text());
 }
 
-/// Uploads a transfer of one encrypted segment with these keys, as a holder of the token could.
+/// Uploads a transfer that no key opens with these keys, as a holder of the token could.
 async fn upload_forged(serving: &ServerProcess, link: &RequestLink, keys: Option<String>) {
+    upload_sealed(serving, link, (&[7; 56], None), keys).await;
+}
+
+/// Uploads an encrypted payload, with the digest of its access proof and with these keys.
+async fn upload_sealed(
+    serving: &ServerProcess,
+    link: &RequestLink,
+    (payload, access_sha256): (&[u8], Option<&str>),
+    keys: Option<String>,
+) {
     let (client, proof) = (reqwest::Client::builder().no_proxy().build().unwrap(), GuestProof::random());
     let bearer = format!("Bearer {}", *link.token().to_text());
     let post = |path: String, guest: String| {
@@ -166,11 +178,15 @@ async fn upload_forged(serving: &ServerProcess, link: &RequestLink, keys: Option
         assert!(response.status().is_success(), "{}", response.status());
         serde_json::from_slice::<Value>(&response.bytes().await.unwrap()).unwrap()
     };
-    let created = post("/transfers/create".into(), proof.digest().to_string()).body(r#"{"size_bytes":56}"#);
+    let mut body = serde_json::json!({ "size_bytes": payload.len() });
+    if let Some(digest) = access_sha256 {
+        body["access_sha256"] = digest.into();
+    }
+    let created = post("/transfers/create".into(), proof.digest().to_string()).body(body.to_string());
     let created = json(created.send().await.unwrap()).await;
     let id = created["transfer_id"].as_str().unwrap();
     let raw = || proof.to_text().to_string();
-    let upload = post(format!("/transfers/id/{id}/payload/upload-bytes"), raw()).body(vec![7; 56]);
+    let upload = post(format!("/transfers/id/{id}/payload/upload-bytes"), raw()).body(payload.to_vec());
     json(upload.send().await.unwrap()).await;
     let body = keys.map_or_else(|| "{}".to_owned(), |keys| format!(r#"{{"keys":"{keys}"}}"#));
     let complete = post(format!("/transfers/id/{id}/upload/complete"), raw()).body(body);

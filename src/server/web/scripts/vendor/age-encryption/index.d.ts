@@ -11,3 +11,5 @@ export class Decrypter {
   decrypt(file: Uint8Array, format?: "uint8array"): Promise<Uint8Array<ArrayBuffer>>;
   decrypt(file: Uint8Array, format: "text"): Promise<string>;
 }
+
+export function identityToRecipient(identity: string): Promise<string>;
