@@ -70,6 +70,7 @@ use net::connection_limit::ConnectionLimit;
 use net::event_streams::EventStreams;
 use net::list_limit::list_limit;
 use net::listener::Listener;
+use net::egress_limit::EgressLimit;
 use net::payload_limit::payload_limit;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
@@ -179,6 +180,7 @@ impl Server {
             pages,
             response_budget: ResponseBudget::default(),
             payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
+            egress_limit: settings.egress_limit.map(|rate| Arc::new(EgressLimit::new(rate))),
             list_limit: list_limit(),
             is_remote: settings.storage.is_remote(),
             outbox,
