@@ -45,8 +45,9 @@ impl Throttle {
 impl Api {
     /// Limits the rate of payload bytes: in both directions and flows, on all connections of this client and its copies.
     #[must_use]
-    pub fn limited_to(self, rate: Option<ByteRate>) -> Self {
-        Self { throttle: rate.map(Throttle::new), ..self }
+    pub fn limited_to(mut self, rate: Option<ByteRate>) -> Self {
+        self.throttle = rate.map(Throttle::new);
+        self
     }
 
     /// Returns the limit on the rate of payload bytes.

@@ -35,8 +35,7 @@ pub(crate) fn byte_rate(text: &str) -> Result<ByteRate, String> {
         let (number, unit) = (number.trim_end(), unit.to_uppercase());
         return Err(format!("{unit} is ambiguous: write {number}{unit}iB or {number}{unit}B"));
     }
-    let ByteSize(bytes) =
-        text.parse().map_err(|_| "expected bytes per second, such as 500KiB or 2MiB".to_owned())?;
+    let ByteSize(bytes) = text.parse().map_err(|_| "expected bytes per second, such as 500KiB or 2MiB".to_owned())?;
     ByteRate::new(bytes).ok_or_else(|| format!("must be at least {} per second", ByteSize(MIN_BYTE_RATE)))
 }
 

@@ -22,8 +22,8 @@ use crate::cli::input::s3_options::S3Options;
 use crate::cli::input::values::{byte_rate, positive_duration};
 use crate::domain::audit::{Retention, ServiceName};
 use crate::domain::base_url::BaseUrl;
-use crate::domain::limits::{ByteRate, Limits};
 use crate::domain::limits::free_space::MinFreeSpace;
+use crate::domain::limits::{ByteRate, Limits};
 use crate::server::store::Durability;
 use crate::server::{AllowedOrigin, RateMode, Settings, StorageLocation, TlsFiles};
 
