@@ -52,7 +52,7 @@ pub(super) fn transfer_pages(store: &dyn Store) -> impl Stream<Item = Result<Tra
     let keys = stream::try_unfold(None::<StorageKey>, move |after| async move {
         let keys = store.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE_SIZE).await?;
         let last = keys.last().cloned();
-        Ok(last.map(|last| (keys, Some(last))))
+        Ok::<_, StoreError>(last.map(|last| (keys, Some(last))))
     });
     keys.map_ok(move |keys| read_page(store, keys)).try_buffered(PAGES_AHEAD)
 }
