@@ -59,7 +59,8 @@ impl Work {
         let listeners = vec![(ServiceName::Public, public.into()), (ServiceName::Admin, admin.into())];
         let stop = CancellationToken::new();
         tokio::spawn(server.run(listeners, stop.clone()));
-        let options = TransportOptions::default();
+        // Under callgrind, everything takes a hundred times as long.
+        let options = TransportOptions { call_timeout: Duration::from_hours(1), ..TransportOptions::default() };
         let token = create_token(&admin_url, Origin::from(&public_url), &options).await;
         let api = Api::new(public_url, Some(Arc::new(token)), &options).expect("loopback needs no TLS");
         let mut content = tempfile::tempfile().expect("the temporary folder is writable");
@@ -109,7 +110,7 @@ impl Work {
             link_server: None,
         };
         upload::check(&self.api, &upload, &self.health).expect("the upload is within the limits");
-        let retry = RetryPolicy::new(Duration::from_secs(10));
+        let retry = RetryPolicy::new(Duration::from_hours(1));
         // Raised by nobody.
         let (_raise, interrupt) = Interrupt::new();
         let uploaded = Box::pin(upload::run(&self.api, upload, retry, Arc::new(NoProgress), interrupt)).await;

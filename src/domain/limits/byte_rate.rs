@@ -17,8 +17,8 @@ const MAX_PIECE: u64 = 256 * 1024;
 const RATE_OF_ONE_CONNECTION: u64 = 8 << 20;
 /// Time by which bytes may lag behind the rate and still catch up, such as after a late timer or a lost packet.
 ///
-/// It bounds the burst after a pause. Over 20 s, it is an error of 1 %.
-const MAX_LAG: Duration = Duration::from_millis(200);
+/// It bounds the burst after a pause. Over 20 s, it is an error of 2.5 %.
+const MAX_LAG: Duration = Duration::from_millis(500);
 
 /// Number of payload bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

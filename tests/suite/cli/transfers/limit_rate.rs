@@ -6,8 +6,8 @@ use crate::support::{Home, Service, content};
 
 /// Content size in bytes.
 const SIZE: u32 = 1 << 20;
-/// Time that the content takes at 2 MiB per second, less the largest burst after a pause.
-const LEAST: Duration = Duration::from_millis(300);
+/// Least time of the content at 2 MiB per second, less the last piece.
+const LEAST: Duration = Duration::from_millis(400);
 
 /// Returns the time that `work` takes. A unit test with a paused clock checks the longest time.
 fn timed(work: impl FnOnce()) -> Duration {
