@@ -15,6 +15,7 @@ mod streams;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use self::commands::Arguments;
@@ -40,8 +41,8 @@ pub fn main() -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut given = commands::serve::lambda::arguments(&given).unwrap_or(given);
     let arguments = loop {
-        let command = variables::with_rules(command_line());
-        let parsed = service_file::parse(&command, &given);
+        // Without examples and notes, which only help texts have.
+        let parsed = service_file::parse(variables::with_rules(Arguments::command()), &given);
         let parsed =
             parsed.and_then(|matches| Arguments::from_arg_matches(&matches).map_err(ParseFailure::CommandLine));
         match parsed {
@@ -51,10 +52,14 @@ pub fn main() -> ExitCode {
                 Printer::before_parsing(is_json, ColorChoice::Auto).failure(&failure, &failure.clone().into());
                 return failure.exit.into();
             }
-            Err(ParseFailure::CommandLine(error)) => match failure::usage::report(&command, &given, &error) {
-                NextStep::Run(arguments) => given = arguments,
-                NextStep::Exit(exit) => return exit.into(),
-            },
+            Err(ParseFailure::CommandLine(error)) => {
+                let command = variables::with_rules(command_line());
+                let error = with_reference(error, &command, &given);
+                match failure::usage::report(&command, &given, &error) {
+                    NextStep::Run(arguments) => given = arguments,
+                    NextStep::Exit(exit) => return exit.into(),
+                }
+            }
         }
     };
     let printer = Printer::new(&arguments.global);
@@ -67,6 +72,17 @@ pub fn main() -> ExitCode {
             }
             failure.exit.into()
         }
+    }
+}
+
+/// Returns a help text with the examples and notes of `command`; other errors unchanged.
+fn with_reference(error: clap::Error, command: &clap::Command, given: &[OsString]) -> clap::Error {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let program = std::iter::once(OsString::from("sgsend")).chain(given.iter().cloned());
+            command.clone().try_get_matches_from(program).err().unwrap_or(error)
+        }
+        _ => error,
     }
 }
 

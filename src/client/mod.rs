@@ -29,6 +29,7 @@ mod ssh_agent;
 mod state_files;
 mod store;
 mod tag_file;
+mod throttle;
 mod unfinished;
 pub mod unpack;
 pub mod upload;

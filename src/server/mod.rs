@@ -67,6 +67,7 @@ use fd_limit::{Possible, Uses};
 use metrics::{Metrics, ProcessInfo, TotalsCache};
 use net::client_address::UntrustedProxy;
 use net::connection_limit::ConnectionLimit;
+use net::egress_limit::EgressLimit;
 use net::event_streams::EventStreams;
 use net::list_limit::list_limit;
 use net::listener::Listener;
@@ -179,6 +180,7 @@ impl Server {
             pages,
             response_budget: ResponseBudget::default(),
             payload_limit: payload_limit(settings.timeouts.max_streams.min(possible.streams)),
+            egress_limit: settings.egress_limit.map(|rate| Arc::new(EgressLimit::new(rate))),
             list_limit: list_limit(),
             is_remote: settings.storage.is_remote(),
             outbox,

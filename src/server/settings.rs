@@ -14,8 +14,8 @@ use super::web::branding::Branding;
 use crate::domain::address::is_loopback;
 use crate::domain::audit::{IpMode, Retention, ServiceName, WriteMode};
 use crate::domain::base_url::BaseUrl;
-use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFreeSpace;
+use crate::domain::limits::{ByteRate, Limits};
 use crate::server::middleware::cors::AllowedOrigin;
 use crate::server::net::client_address::ClientAddressResolver;
 use crate::server::net::rate_limit::RateLimit;
@@ -40,6 +40,9 @@ pub struct Settings {
     pub proxy_protocol: bool,
     /// Rate limit per client address and per sender token.
     pub rate: RateMode,
+    /// Rate of the payload bytes that the clients of one network download through this service together; `None` for no
+    /// limit.
+    pub egress_limit: Option<ByteRate>,
     /// Origins of pages that may call the public service (CORS).
     pub allow_origins: Vec<AllowedOrigin>,
     /// Base URL of the public service as its users reach it, if configured.
@@ -94,6 +97,7 @@ impl Settings {
             client_address: ClientAddressResolver::default(),
             proxy_protocol: false,
             rate: RateMode::default(),
+            egress_limit: None,
             allow_origins: Vec::new(),
             public_url: None,
             admin_url: None,

@@ -23,6 +23,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 use crate::server::net::client_address::{ClientAddressResolver, UntrustedProxy};
+use crate::server::net::egress_limit::EgressLimit;
 use crate::server::net::event_streams::EventStreams;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::response_budget::ResponseBudget;
@@ -55,6 +56,8 @@ pub(super) struct App {
     pub(super) pages: RenderedPages,
     pub(super) response_budget: ResponseBudget,
     pub(super) payload_limit: SharedLimit,
+    /// Limit on the rate of downloaded payload bytes per network; `None` for no limit.
+    pub(super) egress_limit: Option<Arc<EgressLimit>>,
     pub(super) list_limit: SharedLimit,
     /// Whether each request to the store costs a request to a bucket.
     pub(super) is_remote: bool,

@@ -27,6 +27,7 @@ pub(super) mod watch;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use super::command_line;
 use super::context::Context;
@@ -115,6 +116,18 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Returns whether the command may transfer more than a few segments, or work on a store.
+    fn moves_much_data(&self) -> bool {
+        match self {
+            Self::Upload(arguments) => arguments.is_large(),
+            Self::Request(arguments) => arguments.handles_interrupt(),
+            Self::Download(_) | Self::Store(_) | Self::Sweep(_) | Self::Doctor(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Runs the command of the parsed command line.
 pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
     let command = match arguments.command {
@@ -129,7 +142,7 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
         Command::Man(man) => return man::run(&man, command_line(), printer).map(|()| Exit::Done),
         command => command,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = runtime(command.moves_much_data())?;
     let outcome = runtime.block_on(async {
         let mut interrupt = signals::watch()?;
         let writes_profile = command.writes_profile();
@@ -156,6 +169,17 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
     });
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
+}
+
+/// Builds the runtime of a command: with worker threads, or with none for a command that mostly waits for responses.
+///
+/// Encryption and files have threads of their own in both. Two threads take about as long to start as a small upload
+/// spends in its runtime.
+fn runtime(moves_much_data: bool) -> std::io::Result<Runtime> {
+    if moves_much_data {
+        return Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    }
+    Builder::new_current_thread().enable_all().build()
 }
 
 async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {

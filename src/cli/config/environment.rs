@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::secret::{SecretSource, SecretText};
 
 /// Names of all variables that [`Environment`] reads.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "SGSEND_SERVER",
     "SGSEND_ADMIN_SERVER",
     "SGSEND_LINK_SERVER",
@@ -20,6 +20,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "SGSEND_KEY",
     "SGSEND_PROFILE",
     "SGSEND_CONFIG",
+    "SGSEND_LIMIT_RATE",
 ];
 
 /// Settings from environment variables. An empty variable counts as unset; a secret takes precedence over its file.
@@ -35,6 +36,7 @@ pub(crate) struct Environment {
     pub key: Option<SecretText>,
     pub profile: Option<String>,
     pub config: Option<PathBuf>,
+    pub limit_rate: Option<String>,
 }
 
 impl Environment {
@@ -67,6 +69,7 @@ impl Environment {
             key: text_of("SGSEND_KEY")?.map(SecretText::from),
             profile: text_of("SGSEND_PROFILE")?,
             config: path_of("SGSEND_CONFIG"),
+            limit_rate: text_of("SGSEND_LIMIT_RATE")?,
         })
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Profile {
     pub auth_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_rate: Option<String>,
 }
 
 impl Config {

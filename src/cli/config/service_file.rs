@@ -53,19 +53,19 @@ enum FileValue {
 
 /// Parses `arguments`. For a service with a file, adds the settings of the file that neither a flag nor the environment
 /// has.
-pub(crate) fn parse(command: &Command, arguments: &[OsString]) -> Result<ArgMatches, ParseFailure> {
+pub(crate) fn parse(command: Command, arguments: &[OsString]) -> Result<ArgMatches, ParseFailure> {
     let program = || std::iter::once(OsString::from("sgsend")).chain(arguments.iter().cloned());
     let mut added = Vec::new();
     let mut source = None;
     // The file may complete this command line, so its other errors wait.
     if arguments.iter().any(|argument| argument == "serve")
         && let Ok(matches) = command.clone().ignore_errors(true).try_get_matches_from(program())
-        && let Some((service, matches)) = service_of(command, &matches)
+        && let Some((service, matches)) = service_of(&command, &matches)
         && let Ok(Some(path)) = matches.try_get_one::<PathBuf>("config_file")
     {
-        let settings = read(path, service, command).map_err(ParseFailure::File)?;
+        let settings = read(path, service, &command).map_err(ParseFailure::File)?;
         for setting in &settings {
-            if !is_set(service, command, matches, &setting.key) {
+            if !is_set(service, &command, matches, &setting.key) {
                 added.extend(arguments_of(setting, service).map_err(|reason| {
                     ParseFailure::File(unusable(path, &format!("line {}: {reason}", setting.line)))
                 })?);
@@ -73,7 +73,7 @@ pub(crate) fn parse(command: &Command, arguments: &[OsString]) -> Result<ArgMatc
         }
         source = Some((path.clone(), settings));
     }
-    command.clone().try_get_matches_from(program().chain(added)).map_err(|error| {
+    command.try_get_matches_from(program().chain(added)).map_err(|error| {
         let in_file = source.and_then(|(path, settings)| wrong_value(&error, &path, &settings));
         in_file.map_or(ParseFailure::CommandLine(error), ParseFailure::File)
     })
@@ -213,7 +213,7 @@ mod tests {
         let file = file.path().to_str().unwrap();
         let arguments = [&["serve", service, "--config-file", file], flags].concat();
         let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
-        let matches = parse(&command_line(), &arguments).map_err(|failure| match failure {
+        let matches = parse(command_line(), &arguments).map_err(|failure| match failure {
             ParseFailure::CommandLine(error) => error.to_string(),
             ParseFailure::File(failure) => failure.message,
         })?;
@@ -286,7 +286,7 @@ mod tests {
             let message = parsed("public", text, &[]).unwrap_err();
             assert!(message.contains(named), "{text}: {message}");
         }
-        let missing = parse(&command_line(), &["serve", "all", "--config-file", "/no/such"].map(OsString::from));
+        let missing = parse(command_line(), &["serve", "all", "--config-file", "/no/such"].map(OsString::from));
         assert!(matches!(missing, Err(ParseFailure::File(failure)) if failure.message.contains("/no/such")));
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Failure {
 
 /// `{"v":1,"ok":false,"error":{…}}`
 #[derive(Serialize)]
-pub(super) struct FailureJson<'a> {
+pub(crate) struct FailureJson<'a> {
     v: u8,
     ok: bool,
     error: FailureMembers<'a>,
@@ -108,7 +108,7 @@ impl Failure {
     }
 
     /// Returns the JSON form of the failure.
-    pub(super) fn to_json(&self) -> FailureJson<'_> {
+    pub(crate) fn to_json(&self) -> FailureJson<'_> {
         FailureJson {
             v: 1,
             ok: false,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::domain::limits::{ByteRate, MIN_BYTE_RATE};
+
 /// Parses a duration such as `90s`, `1h 30m` or `7d`.
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
@@ -22,6 +24,19 @@ pub(crate) fn positive_size(text: &str) -> Result<ByteSize, String> {
         Ok(size) => Ok(size),
         Err(_) => Err("expected a size such as 500MiB or 2GiB".to_owned()),
     }
+}
+
+/// Parses a rate in bytes per second, such as `2MiB`.
+///
+/// Refuses a unit of one letter, which is a power of 1,024 to some programs and a power of 1,000 to others.
+pub(crate) fn byte_rate(text: &str) -> Result<ByteRate, String> {
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    if number.ends_with(|digit: char| digit.is_ascii_digit() || digit == ' ') && "kKmMgGtTpP".contains(unit) {
+        let (number, unit) = (number.trim_end(), unit.to_uppercase());
+        return Err(format!("{unit} is ambiguous: write {number}{unit}iB or {number}{unit}B"));
+    }
+    let ByteSize(bytes) = text.parse().map_err(|_| "expected bytes per second, such as 500KiB or 2MiB".to_owned())?;
+    ByteRate::new(bytes).ok_or_else(|| format!("must be at least {} per second", ByteSize(MIN_BYTE_RATE)))
 }
 
 /// Parses a whole number that is at least 1.
@@ -123,6 +138,19 @@ mod tests {
         assert_eq!((boolean("no"), boolean("OFF")), (Ok(false), Ok(false)));
         for bad in ["", "2", "y", "enabled", " on"] {
             assert!(boolean(bad).unwrap_err().contains("true, yes or on"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_have_an_unambiguous_unit() {
+        for (text, bytes) in [("2MiB", 2 << 20), ("2MB", 2_000_000), ("500000", 500_000), ("4 KiB", 4_096)] {
+            assert_eq!(byte_rate(text).map(ByteRate::bytes_per_second), Ok(bytes), "{text}");
+        }
+        assert_eq!(byte_rate("2M"), Err("M is ambiguous: write 2MiB or 2MB".to_owned()));
+        assert_eq!(byte_rate("1.5 k"), Err("K is ambiguous: write 1.5KiB or 1.5KB".to_owned()));
+        assert!(byte_rate("4095").unwrap_err().starts_with("must be at least 4"));
+        for bad in ["", "M", "-1MiB", "fast", "2MiB/m", "€"] {
+            assert!(byte_rate(bad).is_err(), "{bad}");
         }
     }
 

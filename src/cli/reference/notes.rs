@@ -19,6 +19,7 @@ const SECTIONS: &[Section] = &[
             ("SGSEND_PASSPHRASE_FILE", "file with the passphrase, as --passphrase-file"),
             ("SGSEND_PROFILE", "profile, as --profile"),
             ("SGSEND_CONFIG", "configuration file, as --config"),
+            ("SGSEND_LIMIT_RATE", "rate of payload bytes per second, as --limit-rate"),
             ("SGSEND_METRICS_KEY", "key that opens only the metrics of services"),
             ("SGSEND_METRICS_KEY_FILE", "file with this key, as --metrics-key-file"),
             ("SGSEND_LOG", "log filter of services, such as info or sgsend=debug"),

@@ -91,7 +91,7 @@ impl ServiceDownload<'_> {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled())?;
             let chunk = chunk.map_err(|error| ClientError::of_request(self.api.destination(), error))?;
             let Some(piece) = chunk else { return Ok(()) };
-            let length = piece.len() as u64;
+            let (size, length) = (piece.len(), piece.len() as u64);
             if length > missing && end.is_some() {
                 return Err(FetchError::WrongRange);
             }
@@ -100,6 +100,9 @@ impl ServiceDownload<'_> {
             // The decrypter reports bytes beyond the end of the payload.
             pieces.send(piece).await.map_err(|_| FetchError::ReceiverClosed)?;
             self.progress.transferred(wanted.progress());
+            if let Some(throttle) = self.api.throttle() {
+                throttle.received(size).await;
+            }
         }
         // Does not wait for the server to close the connection.
         Ok(())

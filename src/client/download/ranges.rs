@@ -80,7 +80,8 @@ impl Ranges {
             // A task of its own, so that requests continue while earlier ranges are written.
             AbortOnDropHandle::new(tokio::spawn(async move { this.download_range(range).await }))
         };
-        let mut ranges = stream::iter(wanted.parts(this.step)).map(start_download).buffered(MAX_PARALLEL);
+        let parallel = this.api.throttle().map_or(MAX_PARALLEL, |throttle| throttle.connections(MAX_PARALLEL));
+        let mut ranges = stream::iter(wanted.parts(this.step)).map(start_download).buffered(parallel);
         while let Some(range) = ranges.next().await {
             let mut range = range.expect("a range request does not panic")?;
             while !range.is_empty() {
@@ -162,6 +163,9 @@ impl Ranges {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled(true))?;
             let Some(piece) = chunk.map_err(|error| url.lost(error))? else { return Ok(()) };
             buffer.bytes.extend_from_slice(&piece);
+            if let Some(throttle) = self.api.throttle() {
+                throttle.received(piece.len()).await;
+            }
             if buffer.next() > buffer.end && !is_complete {
                 return Err(FetchError::WrongRange);
             }

@@ -41,10 +41,18 @@ impl History {
     /// # Errors
     /// Returns an I/O error if the file cannot be written.
     pub fn add(&self, entry: &HistoryEntry) -> io::Result<()> {
+        self.add_all(std::slice::from_ref(entry))
+    }
+
+    /// Appends entries, and waits for the disk once.
+    ///
+    /// # Errors
+    /// Returns an I/O error if the file cannot be written.
+    pub fn add_all(&self, entries: &[HistoryEntry]) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_private(folder)?;
         }
-        append(&mut self.open(true)?, entry)
+        append_all(&mut self.open(true)?, entries)
     }
 
     /// Records the end of the transfer or link `id`, if the history has it. With `link`, the history's link without the
@@ -166,15 +174,22 @@ impl History {
 
 /// Appends a line, and waits for the disk.
 fn append(file: &mut File, value: &impl Serialize) -> io::Result<()> {
-    let mut line = Vec::new();
+    append_all(file, std::slice::from_ref(value))
+}
+
+/// Appends a line for each value, and waits for the disk.
+fn append_all(file: &mut File, values: &[impl Serialize]) -> io::Result<()> {
+    let mut lines = Vec::new();
     // The last writer may have been killed in the middle of a line.
     if ends_mid_line(file)? {
-        line.push(b'\n');
+        lines.push(b'\n');
     }
-    serde_json::to_writer(&mut line, value)?;
-    line.push(b'\n');
+    for value in values {
+        serde_json::to_writer(&mut lines, value)?;
+        lines.push(b'\n');
+    }
     file.seek(SeekFrom::End(0))?;
-    file.write_all(&line)?;
+    file.write_all(&lines)?;
     file.sync_data()
 }
 

@@ -11,6 +11,7 @@ use url::Url;
 use super::event_stream::EventStream;
 use super::response;
 use super::secret::sensitive;
+use crate::client::throttle::Throttle;
 use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::guest_proof::GuestProof;
@@ -41,6 +42,8 @@ pub struct Api {
     token: Option<Arc<SenderToken>>,
     /// Proof of a guest, who uploads with the token of a request.
     guest: Option<GuestProof>,
+    /// Limit on the rate of payload bytes, of all copies of this client together.
+    pub(in crate::client) throttle: Option<Throttle>,
 }
 
 impl Api {
@@ -52,7 +55,7 @@ impl Api {
     ) -> Result<Self, ClientError> {
         let transport = Transport::to(&base_url, options)?;
         let origin = Origin::from(&base_url);
-        Ok(Self { transport, base_url, origin, token, guest: None })
+        Ok(Self { transport, base_url, origin, token, guest: None, throttle: None })
     }
 
     /// Lets the client upload as the guest with this proof. Its token must be that of a request.

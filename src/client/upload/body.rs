@@ -10,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::progress::SentCounter;
+use crate::client::throttle::{PacedSender, Throttle};
 
 /// Size of a body frame, in bytes: 64 KiB frames would reduce the throughput to a quarter.
 const FRAME_BYTES: usize = 256 * 1024;
@@ -34,6 +35,8 @@ pub(super) struct PayloadBody {
     remaining: u64,
     counter: Arc<ByteCounter>,
     sent_counter: Arc<SentCounter>,
+    /// Schedule of the bytes under a limit on their rate.
+    pacing: Option<PacedSender>,
 }
 
 /// The channel closed before the body was complete. The sealing task reports the cause.
@@ -48,12 +51,18 @@ impl PayloadBody {
         length: u64,
         counter: Arc<ByteCounter>,
         sent_counter: Arc<SentCounter>,
+        throttle: Option<Throttle>,
     ) -> Self {
-        Self { groups, group: Vec::new(), segment: Bytes::new(), remaining: length, counter, sent_counter }
+        let pacing = throttle.map(PacedSender::new);
+        Self { groups, group: Vec::new(), segment: Bytes::new(), remaining: length, counter, sent_counter, pacing }
     }
 
-    fn next_piece(&mut self) -> Bytes {
-        let length = FRAME_BYTES.min(self.segment.len()).min(usize::try_from(self.remaining).unwrap_or(FRAME_BYTES));
+    /// Returns the number of bytes that a frame can have now.
+    fn available(&self) -> usize {
+        FRAME_BYTES.min(self.segment.len()).min(usize::try_from(self.remaining).unwrap_or(FRAME_BYTES))
+    }
+
+    fn next_piece(&mut self, length: usize) -> Bytes {
         let piece = self.segment.split_to(length);
         self.remaining -= length as u64;
         self.counter.0.fetch_add(length as u64, Ordering::Relaxed);
@@ -82,7 +91,12 @@ impl Body for PayloadBody {
             group.reverse();
             this.group = group;
         }
-        Poll::Ready(Some(Ok(Frame::data(this.next_piece()))))
+        let available = this.available();
+        let length = match &mut this.pacing {
+            Some(pacing) => ready!(pacing.poll_turn(available, cx)),
+            None => available,
+        };
+        Poll::Ready(Some(Ok(Frame::data(this.next_piece(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -100,13 +114,18 @@ mod tests {
 
     use super::*;
     use crate::client::NoProgress;
+    use crate::domain::limits::ByteRate;
 
     fn body(groups: Vec<Vec<Bytes>>, length: u64) -> PayloadBody {
+        paced_body(groups, length, None)
+    }
+
+    fn paced_body(groups: Vec<Vec<Bytes>>, length: u64, throttle: Option<Throttle>) -> PayloadBody {
         let (sender, receiver) = mpsc::channel(groups.len().max(1));
         for group in groups {
             sender.try_send(group).unwrap();
         }
-        PayloadBody::new(receiver, length, Arc::default(), Arc::new(SentCounter::new(Arc::new(NoProgress))))
+        PayloadBody::new(receiver, length, Arc::default(), Arc::new(SentCounter::new(Arc::new(NoProgress))), throttle)
     }
 
     #[tokio::test]
@@ -122,6 +141,17 @@ mod tests {
             assert_eq!(body.is_end_stream(), remaining == 0);
         }
         assert_eq!((remaining, body.counter.read()), (0, 1_200_003));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limited_body_takes_its_time() {
+        let started = tokio::time::Instant::now();
+        let throttle = Throttle::new(ByteRate::new(100_000).unwrap());
+        let segment = Bytes::from(vec![7; 1_000_000]);
+        let body = paced_body(vec![vec![segment.clone(), segment]], 2_000_000, Some(throttle));
+        assert_eq!(body.collect().await.unwrap().to_bytes().len(), 2_000_000);
+        let elapsed = started.elapsed().as_secs_f64();
+        assert!((19.4..20.6).contains(&elapsed), "{elapsed} s instead of 20 s");
     }
 
     #[tokio::test]

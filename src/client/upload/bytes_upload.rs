@@ -104,6 +104,7 @@ impl BytesUpload {
             ahead: SEAL_AHEAD,
             destination: self.api.destination().clone(),
             stall: self.retry.idle_timeout(),
+            throttle: self.api.throttle().cloned(),
         };
         let request = |body| self.api.upload_bytes(&self.address, offset, body);
         let result = self.payload.send(dispatch, request).await;

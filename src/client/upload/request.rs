@@ -17,6 +17,7 @@ use super::journal::Journal;
 use super::pipeline::produce;
 use super::progress::SentCounter;
 use super::segments::Segments;
+use crate::client::throttle::Throttle;
 use crate::client::{ClientError, Destination};
 use crate::domain::wire::CompleteUpload;
 
@@ -46,6 +47,8 @@ pub(super) struct RequestParameters {
     pub destination: Destination,
     /// Idle timeout of the connection.
     pub stall: Duration,
+    /// Limit on the rate of payload bytes.
+    pub throttle: Option<Throttle>,
 }
 
 /// Result of one upload request.
@@ -78,10 +81,11 @@ impl UploadPayload {
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let RequestParameters { range, ahead, destination, stall } = parameters;
+        let RequestParameters { range, ahead, destination, stall, throttle } = parameters;
         let (sender, groups) = mpsc::channel(1);
         let counter = Arc::<ByteCounter>::default();
-        let body = PayloadBody::new(groups, range.end - range.start, counter.clone(), self.sent_counter.clone());
+        let (length, sent_counter) = (range.end - range.start, self.sent_counter.clone());
+        let body = PayloadBody::new(groups, length, counter.clone(), sent_counter, throttle);
 
         // Shared, so that the producer's error survives if the request ends first.
         let producer_error = Arc::new(Mutex::new(None));

@@ -147,8 +147,9 @@ impl StoreUpload {
         sent_counter.set(self.payload.size() - numbers.iter().map(length).sum::<u64>());
         self.urls.set_next(numbers);
         let parts = stream::iter(numbers).map(|number| self.send_part(*number, fail_fast));
+        let parallel = self.api.throttle().map_or(MAX_PARALLEL, |throttle| throttle.connections(MAX_PARALLEL));
         let arrived =
-            parts.buffer_unordered(MAX_PARALLEL).try_all(|outcome| std::future::ready(outcome == PartOutcome::Arrived));
+            parts.buffer_unordered(parallel).try_all(|outcome| std::future::ready(outcome == PartOutcome::Arrived));
         if Box::pin(arrived).await? {
             sent_counter.set(self.payload.size());
         } else {
@@ -220,6 +221,7 @@ impl StoreUpload {
             ahead: SEAL_AHEAD,
             destination: to.request.destination().clone(),
             stall: retry.idle_timeout(),
+            throttle: self.api.throttle().cloned(),
         };
         let mut result = self.payload.send(dispatch, |body| to.request.send(body)).await;
         result.outcome = result.outcome.map_err(|error| match error {

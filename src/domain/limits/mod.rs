@@ -3,10 +3,13 @@
 //! Two limiters are generic: `Window` counts events per key and time window, `Concurrency` limits simultaneous uses per
 //! key. The file of each limit has its numbers; `network_table` has the eviction policy of all full tables.
 //!
-//! Other limits don't fit these two: client events and audit budgets keep several counts per transfer or network;
+//! `ByteRate` is the schedule of payload bytes, shared by the connections of a client or of a network.
+//!
+//! Other limits don't fit these: client events and audit budgets keep several counts per transfer or network;
 //! requests per connection and the bytes of buffered responses have no key and use a semaphore; the rate limit of
 //! requests keeps a time per key instead of a count, and its entries expire independently of windows.
 
+mod byte_rate;
 pub(crate) mod concurrency;
 mod content_size;
 pub(crate) mod download_limit;
@@ -21,6 +24,8 @@ mod page_size;
 pub(crate) mod table;
 pub(crate) mod window;
 
+pub(crate) use byte_rate::Turn;
+pub use byte_rate::{ByteRate, MIN_BYTE_RATE};
 pub use content_size::{DEFAULT_MAX_CONTENT_BYTES, LARGEST_MAX_CONTENT_BYTES, Limits};
 pub use download_limit::MAX_DOWNLOADS;
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME};

@@ -20,7 +20,7 @@ use crate::domain::transfer::{PayloadState, Transfer};
 /// Number of schedule entries per list request.
 const PAGE_SIZE: usize = 500;
 /// Number of transfers processed concurrently, so that the store can batch their commits.
-const CONCURRENCY: usize = 16;
+const CONCURRENCY: usize = 64;
 /// Maximum number of records removed per commit.
 pub(super) const REMOVALS_PER_COMMIT: usize = 500;
 /// Minimum delay before a transfer is processed again.

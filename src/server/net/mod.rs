@@ -4,6 +4,7 @@ pub(super) mod base_path;
 pub(super) mod client_address;
 pub(super) mod connection_info;
 pub(super) mod connection_limit;
+pub(super) mod egress_limit;
 pub(super) mod event_streams;
 mod http2_watchdog;
 pub(super) mod in_flight;

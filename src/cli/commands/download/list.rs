@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let prepare = async {
         let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
         let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
-        let api = context.anonymous_api(target.base_url)?;
+        let api = context.anonymous_api(target.base_url)?.limited_to(arguments.flow.rate(context));
         let secret = Secret::Unread(arguments.key, target.key, arguments.identity);
         let (status, secret) = check(&api, target.id, (flow, secret), &grant_file, context).await?;
         let opened = secret.read(&api, target.id, context).await?;

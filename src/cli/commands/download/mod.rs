@@ -151,7 +151,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
         }
     }
     let base_url = target.base_url.clone();
-    let api = context.anonymous_api(target.base_url)?;
+    let api = context.anonymous_api(target.base_url)?.limited_to(arguments.flow.rate(context));
     let flow = arguments.flow.choice();
     let secret = Secret::Unread(arguments.key, target.key, arguments.identity);
     let (status, secret) = check(&api, target.id, (flow, secret), &grant_file, context).await?;

@@ -87,14 +87,19 @@ impl UploadArguments {
         GuestUploads::of_user().add(status.transfer_id, proof, (status.expires_at, SystemClock.now()))
     }
 
-    /// Adds an upload, unless `--no-history` is set.
-    pub(crate) fn add(&self, uploaded: &Uploaded, name: &str) -> Result<()> {
-        if self.no_history {
+    /// Adds uploads with their names, unless `--no-history` is set.
+    pub(crate) fn add(&self, uploads: &[(&Uploaded, &str)]) -> Result<()> {
+        if self.no_history || uploads.is_empty() {
             return Ok(());
         }
+        let entries: Vec<_> = uploads.iter().map(|(uploaded, name)| self.entry(uploaded, name)).collect();
+        Ok(user_history()?.add_all(&entries)?)
+    }
+
+    fn entry(&self, uploaded: &Uploaded, name: &str) -> HistoryEntry {
         let status = &uploaded.completed.status;
         let key = uploaded.link.key.as_ref().filter(|_| self.keep_key);
-        Ok(user_history()?.add(&HistoryEntry {
+        HistoryEntry {
             v: V1,
             transfer_id: status.transfer_id,
             sent_at: SystemClock.now(),
@@ -106,6 +111,6 @@ impl UploadArguments {
             max_downloads: status.max_downloads,
             links: uploaded.links.iter().map(|named| history_link(named, self.keep_key)).collect(),
             ended: None,
-        })?)
+        }
     }
 }

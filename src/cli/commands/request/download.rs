@@ -217,7 +217,7 @@ impl Receiver<'_> {
     async fn receive(&self, item: &TransferItem) -> Result<Option<ReceivedTransfer>> {
         let (id, context) = (item.transfer_id, self.context);
         let Some((key, keys, opener)) = self.payload_key(id).await? else { return Ok(None) };
-        let api = context.anonymous_api(self.api.base_url().clone())?;
+        let api = context.anonymous_api(self.api.base_url().clone())?.limited_to(self.arguments.flow.rate(context));
         let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), self.api.base_url(), id);
         let (flow, progress, retry) = (self.arguments.flow.choice(), context.meter("download"), context.retry_policy());
         download::check(&api, id, flow, &grant_file, (&retry, &*progress)).await?;

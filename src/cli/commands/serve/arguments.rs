@@ -19,11 +19,11 @@ use crate::cli::commands::store::location::storage;
 use crate::cli::config::paths;
 use crate::cli::failure::Failure;
 use crate::cli::input::s3_options::S3Options;
-use crate::cli::input::values::positive_duration;
+use crate::cli::input::values::{byte_rate, positive_duration};
 use crate::domain::audit::{Retention, ServiceName};
 use crate::domain::base_url::BaseUrl;
-use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFreeSpace;
+use crate::domain::limits::{ByteRate, Limits};
 use crate::server::store::Durability;
 use crate::server::{AllowedOrigin, RateMode, Settings, StorageLocation, TlsFiles};
 
@@ -119,6 +119,12 @@ pub(super) struct CommonArguments {
     /// IPv6 addresses are limited per /64. Without this option, there is no limit if only this machine can connect.
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
     rate_limit: Option<RateMode>,
+    /// Rate of payload bytes that the clients of one network download together, per second [default: unlimited]
+    ///
+    /// A network is one IPv4 address or one IPv6 /48. Bytes above the rate wait. Downloads by presigned URLs do not pass
+    /// through this service and are not limited.
+    #[arg(long, env = "SGSEND_EGRESS_LIMIT", value_name = "SIZE", value_parser = byte_rate)]
+    egress_limit: Option<ByteRate>,
     /// Web origin that may call the public service (CORS), as browsers send it; can be repeated
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
@@ -172,6 +178,7 @@ impl CommonArguments {
         settings.retention = self.retention()?;
         self.proxies.apply(&mut settings);
         settings.rate = self.rate_limit.unwrap_or_default();
+        settings.egress_limit = self.egress_limit;
         settings.allow_origins.clone_from(&self.allow_origin);
         settings.min_free = self.min_free;
         if let Some(timeout) = self.body_idle_timeout {

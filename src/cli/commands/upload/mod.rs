@@ -1,10 +1,12 @@
 //! `sgsend upload`: encrypts files, uploads them and prints the link.
 
 pub(super) mod dry_run;
+mod each;
 mod prepare;
 mod report;
 pub(super) mod unfinished;
 
+use std::fs::Metadata;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +47,13 @@ pub(crate) struct Arguments {
     /// directory when downloaded
     #[arg(value_name = "PATH|-", required = true)]
     paths: Vec<PathBuf>,
+    /// Upload each path as a transfer of its own, several at once
+    ///
+    /// Prints a line for each transfer, in the order of the paths: its link, a tab and the path; with --json an object.
+    /// Failures are printed to stderr, and the exit status is 1 if there was one. The other options hold for each
+    /// transfer.
+    #[arg(long, conflicts_with_all = ["name", "links", "request", "qr", "copy", "transparency"])]
+    each: bool,
     /// Time until the transfer expires, such as 12h or 30d [default: 7d]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
@@ -130,6 +139,17 @@ pub(crate) struct Arguments {
     flow: FlowArguments,
 }
 
+impl Arguments {
+    /// Returns whether the content is, or may be, larger than a few segments.
+    pub(crate) fn is_large(&self) -> bool {
+        // 8 segments.
+        const MAX_SMALL: u64 = 8 << 20;
+        let size = |path: &PathBuf| path.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len());
+        let sizes: Option<Vec<_>> = self.paths.iter().map(size).collect();
+        self.each || sizes.is_none_or(|sizes| sizes.iter().sum::<u64>() > MAX_SMALL)
+    }
+}
+
 /// Parses the name of a link.
 pub(crate) fn link_name(text: &str) -> std::result::Result<LinkName, InvalidLinkName> {
     text.parse()
@@ -140,6 +160,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
     let (separate_key, transparency) = (arguments.separate_key, arguments.transparency);
     let (remember, share) = (arguments.history.clone(), arguments.share);
+    if arguments.each {
+        return each::run(arguments, context).await;
+    }
     let (dry_run, is_for_request) = (arguments.dry_run, arguments.request.is_some());
     if !dry_run {
         require_stdout(if is_for_request { "the id of the transfer" } else { "the link" })?;
@@ -182,7 +205,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if uploaded.links.is_empty() {
         share.run(&report::link_to_print(&uploaded.link, separate_key), &context.printer);
     }
-    if let Err(error) = remember.add(&uploaded, &summary.name) {
+    if let Err(error) = remember.add(&[(&uploaded, &summary.name)]) {
         context.printer.warning(&format!("the upload could not be added to the history: {error}"));
     }
     if is_read {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::task::spawn_blocking;
@@ -20,18 +21,23 @@ use crate::cli::input::{server_arg, signer};
 use crate::cli::output::plural::with_number;
 use crate::client::Api;
 use crate::client::pack::SkippedEntry;
-use crate::client::upload::{self, RequestTarget, StateFileLocation, Upload, UploadError};
+use crate::client::upload::{
+    self, RequestTarget, StateFileLocation, StatementSigner, UnfinishedUpload, Upload, UploadError,
+};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::crypto::guest_proof::GuestProof;
 use crate::domain::crypto::label::LinkName;
 use crate::domain::crypto::padding::Padding;
+use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::link::RequestLink;
 use crate::domain::people::recipient_keys::RecipientKey;
+use crate::domain::wire::Health;
 
 impl Arguments {
     /// Returns a digest of server, paths and options, by which `--resume` finds an unfinished upload.
-    fn digest(&self, request: Option<&RequestLink>, context: &Context) -> Result<Sha256> {
+    fn digest(&self, paths: &[PathBuf], request: Option<&RequestLink>, context: &Context) -> Result<Sha256> {
         let absolute = |path: &PathBuf| {
             let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
             path.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|error| match error.kind() {
@@ -42,7 +48,7 @@ impl Arguments {
                 _ => Failure::usage(format!("invalid path: {error}")),
             })
         };
-        let paths = self.paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
+        let paths = paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
         let has_passphrase = self.request.is_none()
             && (self.passphrase || self.passphrase_file.is_some() || context.environment.passphrase_file.is_some());
         let terms = (
@@ -92,14 +98,36 @@ fn warn_of_tags(recipients: &[RecipientKey], context: &Context) {
     }
 }
 
+/// What all transfers of one command share.
+pub(super) struct SharedInput {
+    pub api: Api,
+    request: Option<RequestTarget>,
+    terms: UploadTerms,
+    passphrase: Option<Passphrase>,
+    signer: Option<Arc<dyn StatementSigner>>,
+    health: Health,
+}
+
+/// Who can open the transfers of a command, and where their links lead.
+pub(super) struct UploadTerms {
+    recipients: Vec<RecipientKey>,
+    /// Base URL of the links, if the user has chosen one.
+    link_server: Option<BaseUrl>,
+}
+
+/// Unfinished upload of a command, with the digest by which it is found.
+pub(super) struct EarlierState {
+    command: Sha256,
+    unfinished: Option<Box<UnfinishedUpload>>,
+}
+
 /// Opens the input, reads the secrets and checks the server's limits, before creating the transfer. Also returns the
 /// skipped entries.
 pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload, Vec<SkippedEntry>)> {
     arguments.paths.iter().try_for_each(|path| reject_link(path))?;
     check_names(&arguments.links)?;
     check_recipients(&arguments)?;
-    let recipients = recipients(&arguments.to, &plugins(context))?;
-    warn_of_tags(&recipients, context);
+    let mut terms = UploadTerms::of(&arguments, context)?;
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }
@@ -107,28 +135,74 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         Some(text) => Some(request_link(text, context).await?),
         None => None,
     };
-    let link_server = match (&request, &arguments.link_server) {
+    if let Some(link) = &request {
         // A signature is made for the address in the link, by which the owner verifies it.
-        (Some(link), _) => Some(link.base_url.clone()),
-        (None, Some(url)) => Some(server_arg::parse_url(url, "--link-server")?),
-        (None, None) => context.settings.link_server().cloned(),
-    };
-    let (command, resume) = (arguments.digest(request.as_ref(), context)?, arguments.resume);
-    let api = match &request {
-        Some(link) => context.api_with_token(link.base_url.clone(), link.token())?,
-        None => context.sender_api(context.server()?).await?,
-    };
-    let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
+        terms.link_server = Some(link.base_url.clone());
+    }
+    let api = api_of(&arguments, request.as_ref(), context).await?;
+    let earlier = earlier(&arguments, &arguments.paths, request.as_ref(), &api, context).await?;
     let api = match &request {
         Some(_) => {
-            let earlier = unfinished.as_ref().and_then(|unfinished| unfinished.guest().cloned());
-            api.as_guest(earlier.unwrap_or_else(GuestProof::random))
+            let guest = earlier.unfinished.as_ref().and_then(|unfinished| unfinished.guest().cloned());
+            api.as_guest(guest.unwrap_or_else(GuestProof::random))
         }
         None => api,
     };
+    let shared = Box::pin(share(&arguments, terms, (api, request), earlier.unfinished.as_deref(), context)).await?;
+    if arguments.paths == [Path::new("-")] && io::stdin().is_terminal() {
+        context.printer.note("reading from the terminal until Ctrl-D on an empty line");
+    }
+    let (upload, skipped) = open(&arguments, &shared, arguments.paths.clone(), earlier, context).await?;
+    Ok((shared.api, upload, skipped))
+}
+
+/// Returns the client of the server, or of that of the request.
+pub(super) async fn api_of(arguments: &Arguments, request: Option<&RequestLink>, context: &Context) -> Result<Api> {
+    let api = match request {
+        Some(link) => context.api_with_token(link.base_url.clone(), link.token())?,
+        None => context.sender_api(context.server()?).await?,
+    };
+    Ok(api.limited_to(arguments.flow.rate(context)))
+}
+
+/// Finds the unfinished upload of `paths`.
+pub(super) async fn earlier(
+    arguments: &Arguments,
+    paths: &[PathBuf],
+    request: Option<&RequestLink>,
+    api: &Api,
+    context: &Context,
+) -> Result<EarlierState> {
+    let command = arguments.digest(paths, request, context)?;
+    let unfinished = arguments.resume.find(command, api, context).await?.filter(|_| !arguments.dry_run);
+    Ok(EarlierState { command, unfinished })
+}
+
+impl UploadTerms {
+    /// Reads the options.
+    pub(super) fn of(arguments: &Arguments, context: &Context) -> Result<Self> {
+        let recipients = recipients(&arguments.to, &plugins(context))?;
+        warn_of_tags(&recipients, context);
+        let link_server = match &arguments.link_server {
+            Some(url) => Some(server_arg::parse_url(url, "--link-server")?),
+            None => context.settings.link_server().cloned(),
+        };
+        Ok(Self { recipients, link_server })
+    }
+}
+
+/// Reads the secrets, and asks the server for its limits. The caller may resume an `unfinished` upload.
+pub(super) async fn share(
+    arguments: &Arguments,
+    terms: UploadTerms,
+    (api, request): (Api, Option<RequestLink>),
+    unfinished: Option<&UnfinishedUpload>,
+    context: &Context,
+) -> Result<SharedInput> {
     // The saved state of an unfinished upload tells a mistyped passphrase apart, so the user types it once.
-    let is_new = unfinished.as_ref().is_none_or(|unfinished| !unfinished.needs_passphrase());
-    let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
+    let is_new = unfinished.is_none_or(|unfinished| !unfinished.needs_passphrase());
+    let file = arguments.passphrase_file.clone().or_else(|| context.environment.passphrase_file.clone());
+    let passphrase = match file {
         _ if arguments.dry_run || request.is_some() => None,
         None if !arguments.passphrase => None,
         Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), is_new).await?),
@@ -138,18 +212,27 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         Some(key) if !arguments.dry_run => Some(signer::signer(key.as_deref(), context).await?),
         _ => None,
     };
-    let health = context.first_call(|| api.health()).await.map_err(|error| match &unfinished {
+    let health = context.first_call(|| api.health()).await.map_err(|error| match unfinished {
         Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
         None => error.into(),
     })?;
-    if arguments.paths == [Path::new("-")] && io::stdin().is_terminal() {
-        context.printer.note("reading from the terminal until Ctrl-D on an empty line");
-    }
+    let request = request.map(|RequestLink { secret, recipient, .. }| RequestTarget { secret, recipient });
+    Ok(SharedInput { api, request, terms, passphrase, signer, health })
+}
+
+/// Opens `paths` as the content of one transfer, and checks it against the server's limits.
+pub(super) async fn open(
+    arguments: &Arguments,
+    shared: &SharedInput,
+    paths: Vec<PathBuf>,
+    EarlierState { command, unfinished }: EarlierState,
+    context: &Context,
+) -> Result<(Upload, Vec<SkippedEntry>)> {
     let input = Input {
-        paths: arguments.paths,
-        name: arguments.name,
-        options: arguments.content,
-        limit: health.limits.max_content_bytes,
+        paths,
+        name: arguments.name.clone(),
+        options: arguments.content.clone(),
+        limit: shared.health.limits.max_content_bytes,
     };
     let opened = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
     for skipped in &opened.skipped {
@@ -169,26 +252,26 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         modified_ms: source.modified_ms().filter(|_| !opened.is_stream),
         archive: source.plan().map(|_| Archive::Tar),
         mode: source.mode(),
-        signed: signer.is_some(),
+        signed: shared.signer.is_some(),
     };
     let upload = Upload {
         source,
         metadata,
-        message: arguments.message,
+        message: arguments.message.clone(),
         padding: if arguments.no_padding { Padding::None } else { Padding::Padme },
-        passphrase,
+        passphrase: shared.passphrase.clone(),
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        links: arguments.links,
-        recipients,
-        signer,
+        links: arguments.links.clone(),
+        recipients: shared.terms.recipients.clone(),
+        signer: shared.signer.clone(),
         notify: arguments.notify.map(Into::into),
-        request: request.map(|RequestLink { secret, recipient, .. }| RequestTarget { secret, recipient }),
-        state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
+        request: shared.request.clone(),
+        state: if opened.is_spooled { StateFileLocation::Disabled } else { arguments.resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),
-        link_server,
+        link_server: shared.terms.link_server.clone(),
     };
-    upload::check(&api, &upload, &health)?;
-    Ok((api, upload, opened.skipped))
+    upload::check(&shared.api, &upload, &shared.health)?;
+    Ok((upload, opened.skipped))
 }

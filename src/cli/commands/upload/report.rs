@@ -41,6 +41,9 @@ struct Output<'a> {
     mode: Flow,
     skipped: &'a [SkippedEntry],
     transparency: &'a Transparency,
+    /// Path on the command line, with `--each`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
 }
 
 /// Result of an upload for a request.
@@ -97,30 +100,48 @@ pub(crate) fn key_of(link: &Link) -> Zeroizing<String> {
     link.key.as_ref().map_or_else(Zeroizing::default, LinkKey::to_text)
 }
 
-/// Prints the link and its key. No file of this user keeps the key, unless `--keep-key` adds it to the history.
-pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -> io::Result<()> {
-    let (printer, separate_key) = (&context.printer, summary.separate_key);
+/// Prints the result as JSON, with the `path` of one transfer of several.
+fn print_json(uploaded: &Uploaded, summary: &Summary, path: Option<&str>, printer: &Printer) -> io::Result<()> {
+    let separate_key = summary.separate_key;
     let status = &uploaded.completed.status;
     let (key, link) = (key_of(&uploaded.link), link_to_print(&uploaded.link, separate_key));
     let is_usable = uploaded.links.is_empty();
+    printer.json(&Output {
+        v: 1,
+        ok: true,
+        transfer_id: status.transfer_id,
+        link: is_usable.then_some(link.as_str()),
+        key: is_usable.then_some(key.as_str()),
+        links: uploaded.links.iter().map(|named| LinkOutput::of(named, separate_key)).collect(),
+        suggested_server: uploaded.suggested_base_url.as_ref().map(ToString::to_string),
+        expires_at: status.expires_at,
+        max_downloads: status.max_downloads,
+        size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
+        mode: uploaded.flow,
+        skipped: &summary.skipped,
+        transparency: &uploaded.completed.transparency,
+        path,
+    })
+}
+
+/// Prints the link of one transfer of several, and the path of its content.
+pub(super) fn print_each(uploaded: &Uploaded, summary: &Summary, path: &str, printer: &Printer) -> io::Result<()> {
     if printer.is_json() {
-        return printer.json(&Output {
-            v: 1,
-            ok: true,
-            transfer_id: status.transfer_id,
-            link: is_usable.then_some(link.as_str()),
-            key: is_usable.then_some(key.as_str()),
-            links: uploaded.links.iter().map(|named| LinkOutput::of(named, separate_key)).collect(),
-            suggested_server: uploaded.suggested_base_url.as_ref().map(ToString::to_string),
-            expires_at: status.expires_at,
-            max_downloads: status.max_downloads,
-            size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
-            mode: uploaded.flow,
-            skipped: &summary.skipped,
-            transparency: &uploaded.completed.transparency,
-        });
+        return print_json(uploaded, summary, Some(path), printer);
     }
-    if !is_usable {
+    let (key, link) = (key_of(&uploaded.link), link_to_print(&uploaded.link, summary.separate_key));
+    let fields: &[&str] = if summary.separate_key { &[&link, &key, path] } else { &[&link, path] };
+    printer.fields(&[fields.to_vec()])
+}
+
+/// Prints the link and its key. No file of this user keeps the key, unless `--keep-key` adds it to the history.
+pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -> io::Result<()> {
+    let (printer, separate_key) = (&context.printer, summary.separate_key);
+    if printer.is_json() {
+        return print_json(uploaded, summary, None, printer);
+    }
+    let (key, link) = (key_of(&uploaded.link), link_to_print(&uploaded.link, separate_key));
+    if !uploaded.links.is_empty() {
         let texts = |named: &NamedLink| (link_to_print(&named.link, separate_key), key_of(&named.link));
         let texts: Vec<_> = uploaded.links.iter().map(texts).collect();
         let lines = uploaded.links.iter().zip(&texts).map(|(named, (link, key))| {

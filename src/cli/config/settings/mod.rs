@@ -10,8 +10,10 @@ use crate::cli::failure::Failure;
 use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::input::server_arg;
+use crate::cli::input::values::byte_rate;
 use crate::client::Origin;
 use crate::domain::base_url::BaseUrl;
+use crate::domain::limits::ByteRate;
 
 /// Default URL of the public service.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
@@ -30,6 +32,7 @@ struct Layer {
     admin_key: Option<SecretSource>,
     auth_name: Option<HeaderName>,
     ca_file: Option<PathBuf>,
+    limit_rate: Option<ByteRate>,
 }
 
 /// Settings of all sources, highest precedence first.
@@ -55,6 +58,7 @@ impl UserSettings {
             admin_key: secret(None, global.admin_key_file.clone()),
             auth_name: None,
             ca_file: global.ca_file.clone(),
+            limit_rate: None,
         };
         let environment = Layer {
             server: parse_base_url(environment.server.as_deref(), "SGSEND_SERVER")?,
@@ -64,6 +68,7 @@ impl UserSettings {
             admin_key: environment.admin_key.clone(),
             auth_name: header(environment.auth_name.as_deref(), "SGSEND_AUTH_NAME")?,
             ca_file: None,
+            limit_rate: rate(environment.limit_rate.as_deref(), "SGSEND_LIMIT_RATE")?,
         };
         let resolve_path = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
         let token = profile.token.clone().map(|token| SecretSource::Text(token.into()));
@@ -75,6 +80,7 @@ impl UserSettings {
             admin_key: secret(None, resolve_path(&profile.admin_key_file)),
             auth_name: header(profile.auth_name.as_deref(), "`auth_name` of the profile")?,
             ca_file: resolve_path(&profile.ca_file),
+            limit_rate: rate(profile.limit_rate.as_deref(), "`limit_rate` of the profile")?,
         };
         Ok(Self { flags, environment, profile })
     }
@@ -120,6 +126,11 @@ impl UserSettings {
     /// Returns the PEM file with additional CA certificates.
     pub(crate) fn ca_file(&self) -> Option<PathBuf> {
         self.first(|layer| layer.ca_file.clone())
+    }
+
+    /// Returns the limit on the rate of payload bytes.
+    pub(crate) fn limit_rate(&self) -> Option<ByteRate> {
+        self.first(|layer| layer.limit_rate)
     }
 
     /// Returns the sender token for `origin` with the highest precedence.
@@ -218,6 +229,10 @@ fn parse_base_url(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, F
 fn header(text: Option<&str>, source: &str) -> Result<Option<HeaderName>, Failure> {
     let parse = |text: &str| text.parse().map_err(|_| Failure::usage(format!("{source} is not a header name")));
     text.map(parse).transpose()
+}
+
+fn rate(text: Option<&str>, source: &str) -> Result<Option<ByteRate>, Failure> {
+    text.map(|text| byte_rate(text).map_err(|reason| Failure::usage(format!("{source}: {reason}")))).transpose()
 }
 
 fn parse_default(text: &str) -> BaseUrl {

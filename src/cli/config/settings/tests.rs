@@ -50,6 +50,19 @@ fn flags_override_the_environment_which_overrides_the_profile() {
 }
 
 #[test]
+fn a_rate_of_the_environment_overrides_that_of_the_profile() {
+    let with = |rate: &str| Profile { limit_rate: Some(rate.into()), ..Profile::default() };
+    let environment = Environment { limit_rate: Some("2MiB".into()), ..Environment::default() };
+    let rate = |environment, profile| settings(&[], environment, profile).limit_rate().map(ByteRate::bytes_per_second);
+    assert_eq!(rate(&environment, &with("1MiB")), Some(2 << 20));
+    assert_eq!(rate(&Environment::default(), &with("1MiB")), Some(1 << 20));
+    assert_eq!(rate(&Environment::default(), &Profile::default()), None);
+    let refused = UserSettings::new(&global(&[]), &Environment::default(), &with("2M"), Path::new("/config")).err();
+    let message = refused.unwrap().message;
+    assert!(message.starts_with("`limit_rate` of the profile: ") && message.ends_with("2MiB or 2MB"), "{message}");
+}
+
+#[test]
 fn a_profile_token_is_bound_to_the_profile_server() {
     let profile =
         Profile { server: Some("https://a.example".into()), token: Some("of-a".into()), ..Profile::default() };

@@ -8,6 +8,7 @@ mod links;
 mod notifications;
 mod payloads;
 mod quotas;
+mod transfer_pages;
 mod transfers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -191,8 +192,13 @@ impl<'a> Check<'a> {
         value: &[u8],
         remedy: Option<Repair>,
     ) -> Option<T> {
+        self.parsed(key, from_json(key.as_str(), value), remedy)
+    }
+
+    /// Counts a parsed object; reports a finding and returns `None` if the object is unreadable.
+    fn parsed<T>(&mut self, key: &StorageKey, parsed: Result<T, StoreError>, remedy: Option<Repair>) -> Option<T> {
         self.report.object_count += 1;
-        match from_json(key.as_str(), value) {
+        match parsed {
             Ok(value) => Some(value),
             Err(StoreError::Corrupt { source, .. }) => {
                 let advice = "restore this object from a backup, or remove it if no backup exists";

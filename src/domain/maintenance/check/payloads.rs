@@ -1,43 +1,92 @@
 //! Finds orphaned payloads and leftovers of uploads.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::{HashMap, VecDeque};
 
-use super::{CONCURRENCY, Check, PAGE_SIZE};
+use super::{Check, PAGE_SIZE};
+use crate::domain::id::{PayloadId, TransferId};
 use crate::domain::maintenance::repair::Repair;
-use crate::domain::store::{PayloadObjects, StorageKey, StoreError, transfer_of_payload};
+use crate::domain::store::{PayloadObjects, StorageKey, Store, StoreError, transfer_of_payload};
 use crate::domain::transfer::{PayloadState, State, Transfer};
+
+/// Number of payloads per list request: a folder with many payloads is read as a whole for each.
+const PAYLOAD_PAGE: usize = 4_096;
+
+/// Index entries from payloads to their transfers, read in the order of the payloads.
+struct PayloadOwners<'a> {
+    store: &'a dyn Store,
+    after: Option<StorageKey>,
+    has_ended: bool,
+    /// Entries that were read, and belong to later payloads.
+    rest: VecDeque<(PayloadId, TransferId)>,
+}
+
+impl PayloadOwners<'_> {
+    /// Returns the transfers of the payloads up to `last`, beginning after those of the call before.
+    async fn until(&mut self, last: PayloadId) -> Result<HashMap<PayloadId, TransferId>, StoreError> {
+        let mut owners = HashMap::new();
+        loop {
+            while let Some((payload, transfer)) = self.rest.pop_front_if(|(payload, _)| *payload <= last) {
+                owners.insert(payload, transfer);
+            }
+            if self.has_ended || !self.rest.is_empty() {
+                return Ok(owners);
+            }
+            let keys = self.store.keys(&StorageKey::all_payload_owners(), self.after.as_ref(), PAGE_SIZE).await?;
+            self.has_ended = keys.is_empty();
+            self.rest.extend(keys.iter().filter_map(StorageKey::as_payload_owner));
+            self.after = keys.into_iter().next_back().or(self.after.take());
+        }
+    }
+}
 
 impl Check<'_> {
     pub(super) async fn payloads(&mut self) -> Result<(), StoreError> {
+        let mut owners = PayloadOwners { store: self.store, after: None, has_ended: false, rest: VecDeque::new() };
         let mut after = None;
         loop {
-            let page = self.store.list_stored(after, PAGE_SIZE).await?;
-            after = match page.last() {
-                Some(last) => Some(last.id),
-                None => return Ok(()),
-            };
-            let with_owner =
-                async |objects: PayloadObjects| Ok::<_, StoreError>((objects, self.owner(&objects).await?));
-            let payloads: Vec<_> =
-                Box::pin(stream::iter(page).map(with_owner).buffered(CONCURRENCY).try_collect()).await?;
-            for (objects, owner) in payloads {
-                self.payload_of(&objects, owner);
+            let page = self.store.list_stored(after, PAYLOAD_PAGE).await?;
+            let Some(last) = page.last().map(|objects| objects.id) else { return Ok(()) };
+            after = Some(last);
+            let found = self.owners(&page, owners.until(last).await?).await?;
+            for (objects, owner) in page.iter().zip(found) {
+                self.payload_of(objects, owner);
             }
         }
     }
 
-    async fn owner(&self, objects: &PayloadObjects) -> Result<Owner, StoreError> {
-        let Some(id) = transfer_of_payload(self.store, objects.id).await? else {
-            // The check of the transfer reports its missing index entry.
-            let is_known = self.unindexed_payloads.contains(&objects.id);
-            return Ok(if is_known { Owner::Unreadable } else { Owner::None });
-        };
-        match self.read_transfer(id).await? {
-            Some(transfer) if transfer.payload_id() == objects.id => Ok(Owner::Transfer(Box::new(transfer))),
-            // The transfer check reports unreadable transfers.
-            None if self.store.get(&StorageKey::transfer(id)).await?.is_some() => Ok(Owner::Unreadable),
-            _ => Ok(Owner::None),
+    /// Returns the owner of each payload. `indexed` may lack payloads of transfers that were created meanwhile.
+    async fn owners(
+        &self,
+        page: &[PayloadObjects],
+        indexed: HashMap<PayloadId, TransferId>,
+    ) -> Result<Vec<Owner>, StoreError> {
+        let mut ids = Vec::with_capacity(page.len());
+        for objects in page {
+            ids.push(match objects.id.as_transfer().or_else(|| indexed.get(&objects.id).copied()) {
+                None => transfer_of_payload(self.store, objects.id).await?,
+                found => found,
+            });
         }
+        let keys: Vec<_> = ids.iter().flatten().map(|id| StorageKey::transfer(*id)).collect();
+        let mut values = HashMap::with_capacity(keys.len());
+        for keys in keys.chunks(PAGE_SIZE) {
+            values.extend(self.store.get_all(keys).await?);
+        }
+        let owner = |(objects, id): (&PayloadObjects, Option<TransferId>)| {
+            let Some(id) = id else {
+                // The check of the transfer reports its missing index entry.
+                let is_known = self.unindexed_payloads.contains(&objects.id);
+                return if is_known { Owner::Unreadable } else { Owner::None };
+            };
+            let Some(value) = values.get(&StorageKey::transfer(id)) else { return Owner::None };
+            match serde_json::from_slice::<Transfer>(value) {
+                Ok(transfer) if transfer.payload_id() == objects.id => Owner::Transfer(Box::new(transfer)),
+                Ok(_) => Owner::None,
+                // The transfer check reports unreadable transfers.
+                Err(_) => Owner::Unreadable,
+            }
+        };
+        Ok(page.iter().zip(ids).map(owner).collect())
     }
 
     fn payload_of(&mut self, objects: &PayloadObjects, owner: Owner) {

@@ -1,70 +1,57 @@
 //! Checks of transfers, their records, schedule entries and payloads.
 
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 
-use super::{CONCURRENCY, Check, PAGE_SIZE, StoreFinding};
-use crate::domain::audit::Record;
+use super::transfer_pages::{ObjectContent, TransferObject, TransferPage, TransferState, transfer_pages};
+use super::{Check, StoreFinding};
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::repair::Repair;
 use crate::domain::store::{StorageKey, StoreError};
-use crate::domain::transfer::{GrantRecord, PayloadState, Transfer};
+use crate::domain::transfer::{PayloadState, Transfer};
 
 impl Check<'_> {
     pub(super) async fn transfers(&mut self) -> Result<(), StoreError> {
-        let (all, mut after, mut current) = (StorageKey::all_transfers(), None, None);
-        loop {
-            let keys = self.store.keys(&all, after.as_ref(), PAGE_SIZE).await?;
-            after = match keys.last() {
-                Some(last) => Some(last.clone()),
-                None => return Ok(()),
-            };
-            for (key, value) in self.records(keys).await? {
+        let mut pages = Box::pin(transfer_pages(self.store));
+        let mut current = None;
+        while let Some(TransferPage { objects, mut transfers }) = pages.try_next().await? {
+            for TransferObject { key, content } in objects {
                 let Some(id) = key.transfer_id() else {
                     self.find("wrong_id", &key, "the key contains no valid transfer id", "remove this object");
                     continue;
                 };
                 if current != Some(id) {
                     current = Some(id);
-                    self.transfer(id).await?;
+                    self.transfer(id, transfers.remove(&id)).await?;
                 }
-                match key.as_str().split('/').nth(2) {
-                    Some("requests" | "actions" | "events" | "reads") => {
-                        // Reported once per transfer.
-                        if key.read_record().is_some() && self.scheduled_reads.insert(id) {
-                            let advice = "no action needed: they are removed with the transfer";
-                            let problem = "records of reads are missing from the schedule";
-                            self.find_repairable("not_due", &key, problem, advice, Repair::ScheduleReads(id));
-                        }
-                        if let Some(record) = self.parse::<Record>(&key, &value) {
-                            self.name_is(&key, &record.id().to_string());
-                        }
-                    }
-                    Some("grants") => {
-                        if let Some(grant) = self.parse::<GrantRecord>(&key, &value) {
-                            self.name_is(&key, &grant.sha256.to_string());
-                        }
-                    }
-                    _ => {}
-                }
+                self.object(&key, id, content);
             }
+        }
+        Ok(())
+    }
+
+    /// Checks a record or grant of a transfer.
+    fn object(&mut self, key: &StorageKey, id: TransferId, content: ObjectContent) {
+        let named = match content {
+            ObjectContent::Other => return,
+            ObjectContent::Grant(named) => named,
+            ObjectContent::Record(named) => {
+                // Reported once per transfer.
+                if key.read_record().is_some() && self.scheduled_reads.insert(id) {
+                    let advice = "no action needed: they are removed with the transfer";
+                    let problem = "records of reads are missing from the schedule";
+                    self.find_repairable("not_due", key, problem, advice, Repair::ScheduleReads(id));
+                }
+                named
+            }
+        };
+        if let Some(name) = self.parsed(key, named, None) {
+            self.name_is(key, &name);
         }
     }
 
-    /// Reads the records at `keys`; skips payloads, which may be large objects in the same bucket.
-    async fn records(&self, keys: Vec<StorageKey>) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        let read = async |key: StorageKey| {
-            let found = self.store.get(&key).await?;
-            Ok::<_, StoreError>(found.map(|found| (key, found.value)))
-        };
-        let records = keys.into_iter().filter(|key| !key.belongs_to_payload());
-        let found = stream::iter(records).map(read).buffered(CONCURRENCY);
-        Box::pin(found.try_filter_map(async |found| Ok(found)).try_collect()).await
-    }
-
-    async fn transfer(&mut self, id: TransferId) -> Result<(), StoreError> {
+    async fn transfer(&mut self, id: TransferId, found: Option<TransferState>) -> Result<(), StoreError> {
         let key = StorageKey::transfer(id);
-        let Some(found) = self.store.get(&key).await? else {
+        let Some(found) = found else {
             let (problem, advice) = ("the transfer is missing, but has other records", "remove its remaining records");
             self.find_repairable("no_transfer", &key, problem, advice, Repair::RemoveOrphans(id));
             return Ok(());
@@ -95,7 +82,8 @@ impl Check<'_> {
             self.find_repairable("not_due", &key, problem, advice, Repair::Schedule(id));
         }
         self.transfer_index(&transfer, &key).await?;
-        self.payload(&transfer, &key).await
+        self.payload(&transfer, &key, found.payload_problem);
+        Ok(())
     }
 
     /// Adds a transfer to the expected counters.
@@ -109,24 +97,15 @@ impl Check<'_> {
         }
     }
 
-    async fn payload(&mut self, transfer: &Transfer, key: &StorageKey) -> Result<(), StoreError> {
+    fn payload(&mut self, transfer: &Transfer, key: &StorageKey, problem: Option<String>) {
         if !transfer.is_downloadable() {
-            return Ok(());
+            return;
         }
-        let (id, size) = (transfer.payload_id(), transfer.size_bytes);
         self.downloadable += 1;
-        let received = self.store.received(id).await?;
-        let advice = "delete the transfer and upload it again, or restore the payload from a backup";
-        let problem = if received != size {
-            format!("its payload has {received} bytes, not {size}")
-        } else if let Err(StoreError::NoPayload) = self.store.read(id, 0..size).await.map(drop) {
-            "its payload is not finished".to_owned()
-        } else {
-            return Ok(());
-        };
+        let Some(problem) = problem else { return };
         self.lost += 1;
+        let advice = "delete the transfer and upload it again, or restore the payload from a backup";
         self.find_repairable("payload", key, problem, advice, Repair::DeleteLost(transfer.transfer_id));
-        Ok(())
     }
 
     /// Rules out the repair of lost payloads if no transfer has its payload: a disk may not be mounted.

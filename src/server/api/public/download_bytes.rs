@@ -18,6 +18,7 @@ use crate::domain::transfers::PayloadDownload;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyLink, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
+use crate::server::net::egress_limit::PacedBody;
 use crate::server::net::response_body::StreamedPayload;
 use crate::server::state::AppState;
 
@@ -80,7 +81,12 @@ pub(super) async fn get_bytes(
     let Some(PayloadDownload { range, payload, new_grant }) = download else {
         return without_bytes(&link, &selection);
     };
-    let mut response = Body::from_stream(payload).into_response();
+    let body = Body::from_stream(payload);
+    let body = match app.egress_limit.clone() {
+        Some(limit) => Body::new(PacedBody::new(body, limit, scope.request().network_key)),
+        None => body,
+    };
+    let mut response = body.into_response();
     describe(response.headers_mut(), &link, &range);
     if matches!(selection, Selection::Part(_)) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;

@@ -3,9 +3,11 @@
 mod archives;
 mod disk_full;
 mod download_count;
+mod each;
 mod generated_files;
 mod hostile_server;
 mod info;
+mod limit_rate;
 mod links;
 mod modes;
 mod network;
