@@ -35,7 +35,7 @@ install() {
 }
 
 need_packages "chromium chromium-browser:chromium" chromedriver:chromium-driver "firefox-esr firefox:firefox-esr" \
-  "npm:nodejs npm"
+  "npm:nodejs npm" /usr/sbin/nginx:nginx-light
 install
 case ${1:-} in
   '')
@@ -43,7 +43,7 @@ case ${1:-} in
     # Each test starts its own browser; the test support limits the number of concurrent browsers.
     cargo test --locked --features lambda --test browser -- --include-ignored --skip s3::
     # Presigned flow: payloads go directly between pages and a bucket.
-    tests/s3.sh run localstack -- cargo test --locked --features lambda --test browser -- --include-ignored s3:: receive:: send:: large::
+    tests/s3.sh run localstack -- cargo test --locked --features lambda --test browser -- --include-ignored s3:: receive:: send:: flows::large::
     ;;
   install) ;;
   paint)

@@ -17,6 +17,6 @@ pub(super) async fn open<S: Serving>(browser: &Browser, service: &Service<S>, vi
     browser.wait_until_visible(&format!("#{view}")).await;
 }
 
-fn id(link: &str) -> String {
+pub(super) fn id(link: &str) -> String {
     link.parse::<Link>().unwrap().transfer_id.to_string()
 }

@@ -9,6 +9,8 @@ mod recipients;
 mod resume;
 mod status;
 
+pub(crate) use previews::pdf;
+
 use crate::support::Browser;
 
 /// Opens the link and downloads its content.

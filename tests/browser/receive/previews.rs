@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Browser, Kind, Service, chromium, content, each};
 
 /// Returns a PDF file of one page, 200 by 100 points, whose left half is red. Its catalogue has `additions`.
-fn pdf(additions: &str) -> Vec<u8> {
+pub(crate) fn pdf(additions: &str) -> Vec<u8> {
     let drawing = "1 0 0 rg 0 0 100 100 re f";
     let objects = [
         format!("<< /Type /Catalog /Pages 2 0 R {additions} >>"),
