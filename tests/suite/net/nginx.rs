@@ -68,7 +68,8 @@ async fn both_services_work_behind_the_documented_nginx() {
         let page = client.get(format!("{}{path}", proxied.nginx.admin())).send().await.unwrap();
         assert_eq!(page.status(), 200, "{path}");
     }
-    let session = client.post(format!("{}/auth/set-auth-cookie", proxied.nginx.admin())).header("origin", proxied.nginx.admin());
+    let session =
+        client.post(format!("{}/auth/set-auth-cookie", proxied.nginx.admin())).header("origin", proxied.nginx.admin());
     let session = session.body(format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#)).send().await.unwrap();
     assert_eq!(session.status(), 200);
     assert!(session.headers()["set-cookie"].to_str().unwrap().contains("Secure"));
@@ -95,10 +96,16 @@ async fn a_proxy_may_leave_the_base_path_in_requests() {
     let client = proxied.client();
     let link = link.split('#').next().unwrap();
     for path in ["/", "/web/style.css", "/save/worker.js", "/docs", "/openapi.json"] {
-        assert_eq!(client.get(format!("{}{path}", proxied.nginx.public())).send().await.unwrap().status(), 200, "{path}");
+        assert_eq!(
+            client.get(format!("{}{path}", proxied.nginx.public())).send().await.unwrap().status(),
+            200,
+            "{path}"
+        );
     }
-    for (from, to) in [(proxied.nginx.public().to_owned(), format!("{}/", proxied.nginx.public())), (format!("{link}/"), link.to_owned())]
-    {
+    for (from, to) in [
+        (proxied.nginx.public().to_owned(), format!("{}/", proxied.nginx.public())),
+        (format!("{link}/"), link.to_owned()),
+    ] {
         let redirected = client.get(&from).send().await.unwrap();
         let target = redirected.url().join(redirected.headers()["location"].to_str().unwrap()).unwrap();
         assert_eq!(target.as_str(), to);
