@@ -3,7 +3,7 @@
 #
 #   tests/browsers.sh                   installs the requirements, and runs the tests
 #   tests/browsers.sh install           only installs the requirements
-#   tests/browsers.sh paint             regenerates the screenshots in docs/
+#   tests/browsers.sh paint             regenerates the screenshots in docs/pictures/
 #   tests/browsers.sh run COMMAND...    installs the requirements, and runs a command with them
 #
 # Browsers and ChromeDriver come from the system. geckodriver (built from crates.io) and axe-core (from npm) are

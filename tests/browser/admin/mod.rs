@@ -1,5 +1,6 @@
 //! The admin page.
 
+mod languages;
 mod overview;
 mod sessions;
 mod tokens;
