@@ -3,7 +3,7 @@
 #
 #   tests/browsers.sh                   installs the requirements, and runs the tests
 #   tests/browsers.sh install           only installs the requirements
-#   tests/browsers.sh paint             regenerates the screenshots in docs/
+#   tests/browsers.sh paint             regenerates the screenshots in docs/pictures/
 #   tests/browsers.sh run COMMAND...    installs the requirements, and runs a command with them
 #
 # Browsers and ChromeDriver come from the system. geckodriver (built from crates.io) and axe-core (from npm) are
@@ -35,7 +35,7 @@ install() {
 }
 
 need_packages "chromium chromium-browser:chromium" chromedriver:chromium-driver "firefox-esr firefox:firefox-esr" \
-  "npm:nodejs npm"
+  "npm:nodejs npm" /usr/sbin/nginx:nginx-light
 install
 case ${1:-} in
   '')
@@ -43,7 +43,7 @@ case ${1:-} in
     # Each test starts its own browser; the test support limits the number of concurrent browsers.
     cargo test --locked --features lambda --test browser -- --include-ignored --skip s3::
     # Presigned flow: payloads go directly between pages and a bucket.
-    tests/s3.sh run localstack -- cargo test --locked --features lambda --test browser -- --include-ignored s3:: receive:: send:: large::
+    tests/s3.sh run localstack -- cargo test --locked --features lambda --test browser -- --include-ignored s3:: receive:: send:: flows::large::
     ;;
   install) ;;
   paint)

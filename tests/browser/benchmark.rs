@@ -1,8 +1,10 @@
-//! Benchmark: duration of 100 MiB transfers in a page and with the command, and memory of the page. Run by
-//! `benches/browser.sh`.
+//! Benchmarks: 100 MiB transfers in a page and with the command, with the memory of the page; and how soon the page of a
+//! link is shown. Run by `benches/browser.sh`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::support::{Browser, Service, chromium, content};
 
@@ -34,6 +36,50 @@ async fn measure_pages_beside_the_command() {
         });
         assert!(measured.await.is_some(), "no browser is installed");
     }
+}
+
+/// Number of visits for the median.
+const VISITS: usize = 10;
+/// Records when the button is first shown, in milliseconds since the start of the navigation.
+const WATCH: &str = "new MutationObserver((changes, observer) => {
+      const button = document.getElementById('download');
+      if (!button?.checkVisibility()) return;
+      performance.mark('interactive');
+      observer.disconnect();
+    }).observe(document, { subtree: true, childList: true, attributes: true })";
+
+#[tokio::test]
+#[ignore = "a benchmark that prints figures"]
+async fn measure_when_the_page_of_a_link_is_shown() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "1", "--message", "see below"]);
+    chromium(async |browser| {
+        browser.before_scripts(WATCH).await;
+        let mut visits = Vec::new();
+        for _ in 0..VISITS {
+            // Nothing of an earlier visit is used.
+            browser.tell("Network.clearBrowserCache", json!({})).await;
+            browser.goto(&link).await;
+            browser.wait_until_visible("#download").await;
+            let marks = "const [paint] = performance.getEntriesByName('first-contentful-paint');
+                const [mark] = performance.getEntriesByName('interactive');
+                const [{ responseEnd, domInteractive }] = performance.getEntriesByType('navigation');
+                return [responseEnd, paint?.startTime, domInteractive, mark?.startTime]";
+            let marks = browser.until("the marks", async || {
+                let marks = browser.script(marks, json!(null)).await;
+                marks.as_array()?.iter().map(serde_json::Value::as_f64).collect::<Option<Vec<_>>>()
+            });
+            visits.push(marks.await);
+        }
+        let names = ["HTML received", "first contentful paint", "DOM interactive", "download button shown"];
+        for (at, name) in names.into_iter().enumerate() {
+            let mut times: Vec<f64> = visits.iter().map(|marks| marks[at]).collect();
+            times.sort_by(f64::total_cmp);
+            let median = f64::midpoint(times[VISITS / 2 - 1], times[VISITS / 2]);
+            println!("{name}: {median:.0} ms (median of {VISITS}; {:.0} to {:.0})", times[0], times[VISITS - 1]);
+        }
+    })
+    .await;
 }
 
 async fn send(browser: &Browser, service: &Service, file: &str) -> Duration {

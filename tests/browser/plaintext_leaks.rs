@@ -220,3 +220,72 @@ async fn a_text_does_not_outlive_its_tab() {
     assert_no_canary(("the sender", &files), &fragment(&link), &[]);
     assert_no_canary(("the sender", &files), &[service.token.into_bytes()], &[]);
 }
+
+#[tokio::test]
+async fn an_upload_of_a_guest_leaks_neither_content_nor_secret() {
+    const GUEST: &str = "Canary Grace";
+    const PURPOSE: &str = "papers-about-canaries";
+    let (service, tap) = service();
+    let request = service.run(&["request", "create", "--for", PURPOSE, "--json"]).json();
+    let (id, link) = (request["token_id"].as_str().unwrap(), request["link"].as_str().unwrap());
+    let (_, secret) = link.split_once("#r1.").unwrap();
+    let secret = BASE64_URL_SAFE_NO_PAD.decode(&secret[..43]).unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect::<Vec<_>>();
+    let secrets = [
+        BASE64_URL_SAFE_NO_PAD.encode(&secret).into_bytes(),
+        BASE64_STANDARD.encode(&secret).into_bytes(),
+        hex(&secret),
+        secret.clone(),
+    ];
+    let texts = [CONTENT, NAME, "yellow-canary", MESSAGE, GUEST, PURPOSE].map(|text| text.as_bytes().to_vec());
+    let run = chromium(async |browser| {
+        browser.goto(&link.replace(&service.serving.public, &tap.url)).await;
+        browser.wait_for_text("#purpose-text", PURPOSE).await;
+        browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
+        browser.wait_until_visible("#chosen li").await;
+        browser.fill("#sender", GUEST).await;
+        browser.fill("#note", MESSAGE).await;
+        browser.click("#send").await;
+        browser.wait_until_visible("#sent").await;
+        let stored = browser.stored_data().await.to_string();
+        // Leaving a page is the time at which a browser records the content of form fields.
+        browser.goto(&format!("{}/docs", service.serving.public)).await;
+        (stored, browser.requests().await)
+    });
+    let Some(((stored_by_browser, requests), files)) = run.await else { return };
+    let inbox = service.home.path().join("inbox");
+    std::fs::create_dir(&inbox).unwrap();
+    let received = service.run(&["request", "download", id, "-o", inbox.to_str().unwrap(), "--json"]).json();
+    let path = received["items"][0]["path"].as_str().unwrap_or_else(|| panic!("{received}"));
+    assert!(std::fs::read(path).unwrap() == CONTENT.repeat(80_000).into_bytes());
+
+    let proofs: Vec<Vec<u8>> = requests
+        .iter()
+        .flat_map(|request| &request.headers)
+        .filter(|(name, _)| name == "x-sgsend-guest")
+        .map(|(_, value)| value.clone().into_bytes())
+        .collect();
+    let Service { home, serving, .. } = service;
+    let (log, wire, stored) = (serving.terminate(), tap.recorded(), names_and_contents(&home.path().join("store")));
+    assert!(wire.len() > 80_000 * CONTENT.len() && contains(&wire, b"x-sgsend-guest"), "the recording is incomplete");
+    for canary in texts.iter().chain(&secrets) {
+        let what = String::from_utf8_lossy(canary);
+        for (place, bytes) in [("on the wire", &wire[..]), ("in the store", &stored), ("in the log", log.as_bytes())] {
+            assert!(!contains(bytes, canary), "{what:?} is {place}");
+        }
+        assert!(!contains(stored_by_browser.as_bytes(), canary), "{what:?} is stored: {stored_by_browser}");
+        let telling: Vec<_> = requests.iter().filter(|request| request.holds(canary)).collect();
+        assert!(telling.is_empty(), "{what:?} is in {telling:?}");
+    }
+    assert!(!proofs.is_empty(), "no request had a proof");
+    for proof in &proofs {
+        assert!(!contains(stored_by_browser.as_bytes(), proof) && !contains(log.as_bytes(), proof));
+    }
+    let guest = ("the guest", &files);
+    let written = [CONTENT, MESSAGE, GUEST, NAME].map(|text| text.as_bytes().to_vec());
+    assert_no_canary(guest, &written, &[]);
+    assert_no_canary(guest, &proofs, &[]);
+    // A browser records the URL that it opens before a page can prevent that.
+    let by_url = ["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"];
+    assert_no_canary(guest, &[&secrets[..], &[PURPOSE.as_bytes().to_vec()]].concat(), &by_url);
+}

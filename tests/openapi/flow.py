@@ -75,7 +75,7 @@ def main(public_url, admin_url, admin_key, payload_file):
         assert done(sent).received_bytes == offset + len(piece)
     assert done(get_upload_status.sync_detailed(key, client=sender)).received_bytes == len(payload)
     completed = done(complete_upload.sync_detailed(key, client=sender, body=Empty()))
-    assert completed.status == Status.COMPLETED and "time" in completed.transparency.stored
+    assert completed.status == Status.COMPLETED and completed.transparency.stored[0].code == "time"
 
     assert done(get_transfer_status.sync_detailed(key, client=anyone)).downloads_remaining == 2
     wrong = start_download.sync_detailed(key, client=anyone, body=DownloadRequest(), x_sgsend_access="0" * 64)

@@ -58,6 +58,7 @@ impl Home {
         let servers = ["--server", serving.public(), "--admin-server", serving.admin()];
         let mut command = self.sgsend(&[&servers, arguments].concat());
         command.envs(serving.admin_key().map(|key| ("SGSEND_ADMIN_KEY", key)));
+        command.envs(serving.ca_file().map(|file| ("SGSEND_CA_FILE", file)));
         command
     }
 

@@ -73,6 +73,10 @@ pub(crate) trait Serving {
     fn admin(&self) -> &str;
     /// Returns the configured admin key; `None` if the service has generated its own key.
     fn admin_key(&self) -> Option<&'static str>;
+    /// Returns the file with the authority of the certificate, unless the services have no TLS.
+    fn ca_file(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A process, killed on drop.

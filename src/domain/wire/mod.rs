@@ -42,7 +42,7 @@ pub use transfer_list::{
     DeleteTransfers, DeletedTransfer, DeletedTransfers, InvalidStatusFilter, OwnTransferQuery, StatusFilter,
     TransferItem, TransferOrder, TransferPage, TransferQuery,
 };
-pub use transparency::Transparency;
+pub use transparency::{Disclosure, Transparency};
 pub use upload::{Received, UploadStatus};
 
 use serde::de::{DeserializeOwned, Error};

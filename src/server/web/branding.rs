@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use url::Url;
 
-/// Colours behind text and controls in the light and the dark theme, as in `style.css`.
+/// Colours behind text and controls in the light and the dark theme, as in `styles/base.css`.
 const LIGHT_PANEL: Accent = Accent([0xff, 0xff, 0xff]);
 const DARK_PANEL: Accent = Accent([0x1d, 0x21, 0x28]);
 /// Least contrast of text. Source: WCAG 2.2, success criterion 1.4.3.

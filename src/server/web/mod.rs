@@ -4,6 +4,7 @@
 //! server starts, once for each language, with the branding; assets are served unmodified.
 
 mod asset;
+mod assets;
 pub(super) mod branding;
 mod catalogue;
 mod file;
@@ -29,120 +30,13 @@ use crate::domain::error::Error;
 use crate::server::api::error::ApiError;
 use crate::server::state::AppState;
 use asset::{Asset, asset};
+use assets::{ADMIN, PDF_FRAME, PUBLIC, SHARED, Stylesheet};
 use branding::Branding;
 use catalogue::Catalogue;
 use file::WebFile;
 use language::Language;
 pub(super) use policy::{Policy, store_origin};
 use template::PageTemplate;
-
-/// Assets of all pages.
-const SHARED: &[Asset] = &[
-    asset!("icon.svg"),
-    asset!("style.css"),
-    asset!("scripts/api.js"),
-    asset!("scripts/ui/clipboard.js"),
-    asset!("scripts/ui/controls.js"),
-    asset!("scripts/ui/dom.js"),
-    asset!("scripts/ui/format.js"),
-    asset!("scripts/ui/labels.js"),
-    asset!("scripts/ui/text.js"),
-];
-
-/// Assets of the upload and download pages.
-const PUBLIC: &[Asset] = &[
-    asset!("player.css"),
-    asset!("scripts/format/aead.js"),
-    asset!("scripts/format/archive-index.js"),
-    asset!("scripts/format/archive-path.js"),
-    asset!("scripts/format/bytes.js"),
-    asset!("scripts/format/envelope.js"),
-    asset!("scripts/format/file-name.js"),
-    asset!("scripts/format/info.js"),
-    asset!("scripts/format/key.js"),
-    asset!("scripts/format/link.js"),
-    asset!("scripts/format/padding.js"),
-    asset!("scripts/format/request-link.js"),
-    asset!("scripts/format/sealed.js"),
-    asset!("scripts/format/tar.js"),
-    asset!("scripts/receive/archive.js"),
-    asset!("scripts/receive/chooser.js"),
-    asset!("scripts/receive/download.js"),
-    asset!("scripts/receive/file.js"),
-    asset!("scripts/receive/main.js"),
-    asset!("scripts/receive/payload-reader.js"),
-    asset!("scripts/receive/pdf-preview.js"),
-    asset!("scripts/receive/player.js"),
-    asset!("scripts/receive/preview-kind.js"),
-    asset!("scripts/receive/preview.js"),
-    asset!("scripts/receive/recipient.js"),
-    asset!("scripts/receive/run.js"),
-    asset!("scripts/receive/save-content.js"),
-    asset!("scripts/receive/save.js"),
-    asset!("scripts/request/errors.js"),
-    asset!("scripts/request/inbox.js"),
-    asset!("scripts/request/main.js"),
-    asset!("scripts/request/upload.js"),
-    asset!("scripts/request/wrap-key.js"),
-    asset!("scripts/receive/tree.js"),
-    asset!("scripts/receive/unshowable.js"),
-    asset!("scripts/send/dialogs.js"),
-    asset!("scripts/send/drop-zone.js"),
-    asset!("scripts/send/links.js"),
-    asset!("scripts/send/main.js"),
-    asset!("scripts/send/mine.js"),
-    asset!("scripts/send/options.js"),
-    asset!("scripts/send/payload.js"),
-    asset!("scripts/send/put.js"),
-    asset!("scripts/send/result.js"),
-    asset!("scripts/send/selection.js"),
-    asset!("scripts/send/service-upload.js"),
-    asset!("scripts/send/status.js"),
-    asset!("scripts/send/store-upload.js"),
-    asset!("scripts/send/tabs.js"),
-    asset!("scripts/send/token-storage.js"),
-    asset!("scripts/send/token.js"),
-    asset!("scripts/send/upload.js"),
-    asset!("scripts/ui/error-messages.js"),
-    asset!("scripts/ui/progress.js"),
-    asset!("scripts/ui/qr.js"),
-    asset!("scripts/vendor/age-encryption/LICENSE.txt"),
-    asset!("scripts/vendor/age-encryption/index.js"),
-    asset!("scripts/vendor/client-zip/LICENSE.txt"),
-    asset!("scripts/vendor/client-zip/index.js"),
-];
-
-/// Assets of the admin page.
-const ADMIN: &[Asset] = &[
-    asset!("scripts/admin/api.js"),
-    asset!("scripts/admin/chart.js"),
-    asset!("scripts/admin/confirm.js"),
-    asset!("scripts/admin/edit-token.js"),
-    asset!("scripts/admin/fields.js"),
-    asset!("scripts/admin/history.js"),
-    asset!("scripts/admin/lookup.js"),
-    asset!("scripts/admin/main.js"),
-    asset!("scripts/admin/new-token.js"),
-    asset!("scripts/admin/overview.js"),
-    asset!("scripts/admin/parse.js"),
-    asset!("scripts/admin/session.js"),
-    asset!("scripts/admin/settings.js"),
-    asset!("scripts/admin/audit-record.js"),
-    asset!("scripts/admin/tokens.js"),
-    asset!("scripts/admin/transfer.js"),
-    asset!("scripts/admin/transfers.js"),
-    asset!("scripts/admin/webhooks.js"),
-    asset!("scripts/admin/when.js"),
-];
-
-/// Assets of the frame that draws PDF files. Its origin is opaque, so its scripts are requests of another origin.
-const PDF_FRAME: &[Asset] = &[
-    asset!("scripts/pdf/frame.html"),
-    asset!("scripts/pdf/frame.js"),
-    asset!("scripts/vendor/pdfjs-dist/LICENSE.txt"),
-    asset!("scripts/vendor/pdfjs-dist/pdf.min.mjs"),
-    asset!("scripts/vendor/pdfjs-dist/pdf.worker.min.mjs"),
-];
 
 /// Content security policy of that frame: the scripts of this service, and no request.
 const PDF_POLICY: HeaderValue =
@@ -206,12 +100,22 @@ impl WebPage {
         }
     }
 
+    /// Returns the URL path of the page's stylesheet below `web/`.
+    const fn stylesheet(self) -> &'static str {
+        match self {
+            Self::Receive => "receive.css",
+            Self::Request => "request.css",
+            Self::Send => "send.css",
+            Self::Admin | Self::SignIn => "admin.css",
+        }
+    }
+
     /// Returns the groups of texts that the page's scripts use.
     const fn groups(self) -> &'static [&'static str] {
         match self {
-            Self::Receive => &["common", "error", "receive"],
-            Self::Request => &["common", "error", "request"],
-            Self::Send => &["common", "error", "event", "inbox", "send", "state"],
+            Self::Receive => &["common", "error", "receive", "stored"],
+            Self::Request => &["common", "error", "request", "stored"],
+            Self::Send => &["common", "error", "event", "inbox", "send", "state", "stored"],
             Self::Admin => &["admin", "common", "error", "event", "state"],
             Self::SignIn => &["admin", "common", "error"],
         }
@@ -246,8 +150,13 @@ impl RenderedPages {
         for language in Language::EACH {
             let catalogue = Catalogue::of(language);
             for (page, scripts) in &scripts {
-                let template =
-                    PageTemplate { html: page.template().text(), root: page.root(), scripts, groups: page.groups() };
+                let template = PageTemplate {
+                    html: page.template().text(),
+                    root: page.root(),
+                    stylesheet: page.stylesheet(),
+                    scripts,
+                    groups: page.groups(),
+                };
                 let html = Bytes::from(template.render(language, &catalogue, branding));
                 let media_type = HeaderValue::from_static("text/html; charset=utf-8");
                 let file = WebFile::new(html, media_type, "accept-encoding, accept-language, cookie");
@@ -258,10 +167,7 @@ impl RenderedPages {
             .logo
             .as_ref()
             .map(|logo| WebFile::new(logo.content(), HeaderValue::from_static(logo.media_type()), "accept-encoding"));
-        let stylesheet = branding.accent.map(|accent| {
-            let media_type = HeaderValue::from_static("text/css; charset=utf-8");
-            WebFile::new(accent.stylesheet().into(), media_type, "accept-encoding")
-        });
+        let stylesheet = branding.accent.map(|accent| stylesheet_file(accent.stylesheet()));
         Self { pages, logo, stylesheet }
     }
 }
@@ -269,8 +175,8 @@ impl RenderedPages {
 /// Assets of a service by URL path.
 fn assets(service: ServiceName) -> &'static BTreeMap<&'static str, WebFile> {
     type Files = LazyLock<BTreeMap<&'static str, WebFile>>;
-    static OF_PUBLIC: Files = Files::new(|| files(SHARED.iter().chain(PUBLIC)));
-    static OF_ADMIN: Files = Files::new(|| files(SHARED.iter().chain(ADMIN)));
+    static OF_PUBLIC: Files = Files::new(|| with_styles(files(SHARED.iter().chain(PUBLIC)), &Stylesheet::PUBLIC));
+    static OF_ADMIN: Files = Files::new(|| with_styles(files(SHARED.iter().chain(ADMIN)), &Stylesheet::ADMIN));
     match service {
         ServiceName::Public => &OF_PUBLIC,
         ServiceName::Admin => &OF_ADMIN,
@@ -279,6 +185,18 @@ fn assets(service: ServiceName) -> &'static BTreeMap<&'static str, WebFile> {
 
 fn files(assets: impl IntoIterator<Item = &'static Asset>) -> BTreeMap<&'static str, WebFile> {
     assets.into_iter().map(|asset| (asset.url_path(), asset.file())).collect()
+}
+
+fn with_styles(
+    mut files: BTreeMap<&'static str, WebFile>,
+    stylesheets: &[Stylesheet],
+) -> BTreeMap<&'static str, WebFile> {
+    files.extend(stylesheets.iter().map(|stylesheet| (stylesheet.url_path, stylesheet_file(stylesheet.text()))));
+    files
+}
+
+fn stylesheet_file(text: String) -> WebFile {
+    WebFile::new(text.into(), HeaderValue::from_static("text/css; charset=utf-8"), "accept-encoding")
 }
 
 /// Returns the routes of the page assets of a service.
@@ -333,11 +251,44 @@ async fn without_slash(uri: Uri) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::audit::IpMode;
+    use crate::domain::wire::{Flow, Transparency};
 
     #[test]
     fn each_page_is_rendered_in_each_language() {
         let rendered = RenderedPages::new(&Branding::default());
         assert_eq!(rendered.pages.len(), WebPage::EACH.len() * Language::EACH.len());
         assert!(rendered.logo.is_none() && rendered.stylesheet.is_none());
+    }
+
+    #[test]
+    fn each_page_has_a_stylesheet_of_its_service() {
+        for page in WebPage::EACH {
+            let service = match page {
+                WebPage::Admin | WebPage::SignIn => ServiceName::Admin,
+                WebPage::Receive | WebPage::Request | WebPage::Send => ServiceName::Public,
+            };
+            assert!(assets(service).contains_key(page.stylesheet()), "{page:?}");
+        }
+        for service in [ServiceName::Public, ServiceName::Admin] {
+            assert!(assets(service).contains_key("style.css"), "{service:?}: the stylesheet of plain pages");
+        }
+    }
+    #[test]
+    fn pages_have_a_text_for_each_statement_about_stored_data() {
+        let script = include_str!("scripts/ui/transparency.js");
+        for ip_mode in [IpMode::Hashed, IpMode::Truncated, IpMode::None, IpMode::Full] {
+            for flow in [Flow::Bytes, Flow::Presigned] {
+                for report in [Transparency::for_sender(ip_mode, flow), Transparency::for_recipient(ip_mode, flow)] {
+                    let report = report.with_people(None, true);
+                    for item in report.stored.iter().chain(&report.not_stored).chain(&report.seen_by_others) {
+                        assert!(script.contains(&format!("  {}: \"stored.", item.code)), "{item:?}");
+                    }
+                }
+            }
+        }
+        for code in ["keys", "keys_tagged", "email", "notified"] {
+            assert!(script.contains(&format!("  {code}: \"stored.{code}\"")), "{code}");
+        }
     }
 }

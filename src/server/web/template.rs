@@ -20,6 +20,8 @@ pub(super) struct PageTemplate<'a> {
     pub(super) html: &'a str,
     /// Relative path from the page to the root of the service.
     pub(super) root: &'a str,
+    /// URL path of the page's stylesheet below `web/`.
+    pub(super) stylesheet: &'a str,
     /// URL paths of the page's script and of the scripts it imports, the page's own first.
     pub(super) scripts: &'a [String],
     /// Groups of texts that the scripts use.
@@ -62,10 +64,10 @@ impl PageTemplate<'_> {
 
     /// Icon, stylesheets, scripts and their texts.
     fn head(&self, catalogue: &Catalogue, branding: &Branding) -> String {
-        let root = self.root;
+        let (root, stylesheet) = (self.root, self.stylesheet);
         let icon = if branding.logo.is_some() { "logo" } else { "icon.svg" };
         let mut head = format!(
-            "<link rel=\"icon\" href=\"{root}web/{icon}\">\n<link rel=\"stylesheet\" href=\"{root}web/style.css\">\n"
+            "<link rel=\"icon\" href=\"{root}web/{icon}\">\n<link rel=\"stylesheet\" href=\"{root}web/{stylesheet}\">\n"
         );
         if branding.accent.is_some() {
             push(&mut head, format_args!("<link rel=\"stylesheet\" href=\"{root}web/brand.css\">\n"));
@@ -152,7 +154,7 @@ mod tests {
 
     fn rendered(html: &str, branding: &Branding) -> String {
         let scripts = ["a.js".to_owned(), "b.js".to_owned()];
-        let template = PageTemplate { html, root: "../", scripts: &scripts, groups: &["common"] };
+        let template = PageTemplate { html, root: "../", stylesheet: "a.css", scripts: &scripts, groups: &["common"] };
         template.render(Language::Arabic, &Catalogue::of(Language::Arabic), branding)
     }
 

@@ -1,5 +1,6 @@
 //! The admin page.
 
+mod languages;
 mod overview;
 mod sessions;
 mod tokens;
@@ -17,6 +18,6 @@ pub(super) async fn open<S: Serving>(browser: &Browser, service: &Service<S>, vi
     browser.wait_until_visible(&format!("#{view}")).await;
 }
 
-fn id(link: &str) -> String {
+pub(super) fn id(link: &str) -> String {
     link.parse::<Link>().unwrap().transfer_id.to_string()
 }

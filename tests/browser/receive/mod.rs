@@ -10,6 +10,8 @@ mod resume;
 mod signatures;
 mod status;
 
+pub(crate) use previews::pdf;
+
 use crate::support::Browser;
 
 /// Opens the link and downloads its content.

@@ -6,23 +6,49 @@ use serde_json::{Value, json};
 
 use crate::support::{Browser, Kind, Service, chromium, content, each};
 
+/// A red picture of 8 by 8 pixels, JPEG 2000 by Pillow 12.
+const JPEG_2000: &str = "0000000c6a5020200d0a870a00000014667479706a703220000000006a7032200000002d6a7032680000001669686472000000080000\
+    00080003070700000000000f636f6c72010000000000100000009e6a703263ff4fff51002f0000000000080000000800000000000000\
+    00000000080000000800000000000000000003070101070101070101ff52000c00000001000004040001ff5c00044040ff6400250001\
+    43726561746564206279204f70656e4a5045472076657273696f6e20322e352e34ff90000a0000000000260001ff93cfb41414005caf\
+    87df8028115054a36fdf8028115054a36fffd9";
+/// A white picture of 8 by 8 pixels, JBIG2: a page, and a generic region whose rows equal the imaginary one above.
+const JBIG2: &str = "000000003000010000001300000008000000080000000000000000000000000000012600010000001600000008000000080000000000\
+    0000000001ff001001";
+/// A white picture of 8 by 8 pixels as a fax of group 4: eight equal rows, and the end.
+const FAX: &str = "ff001001";
+
 /// Returns a PDF file of one page, 200 by 100 points, whose left half is red. Its catalogue has `additions`.
-fn pdf(additions: &str) -> Vec<u8> {
-    let drawing = "1 0 0 rg 0 0 100 100 re f";
-    let objects = [
+pub(crate) fn pdf(additions: &str) -> Vec<u8> {
+    pdf_of("1 0 0 rg 0 0 100 100 re f", additions, None)
+}
+
+/// Returns a PDF file of one page, 200 by 100 points, whose left half is a picture with these members and content.
+fn pdf_with_picture(members: &str, hex: &str) -> Vec<u8> {
+    let picture = format!(
+        "<< /Type /XObject /Subtype /Image /Width 8 /Height 8 {members} /Length {} >>\nstream\n{hex}>\nendstream",
+        hex.len() + 1
+    );
+    pdf_of("q 100 0 0 100 0 0 cm /Picture Do Q", "", Some(picture))
+}
+
+fn pdf_of(drawing: &str, additions: &str, picture: Option<String>) -> Vec<u8> {
+    let resources = if picture.is_some() { "/Resources << /XObject << /Picture 5 0 R >> >>" } else { "" };
+    let mut objects = vec![
         format!("<< /Type /Catalog /Pages 2 0 R {additions} >>"),
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Contents 4 0 R >>".to_owned(),
+        format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Contents 4 0 R {resources} >>"),
         format!("<< /Length {} >>\nstream\n{drawing}\nendstream", drawing.len()),
     ];
-    let mut file = "%PDF-1.4\n".to_owned();
+    objects.extend(picture);
+    let mut file = "%PDF-1.5\n".to_owned();
     let mut offsets = String::new();
     for (index, object) in objects.iter().enumerate() {
         writeln!(offsets, "{:010} 00000 n ", file.len()).unwrap();
         writeln!(file, "{} 0 obj\n{object}\nendobj", index + 1).unwrap();
     }
-    let start = file.len();
-    writeln!(file, "xref\n0 5\n0000000000 65535 f \n{offsets}trailer << /Size 5 /Root 1 0 R >>").unwrap();
+    let (start, count) = (file.len(), objects.len() + 1);
+    writeln!(file, "xref\n0 {count}\n0000000000 65535 f \n{offsets}trailer << /Size {count} /Root 1 0 R >>").unwrap();
     write!(file, "startxref\n{start}\n%%EOF").unwrap();
     file.into_bytes()
 }
@@ -70,6 +96,36 @@ async fn a_pdf_is_drawn_in_a_frame_without_rights() {
         browser.wait_for_text("#outcome", "Download finished").await;
         assert!(browser.download().await.1 == pdf(""));
         assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pictures_in_a_pdf_are_drawn_with_decoders_that_are_loaded_for_them() {
+    let service = Service::start();
+    let grey = |filter: &str| {
+        format!("/ColorSpace /DeviceGray /BitsPerComponent 1 /Decode [1 0] /Filter [/ASCIIHexDecode {filter}]")
+    };
+    let (jbig2, fax) = (grey("/JBIG2Decode"), grey("/CCITTFaxDecode"));
+    let fax = format!("{fax} /DecodeParms [null << /K -1 /Columns 8 /Rows 8 >>]");
+    let (red, black) = (json!([255, 0, 0, 255]), json!([0, 0, 0, 255]));
+    each(async |browser| {
+        for (members, content, colour, decoder) in [
+            ("/Filter [/ASCIIHexDecode /JPXDecode]", JPEG_2000, &red, "openjpeg"),
+            (&jbig2, JBIG2, &black, "jbig2"),
+            (&fax, FAX, &black, "jbig2"),
+        ] {
+            let link = service.upload("scan.pdf", &pdf_with_picture(members, content), &[]);
+            browser.goto(&link).await;
+            browser.click("#preview").await;
+            browser.wait_for_text("#pdf-page", "Page 1 of 1").await;
+            assert_eq!(drawn(browser).await, json!([colour, [255, 255, 255, 255]]), "{members}");
+            if browser.kind == Kind::Chromium {
+                let requests = browser.requests().await;
+                let is_loaded = requests.iter().any(|request| request.url.contains(decoder));
+                assert!(is_loaded, "{members}: {decoder} was not loaded");
+            }
+        }
     })
     .await;
 }

@@ -83,3 +83,10 @@ async fn a_bucket_without_cors_falls_back_to_the_service() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn all_flows_work_behind_nginx_under_a_sub_path() {
+    let bucket = crate::support::open_bucket();
+    crate::flows::behind_nginx::check_flows(&bucket.to_string(), "presigned").await;
+}

@@ -6,6 +6,7 @@ mod interruptions;
 mod mine;
 mod options;
 mod recipients;
+mod requests;
 
 use std::path::Path;
 

@@ -24,6 +24,15 @@ pub(crate) enum Kind {
     Firefox,
 }
 
+/// Certificates that a browser accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Those of the authorities that the browser knows.
+    Authorities,
+    /// Any.
+    Anybody,
+}
+
 /// A browser with an empty profile and one tab.
 pub(crate) struct Browser {
     pub(crate) kind: Kind,
@@ -67,8 +76,17 @@ pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<
 
 /// Runs a test in both browsers.
 pub(crate) async fn each(test: impl AsyncFn(&Browser)) {
+    each_trusting(Trust::Authorities, test).await;
+}
+
+/// Runs a test in both browsers, which accept certificates of unknown authorities.
+pub(crate) async fn each_with_any_certificate(test: impl AsyncFn(&Browser)) {
+    each_trusting(Trust::Anybody, test).await;
+}
+
+async fn each_trusting(trust: Trust, test: impl AsyncFn(&Browser)) {
     for kind in [Kind::Chromium, Kind::Firefox] {
-        if let Some(browser) = Browser::start(kind, &[]).await {
+        if let Some(browser) = Browser::launch(kind, &[], trust).await {
             Box::pin(test(&browser)).await;
             if kind == Kind::Firefox && !startup_cache::is_kept() {
                 browser.end().await;
@@ -102,6 +120,10 @@ impl Kind {
 impl Browser {
     /// Starts a browser with additional preferences.
     pub(crate) async fn start(kind: Kind, preferences: &[(&str, Value)]) -> Option<Self> {
+        Self::launch(kind, preferences, Trust::Authorities).await
+    }
+
+    async fn launch(kind: Kind, preferences: &[(&str, Value)], trust: Trust) -> Option<Self> {
         let (program, driver) = kind.programs()?;
         let permit = BrowserPermit::take();
         let folder = tempfile::tempdir().unwrap();
@@ -116,7 +138,7 @@ impl Browser {
             Kind::Firefox => (["--port", "0"].as_slice(), "Listening on 127.0.0.1:"),
         };
         let driver = Driver::start(&driver, arguments, announcement, folder.path());
-        let capabilities = capabilities(kind, &program, &folder, preferences);
+        let capabilities = capabilities(kind, &program, &folder, (preferences, trust));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let session = WebDriver::builder(&driver.url, capabilities).client(client).await;
         let session = session.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}\n{}", driver.log()));
@@ -231,7 +253,7 @@ fn capabilities(
     kind: Kind,
     program: &std::path::Path,
     folder: &TempDir,
-    preferences: &[(&str, Value)],
+    (preferences, trust): (&[(&str, Value)], Trust),
 ) -> Capabilities {
     let (profile, downloads) = (folder.path().join("profile"), folder.path().join("downloads"));
     let mut wanted = match kind {
@@ -257,7 +279,7 @@ fn capabilities(
     for (name, value) in preferences {
         wanted[*name] = value.clone();
     }
-    let all = match kind {
+    let mut all = match kind {
         Kind::Chromium => json!({
             "goog:chromeOptions": { "binary": program, "prefs": wanted, "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -277,6 +299,13 @@ fn capabilities(
             "unhandledPromptBehavior": "ignore",
         }),
     };
+    if trust == Trust::Anybody {
+        all["acceptInsecureCerts"] = true.into();
+        if let Some(arguments) = all["goog:chromeOptions"]["args"].as_array_mut() {
+            // The capability holds for pages, but not for service workers.
+            arguments.push("--ignore-certificate-errors".into());
+        }
+    }
     let Value::Object(all) = all else { unreachable!("capabilities are an object") };
     all.into()
 }

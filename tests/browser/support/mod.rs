@@ -21,12 +21,17 @@ mod interrupted;
 pub(crate) mod lambda;
 mod leftover_files;
 mod network;
+#[path = "../../support/nginx.rs"]
+mod nginx;
 #[path = "../../support/not_run.rs"]
 mod not_run;
 mod open_bucket;
 mod page_errors;
 #[path = "../../support/recording_proxy.rs"]
 mod recording_proxy;
+#[path = "../../support/reserved_address.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod reserved_address;
 #[path = "../../support/server_process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod server_process;
@@ -44,12 +49,13 @@ mod tink;
 pub(crate) use appearance::Theme;
 pub(crate) use axe::axe;
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
-pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
+pub(crate) use browser::{Browser, Kind, chromium, each, each_with_any_certificate, firefox};
 pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::{content, png};
 pub(crate) use home::{FinishedCommand, Home};
 pub(crate) use leftover_files::LeftoverFiles;
 pub(crate) use network::SentRequest;
+pub(crate) use nginx::Nginx;
 pub(crate) use not_run::not_run;
 #[cfg(feature = "lambda")]
 pub(crate) use open_bucket::open_bucket;

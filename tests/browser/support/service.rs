@@ -87,7 +87,7 @@ impl<S: Serving> Service<S> {
 
     /// Downloads a link with the command.
     pub(crate) fn download(&self, link: &str, arguments: &[&str]) -> Vec<u8> {
-        let finished = self.home.run(&[&["download", link, "-o", "-"], arguments].concat());
+        let finished = self.run(&[&["download", link, "-o", "-"], arguments].concat());
         assert_eq!(finished.exit, 0, "{}", finished.stderr);
         finished.stdout
     }

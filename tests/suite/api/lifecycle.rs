@@ -28,7 +28,7 @@ async fn a_transfer_goes_from_create_to_download() {
         let completed = sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await;
         assert_eq!((completed.status, completed.text("status").as_str()), (200, "completed"));
         assert_eq!(completed.number("completed_at"), START.as_millis() + 5_000);
-        assert_eq!(completed.json()["transparency"]["not_stored"][0], "file name");
+        assert_eq!(completed.json()["transparency"]["not_stored"][0]["code"], "file_name");
 
         let granted = anyone.post(&format!("/transfers/id/{id}/download/create-presign-url")).json("{}").send().await;
         assert_eq!((granted.status, granted.text("mode").as_str()), (200, way));

@@ -21,6 +21,8 @@ mod in_process_server;
 #[cfg(feature = "lambda")]
 #[path = "../../support/lambda/mod.rs"]
 pub(crate) mod lambda;
+#[path = "../../support/nginx.rs"]
+mod nginx;
 #[path = "../../support/not_run.rs"]
 mod not_run;
 mod partial_upload;
@@ -50,6 +52,7 @@ pub(crate) use faulty_bucket::{Fault, FaultyBucket};
 pub(crate) use held_bucket::HeldBucket;
 pub(crate) use home::{FinishedCommand, Home, any_storage};
 pub(crate) use in_process_server::{START, Service, Started, payload_file};
+pub(crate) use nginx::Nginx;
 pub(crate) use not_run::not_run;
 pub(crate) use partial_upload::{start_partial_upload, wait_for_writer};
 pub(crate) use recording_proxy::RecordingProxy;

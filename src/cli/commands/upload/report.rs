@@ -19,7 +19,7 @@ use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::{LinkId, TransferId};
 use crate::domain::link::Link;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::wire::{Flow, Transparency};
+use crate::domain::wire::{Disclosure, Flow, Transparency};
 
 #[derive(Serialize)]
 struct Output<'a> {
@@ -261,12 +261,16 @@ impl Summary {
             "\nencrypted size: {}\nstored by the server about you:",
             ByteSize(uploaded.completed.status.size_bytes)
         ));
-        for (field, form) in stored {
-            printer.note(&format!("  {}: {}", escape::one_line(field), escape::one_line(form)));
+        for item in stored {
+            printer.note(&format!("  {}", escape::one_line(&item.text)));
         }
-        printer.note(&format!("not stored: {}", escape::one_line(&not_stored.join(", "))));
+        let listed = |items: &[Disclosure]| {
+            let texts: Vec<_> = items.iter().map(|item| item.text.as_str()).collect();
+            escape::one_line(&texts.join(", ")).into_owned()
+        };
+        printer.note(&format!("not stored: {}", listed(not_stored)));
         if !seen_by_others.is_empty() {
-            printer.note(&format!("visible to others: {}", escape::one_line(&seen_by_others.join(", "))));
+            printer.note(&format!("visible to others: {}", listed(seen_by_others)));
         }
     }
 }

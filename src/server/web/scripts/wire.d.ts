@@ -31,9 +31,17 @@ export interface RecordPage extends Page<AuditRecord> {
 
 /** Data that the service stored about the client of a request. */
 export interface Transparency {
-  stored?: Record<string, string>;
-  not_stored?: string[];
-  seen_by_others?: string[];
+  stored?: Disclosure[];
+  not_stored?: Disclosure[];
+  seen_by_others?: Disclosure[];
+}
+
+/** One statement of a transparency report. */
+export interface Disclosure {
+  code: string;
+  text: string;
+  /** Address of a target of notifications. */
+  address?: string;
 }
 
 export interface HealthLimits {
@@ -129,6 +137,18 @@ export interface RequestItem {
   /** Null means the limit of the owner's token. */
   max_transfers: number | null;
   transfers_created: number;
+}
+
+/** A request to create. */
+export interface CreateRequest {
+  secret_sha256: string;
+  expires_in_s?: number;
+  max_transfers?: number;
+  max_total_bytes?: number;
+}
+
+export interface CreatedRequest extends RequestItem {
+  page_url: string;
 }
 
 export interface RequestList {

@@ -38,7 +38,7 @@ fn name_size_link_recipient_and_limits_are_shown() {
         assert!(upload(&[option]).contains("stored by the server about you:"), "{option}");
     }
     let json = home.run_at(&serving, &["upload", &file, "--json"]).json();
-    assert!(json["transparency"]["stored"].is_object(), "{json}");
+    assert!(json["transparency"]["stored"][0]["code"] == "time", "{json}");
     assert_eq!(json["skipped"], serde_json::json!([]));
 
     let piped = home.run_at(&serving, &["upload", &file]);

@@ -1,8 +1,27 @@
 // Parses sizes, durations and counts as people type them.
 
-/** @type {Record<string, number>} */
-const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, y: 31_557_600 };
-const UNIT_OF_TIME = "s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|y|years?";
+import { locale } from "../ui/text.js";
+
+/**
+ * Units of durations and their seconds; a year as the Gregorian calendar has it on average.
+ *
+ * @type {[unit: string, seconds: number][]}
+ */
+const UNITS = [
+  ["second", 1],
+  ["minute", 60],
+  ["hour", 3_600],
+  ["day", 86_400],
+  ["week", 604_800],
+  ["year", 31_557_600],
+];
+/** Numbers with all the plural forms of the languages of the pages. */
+const SAMPLES = [0, 1, 2, 3, 11, 100, 1_000_000];
+const FORMS = /** @type {const} */ (["long", "short", "narrow"]);
+/** English words that every language accepts, with their seconds. */
+const ENGLISH = /^(?:(s|sec|seconds?)|(m|min|minutes?)|(h|hours?)|(d|days?)|(w|weeks?)|(y|years?))$/u;
+/** Zeros of decimal digits other than the ASCII ones: Arabic-Indic, extended Arabic-Indic, and full-width. */
+const ZEROS = [0x660, 0x6f0, 0xff10];
 
 /**
  * Parses a size such as `2 GiB`, `500MB` or `1024` into bytes; `undefined` if invalid or less than 1 byte.
@@ -16,18 +35,78 @@ export function bytesIn(text) {
 }
 
 /**
- * Parses a duration such as `90 days` or `1h 30m` into seconds; `undefined` if invalid.
+ * Parses a duration such as `90 days` or `1h 30m`, in the language of the page or in English, into seconds; `undefined`
+ * if invalid.
  *
  * @param {string} text
  */
 export function secondsIn(text) {
-  const parts = [...text.matchAll(new RegExp(`(\\d+)\\s*(${UNIT_OF_TIME})(?![a-z])`, "gi"))];
-  const written = parts
-    .map(([part]) => part)
-    .join("")
-    .replace(/\s/g, "");
-  const seconds = parts.reduce((sum, [, number, unit]) => sum + Number(number) * SECONDS[unit[0].toLowerCase()], 0);
-  return written === text.replace(/\s/g, "") && Number.isSafeInteger(seconds) && seconds > 0 ? seconds : undefined;
+  const parts = withAsciiDigits(text).match(/\d+|[^\d]+/gu) ?? [];
+  let sum = 0;
+  /** @type {number | undefined} */
+  let number;
+  for (const part of parts) {
+    if (/^\d/u.test(part)) {
+      number = Number(part);
+      continue;
+    }
+    if (number === undefined && /^[\p{Z}\p{Cf},]*$/u.test(part)) continue;
+    const word = plainWord(part);
+    const seconds = number === undefined ? localWords().alone.get(word) : secondsOf(word);
+    if (seconds === undefined) return undefined;
+    sum += (number ?? 1) * seconds;
+    number = undefined;
+  }
+  return number === undefined && Number.isSafeInteger(sum) && sum > 0 ? sum : undefined;
+}
+
+/** @param {string} word */
+function secondsOf(word) {
+  const index = ENGLISH.exec(word)?.slice(1).findIndex((found) => found !== undefined);
+  return localWords().units.get(word) ?? (index === undefined ? undefined : UNITS[index][1]);
+}
+
+/** @type {{ units: Map<string, number>, alone: Map<string, number> } | undefined} */
+let words;
+
+/**
+ * Returns the words of the units in the language of the page with their seconds, and those that stand alone: in Arabic,
+ * one word is two days.
+ */
+function localWords() {
+  if (words) return words;
+  words = { units: new Map(), alone: new Map() };
+  for (const [unit, seconds] of UNITS) {
+    for (const unitDisplay of FORMS) {
+      const format = new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay });
+      for (const sample of SAMPLES) {
+        const parts = format.formatToParts(sample);
+        const word = plainWord(parts.flatMap(({ type, value }) => (type === "unit" ? [value] : [])).join(""));
+        const hasNumber = parts.some(({ type }) => type === "integer");
+        if (hasNumber && !words.units.has(word)) words.units.set(word, seconds);
+        if (!hasNumber && !words.alone.has(word)) words.alone.set(word, sample * seconds);
+      }
+    }
+  }
+  return words;
+}
+
+/**
+ * Returns a word in lower case, without spaces, marks of direction, and punctuation around it.
+ *
+ * @param {string} text
+ */
+function plainWord(text) {
+  return text.replace(/^[\p{Z}\p{Cf}\p{P}]+|[\p{Z}\p{Cf}\p{P}]+$/gu, "").toLocaleLowerCase(locale);
+}
+
+/** @param {string} text */
+function withAsciiDigits(text) {
+  return text.replace(/\p{Nd}/gu, (digit) => {
+    const point = digit.codePointAt(0) ?? 0;
+    const zero = ZEROS.find((zero) => point >= zero && point < zero + 10);
+    return zero === undefined ? digit : `${point - zero}`;
+  });
 }
 
 /**

@@ -64,5 +64,8 @@ export function adminError(error) {
     if (retryAfter === undefined) return t("error.rate_limited_later");
     return t("error.rate_limited", { time: span(retryAfter) });
   }
+  if (error instanceof ApiError && error.status >= 500) return t("error.server_failed");
+  // The text of the server is English: the code stands for it.
+  if (error instanceof ApiError) return t("error.refused", { code: error.code ?? `${error.status}` });
   return t("error.unexpected", { reason: messageOf(error) });
 }

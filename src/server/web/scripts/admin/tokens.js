@@ -76,7 +76,8 @@ function rowId(item) {
 function row(item) {
   const { token_id: id, name, owner, status } = item;
   const about = owner === undefined ? [] : [element("br"), t("admin.request_of", { token: owner })];
-  const transfers = { href: `#transfers?token=${id}`, "aria-label": `${t("admin.transfers")}: ${name}` };
+  // The biggest first: an operator who looks at a token's transfers mostly needs room.
+  const transfers = { href: `#transfers?token=${id}&order=size`, "aria-label": `${t("admin.transfers")}: ${name}` };
   return element(
     "tr",
     { id: rowId(item), class: status, role: "row", tabindex: "-1" },

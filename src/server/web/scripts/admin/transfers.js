@@ -1,7 +1,7 @@
 // Lists the transfers of all senders, and deletes several of them.
 
 import { byId, cell, element, field, onEvent, showError, showMessage, typedById } from "../ui/dom.js";
-import { size } from "../ui/format.js";
+import { size, span } from "../ui/format.js";
 import { STATES } from "../ui/labels.js";
 import { t } from "../ui/text.js";
 import { attempt, callAsAdmin } from "./api.js";
@@ -18,6 +18,8 @@ const PAGE = 50;
 const FILTERS = ["filter-search", "filter-age"];
 /** Names of the filters in the address. */
 const [TOKEN, STATE, AGE, ORDER] = ["token", "state", "older", "order"];
+/** Example of an age, in seconds. */
+const AGE_EXAMPLE = 30 * 86_400;
 /** Transfers per request to delete them. */
 const BATCH = 100;
 
@@ -29,6 +31,7 @@ let next = null;
 /** Activates the forms and buttons of the view. */
 export function watchTransfers() {
   dropKeys("filter-search");
+  field("filter-age").placeholder = span(AGE_EXAMPLE);
   watchCorrections(FILTERS);
   onEvent("transfer-filter", "submit", () => attempt(apply));
   onEvent("clear-filter", "click", () =>

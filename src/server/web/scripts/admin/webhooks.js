@@ -10,6 +10,21 @@ import { number, when } from "./when.js";
 
 /** Tokens per request, and requests at most: the targets of more tokens are not looked for. */
 const [PAGE, MAX_PAGES] = [100, 20];
+/**
+ * Causes of failed deliveries by code.
+ *
+ * @type {Record<string, string>}
+ */
+const REASONS = {
+  name_not_resolved: t("admin.reason_name"),
+  address_refused: t("admin.reason_address"),
+  not_reachable: t("admin.reason_connection"),
+  timeout: t("admin.reason_timeout"),
+  redirect: t("admin.reason_redirect"),
+  receiver_error: t("admin.reason_receiver"),
+  rejected: t("admin.reason_rejected"),
+  not_configured: t("admin.reason_configuration"),
+};
 const HEALTH = { ok: t("admin.health_ok"), retrying: t("admin.health_retrying"), dead: t("admin.health_dead") };
 
 /** Loads and shows the targets, those that fail longest first. */
@@ -53,7 +68,7 @@ function row({ address, token_id: token, health = "ok", failing_since, reason, d
     cell(t("admin.state"), element("span", { class: `badge ${health === "ok" ? "active" : "bad"}` }, HEALTH[health])),
     cell(t("admin.scope"), scope),
     cell(t("admin.failing_since"), ...(failing_since === undefined ? [] : [when(failing_since)])),
-    cell(t("admin.reason"), reason?.replaceAll("_", " ") ?? ""),
+    cell(t("admin.reason"), reason === undefined ? "" : (REASONS[reason] ?? reason)),
     cell(t("admin.last_delivery"), ...(delivered_at ? [when(delivered_at)] : [])),
     cell(t("admin.dropped"), dropped === undefined ? "" : number(dropped)),
   );

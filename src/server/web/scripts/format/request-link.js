@@ -7,7 +7,7 @@ import { hkdf } from "./key.js";
 
 const KEY_BYTES = 32;
 /** Maximum length of the purpose in characters. */
-const MAX_PURPOSE_CHARACTERS = 200;
+export const MAX_PURPOSE_CHARACTERS = 200;
 /** Characters of Bech32 (BIP 173). */
 const BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 /** Generator of the checksum of Bech32. */
@@ -52,7 +52,16 @@ export class RequestLink {
 
   /** Returns the sender token of the request. */
   async token() {
-    return `sgs_${this.id}_${hex(await hkdf(this.secret, "sgsend/v1/request-token", KEY_BYTES))}`;
+    return `sgs_${this.id}_${hex(await tokenSecret(this.secret))}`;
+  }
+
+  /**
+   * Returns the hash of the token's secret, which the server stores.
+   *
+   * @param {Bytes} secret in the link
+   */
+  static async tokenDigest(secret) {
+    return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await tokenSecret(secret))));
   }
 
   /**
@@ -70,6 +79,11 @@ export class RequestLink {
   get ageRecipient() {
     return bech32("age", this.recipient);
   }
+}
+
+/** @param {Bytes} secret */
+function tokenSecret(secret) {
+  return hkdf(secret, "sgsend/v1/request-token", KEY_BYTES);
 }
 
 /**

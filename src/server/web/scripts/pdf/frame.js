@@ -44,7 +44,10 @@ async function open(data) {
   const [{ getDocument }, { WorkerMessageHandler }] = await Promise.all([library("pdf"), library("pdf.worker")]);
   Object.assign(globalThis, { pdfjsWorker: { WorkerMessageHandler } });
   const off = { isEvalSupported: false, enableXfa: false, useWorkerFetch: false, useWasm: false };
-  return getDocument({ data, useSystemFonts: true, ...off }).promise;
+  // Decoders of JPEG 2000, JBIG2 and fax pictures: scripts, since the policy allows no WebAssembly. The library imports
+  // one when a page has such a picture.
+  const wasmUrl = new URL("../vendor/pdfjs-dist/", import.meta.url).href;
+  return getDocument({ data, useSystemFonts: true, wasmUrl, ...off }).promise;
 }
 
 /**

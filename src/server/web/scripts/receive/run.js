@@ -2,10 +2,11 @@
 
 import { agrees } from "../format/info.js";
 import { WrongSignature } from "../format/sealed.js";
-import { byId, hide, show, showError, showMessage, showTransparency } from "../ui/dom.js";
+import { byId, hide, show, showError, showMessage } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { Progress } from "../ui/progress.js";
 import { t } from "../ui/text.js";
+import { showTransparency } from "../ui/transparency.js";
 import { showFile } from "./file.js";
 import { PauseGate } from "./save-content.js";
 

@@ -4,6 +4,7 @@ import { root, sleep } from "../api.js";
 import { hex, random } from "../format/bytes.js";
 import { element } from "../ui/dom.js";
 import { Stopped, TooLarge } from "../ui/error-messages.js";
+import { handOver } from "../ui/hand-over.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 
@@ -15,7 +16,7 @@ export const START = 10_000;
 /** Interval of keep-alive messages to the service worker, in milliseconds: browsers stop an idle worker after 30 s. */
 export const AWAKE = 10_000;
 /**
- * Time after the end of a download until its resources are released, in milliseconds; the browser may still read them.
+ * Time after the end of a download until its frame is removed, in milliseconds; the browser may still read.
  */
 const LINGER = 60_000;
 
@@ -172,18 +173,6 @@ class BufferedFile {
   async abort() {
     this.#pieces = [];
   }
-}
-
-/**
- * Saves a file that is in memory.
- *
- * @param {Blob} blob
- * @param {string} name
- */
-function handOver(blob, name) {
-  const url = URL.createObjectURL(blob);
-  element("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), LINGER);
 }
 
 /**

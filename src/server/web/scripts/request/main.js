@@ -6,10 +6,11 @@ import { RequestLink } from "../format/request-link.js";
 import { confirmDeletion } from "../send/dialogs.js";
 import { DropZone } from "../send/drop-zone.js";
 import { offerLanguages, showIfSupported } from "../ui/controls.js";
-import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency, typedById } from "../ui/dom.js";
+import { byId, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { t } from "../ui/text.js";
+import { showTransparency } from "../ui/transparency.js";
 import { guestMessage } from "./errors.js";
 
 /** @import { CompletedTransfer, Health, HealthLimits } from "../wire.d.ts" */

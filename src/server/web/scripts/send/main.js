@@ -1,6 +1,6 @@
 // Upload page: encrypts and uploads the selected content, and follows the transfer's status.
 
-import { call, withRetries } from "../api.js";
+import { call, Unreachable, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { offerRequests } from "../request/inbox.js";
 import { offerLanguages, offerReveal, showIfSupported } from "../ui/controls.js";
@@ -69,6 +69,7 @@ async function content(max) {
 async function send() {
   showMessage("");
   await prepared;
+  if (isSelected("request-tab")) return createRequest();
   const selected = limits && (await content(limits.max_content_bytes));
   if (!selected) return;
   const problem = problemWithOptions();
@@ -145,6 +146,17 @@ async function ownProof(linkKey, payloadKey) {
   return { access_sha256: proof, access_from_passphrase: linkKey.needsPassphrase };
 }
 
+/** Creates a request with the script that only this needs. */
+async function createRequest() {
+  try {
+    const script = await import("../request/create.js").catch((cause) => Promise.reject(new Unreachable(cause)));
+    await script.createRequest();
+  } catch (error) {
+    showError(errorMessage(error));
+    if (isAboutToken(error)) ask();
+  }
+}
+
 /** @param {unknown} error */
 async function deleteAndReport(error) {
   hide("progress");
@@ -182,7 +194,7 @@ function warnBeforeLeaving(event) {
 onEvent("send-form", "submit", send);
 onEvent("another", "click", another);
 byId("cancel").addEventListener("click", () => stopping?.abort(new Error("stopped")));
-offerTabs();
+offerTabs((tab) => (byId("sending").hidden = tab === "request-tab"));
 offerReveal();
 offerResult();
 offerMine(() => collapse("show-requests"));

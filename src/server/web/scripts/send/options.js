@@ -2,12 +2,16 @@
 
 import { characters, MAX_MESSAGE_CHARACTERS } from "../format/info.js";
 import { byId, element, field, typedById } from "../ui/dom.js";
-import { span } from "../ui/format.js";
+import { size, span } from "../ui/format.js";
 import { t } from "../ui/text.js";
 import { namesIn, problemWith } from "./links.js";
 
 /** @import { HealthLimits } from "../wire.d.ts" */
 
+/** Lifetimes of requests in seconds, and their limits of bytes. */
+const REQUEST_LIFETIMES = [86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400, 365 * 86_400];
+const REQUEST_BYTES = [100, 1024, 10 * 1024, 100 * 1024].map((mebibytes) => mebibytes * 1024 * 1024);
+const REQUEST_LIFETIME = 7 * 86_400;
 const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
 /** Characters of generated passphrases: none that look alike. 20 of 32 are 100 bits. */
 const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
@@ -26,6 +30,7 @@ export function offerOptions({ expires_in_s: { min, default: usual, max } }) {
     typedById(id, HTMLSelectElement).append(...options);
   }
   typedById("expires", HTMLSelectElement).value = `${usual}`;
+  offerRequestOptions();
   byId("options").addEventListener("input", summarise);
   byId("generate").addEventListener("click", () => {
     field("passphrase").value = generated();
@@ -34,6 +39,15 @@ export function offerOptions({ expires_in_s: { min, default: usual, max } }) {
     summarise();
   });
   summarise();
+}
+
+/** Fills the lists of a request's lifetimes and sizes. */
+function offerRequestOptions() {
+  const expires = typedById("request-expires", HTMLSelectElement);
+  expires.append(...REQUEST_LIFETIMES.map((seconds) => element("option", { value: seconds }, span(seconds))));
+  expires.value = `${REQUEST_LIFETIME}`;
+  const sizes = REQUEST_BYTES.map((bytes) => element("option", { value: bytes }, size(bytes)));
+  typedById("request-bytes", HTMLSelectElement).append(...sizes);
 }
 
 /** Writes the chosen options in one line. */

@@ -4,18 +4,10 @@ import { envelopeHead } from "../format/envelope.js";
 import { sealInfo } from "../format/info.js";
 import { paddedSize } from "../format/padding.js";
 import { Cipher, Layout, SEGMENT_BYTES, TAG_BYTES } from "../format/sealed.js";
+import { Changed } from "../ui/error-messages.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 /** @import { Content } from "./selection.js" */
-
-/** The content has changed since the upload started. */
-export class Changed extends Error {
-  /** @param {ErrorOptions} [options] */
-  constructor(options) {
-    super("what is being sent has changed meanwhile; send it again", options);
-    this.name = "Changed";
-  }
-}
 
 /** Payload of a Blob and its metadata. */
 export class Payload {

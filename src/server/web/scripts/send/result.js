@@ -2,11 +2,12 @@
 
 import { at, root } from "../api.js";
 import { copy } from "../ui/clipboard.js";
-import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency, typedById } from "../ui/dom.js";
+import { byId, field, hide, onEvent, show, showError, showMessage, typedById } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { size } from "../ui/format.js";
 import { t } from "../ui/text.js";
 import { qrImage } from "../ui/qr.js";
+import { showTransparency } from "../ui/transparency.js";
 import { confirmDeletion } from "./dialogs.js";
 import { showLinks } from "./links.js";
 import { showStatus, StatusPoller } from "./status.js";

@@ -3,6 +3,7 @@
 import { rejectionReason } from "../format/archive-path.js";
 import { hex, random } from "../format/bytes.js";
 import { tarOf } from "../format/tar.js";
+import { UnfitPath } from "../ui/error-messages.js";
 
 /** @import { Entry } from "../format/tar.js" */
 /** @import { Metadata } from "../format/envelope.js" */
@@ -175,7 +176,7 @@ function withFolders(entries) {
   const all = new Map();
   for (const { path, file } of entries.sort((one, other) => (one.path < other.path ? -1 : 1))) {
     const reason = rejectionReason(path);
-    if (reason) throw new Error(`"${path}" ${reason}, and no recipient would unpack it`);
+    if (reason) throw new UnfitPath(path, reason);
     const names = path.split("/");
     for (let depth = 1; depth < names.length; depth += 1) {
       const folder = names.slice(0, depth).join("/");

@@ -1,6 +1,7 @@
 // Uploads a payload through the service in pieces; received bytes are never sent again.
 
 import { ApiError, at, call, root, Unreachable, withRetries } from "../api.js";
+import { ProxyLimit } from "../ui/error-messages.js";
 import { put } from "./put.js";
 
 /** @import { UploadStatus } from "../wire.d.ts" */
@@ -12,7 +13,6 @@ import { put } from "./put.js";
 const MAX_PIECE = 8 * 1024 * 1024;
 /** Minimum piece size in bytes: the default limit of nginx. */
 const MIN_PIECE = 1024 * 1024;
-const PROXY_LIMIT = "a proxy in front of the server refuses requests of 1 MiB; ask the operator to raise its limit";
 
 /**
  * Uploads `payload` from the byte offset `from` to its end.
@@ -58,7 +58,7 @@ export async function uploadToService(upload, payload, from, { url, signal, prog
       received = await withRetries(sendPiece, { signal, waiting });
     } catch (error) {
       if (!isBodyLimitOfProxy(error)) throw error;
-      if (pieceSize === MIN_PIECE) throw new Error(PROXY_LIMIT);
+      if (pieceSize === MIN_PIECE) throw new ProxyLimit();
       pieceSize /= 2;
       next = seal(received);
       continue;

@@ -2,8 +2,16 @@
 
 import { byId } from "../ui/dom.js";
 
-/** Makes the tabs of the page show their panels. */
-export function offerTabs() {
+/** @type {(tab: string) => void} */
+let onSelect = () => {};
+
+/**
+ * Makes the tabs of the page show their panels; `selected` receives the id of each selected tab.
+ *
+ * @param {(tab: string) => void} selected
+ */
+export function offerTabs(selected) {
+  onSelect = selected;
   const tabs = allTabs();
   for (const [index, tab] of tabs.entries()) {
     tab.addEventListener("click", () => select(tab));
@@ -43,6 +51,7 @@ function select(chosen) {
     tab.tabIndex = isChosen ? 0 : -1;
     byId(tab.getAttribute("aria-controls") ?? "").hidden = !isChosen;
   }
+  onSelect(chosen.id);
 }
 
 function allTabs() {

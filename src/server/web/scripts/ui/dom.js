@@ -3,7 +3,6 @@
 import { messageOf } from "./format.js";
 import { t } from "./text.js";
 
-/** @import { Transparency } from "../wire.d.ts" */
 /** @typedef {Record<string, string | number | URL>} Attributes */
 
 /**
@@ -190,25 +189,4 @@ export function onEvent(id, event, work) {
       busy = false;
     }
   });
-}
-
-/**
- * Shows the items of a `transparency` response in a `details` element.
- *
- * @param {HTMLElement} details
- * @param {Transparency | undefined} transparency
- */
-export function showTransparency(details, transparency) {
-  /** @type {(title: string, items: HTMLElement[]) => HTMLElement[]} */
-  const list = (title, items) => [element("h2", {}, title), element("ul", {}, ...items)];
-  /** @type {(text: string) => HTMLElement} */
-  const item = (text) => element("li", {}, text);
-  const { stored: fields = {}, not_stored: absent = [], seen_by_others: seen = [] } = transparency ?? {};
-  const stored = Object.entries(fields).map(([field, form]) => item(`${field.replaceAll("_", " ")}: ${form}`));
-  const parts = [...list(t("common.stored"), stored), ...list(t("common.not_stored"), absent.map(item))];
-  if (seen.length > 0) {
-    parts.push(...list(t("common.seen_by_others"), seen.map(item)));
-  }
-  details.replaceChildren(...details.querySelectorAll("summary"), ...parts);
-  details.hidden = false;
 }

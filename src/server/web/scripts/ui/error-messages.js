@@ -21,6 +21,36 @@ export class TooLarge extends Error {
   }
 }
 
+/** The content has changed since the upload started. */
+export class Changed extends Error {
+  /** @param {ErrorOptions} [options] */
+  constructor(options) {
+    super("what is being sent has changed meanwhile", options);
+    this.name = "Changed";
+  }
+}
+
+/** No recipient would unpack a path. */
+export class UnfitPath extends Error {
+  /**
+   * @param {string} path
+   * @param {string} reason
+   */
+  constructor(path, reason) {
+    super(`"${path}" ${reason}`);
+    this.name = "UnfitPath";
+    this.path = path;
+  }
+}
+
+/** A proxy in front of the server refuses even the smallest pieces. */
+export class ProxyLimit extends Error {
+  constructor() {
+    super("a proxy in front of the server refuses requests of 1 MiB");
+    this.name = "ProxyLimit";
+  }
+}
+
 /** Keys of messages by error code. */
 const MESSAGES = new Map([
   ["transfer_not_found", "error.not_found_hint"],
@@ -57,10 +87,18 @@ export function errorMessage(error, withPassphrase = false) {
       return t("error.rate_limited", { time: span(retryAfter) });
     }
   }
+  if (error instanceof ApiError) {
+    if (error.status >= 500) return t("error.server_failed");
+    // The text of the server is English: the code stands for it.
+    return t("error.refused", { code: error.code ?? `${error.status}` });
+  }
   if (error instanceof WrongSignature) return t("error.signature", { reason: error.message });
   if (error instanceof Damaged) return t("error.damaged", { reason: error.message });
   if (error instanceof Unreachable) return t("error.unreachable");
   if (error instanceof TooLarge) return t("error.too_large");
+  if (error instanceof Changed) return t("error.changed");
+  if (error instanceof UnfitPath) return t("error.unfit_path", { path: error.path });
+  if (error instanceof ProxyLimit) return t("error.proxy_limit");
   if (error instanceof Stopped) return t("error.stopped_by_browser");
   return t("error.unexpected", { reason: messageOf(error) });
 }

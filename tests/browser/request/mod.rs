@@ -1,5 +1,7 @@
 //! The guests' page of a request: files sent from browsers, downloaded by the owner with the command.
 
+mod accessibility;
+
 use std::fs;
 
 use serde_json::{Value, json};
@@ -168,51 +170,6 @@ async fn the_page_for_guests_is_small() {
         let bytes = browser.received_bytes(&service.serving.public).await;
         println!("the page for guests: {bytes} bytes");
         assert!((20_000..=MAX_PAGE_BYTES).contains(&bytes), "{bytes} bytes");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_page_for_guests_is_accessible_and_fits_in_each_language() {
-    let Some(axe) = axe() else { return };
-    let service = Service::start();
-    chromium(async |browser| {
-        let request = Request::of(&service, &["--for", "tax papers of a rather long year that fits nowhere"]);
-        let page = request.link.split_once('#').unwrap().0;
-        let check = async |state: &str| {
-            let state =
-                &format!("{}: {state}", browser.script("return document.documentElement.lang", json!(null)).await);
-            for (theme, width) in [(Theme::Light, 320), (Theme::Dark, 360), (Theme::Light, 1280)] {
-                browser.prefer(theme).await;
-                browser.resize(width, 900).await;
-                assert_eq!(browser.overflow().await, 0, "{state}, {width}");
-                let violations = browser.violations(&axe).await;
-                assert!(violations.is_empty(), "{state}, {width}: {violations:#?}");
-            }
-        };
-        for language in ["en", "de", "fr", "es", "ja", "ar"] {
-            browser.goto(page).await;
-            browser.script("document.cookie = `sgsend-language=${args}; path=/`", json!(language)).await;
-            browser.goto("about:blank").await;
-            browser.goto(page).await;
-            browser.wait_until_visible("#link-form").await;
-            check("without the rest of the link").await;
-            browser.goto("about:blank").await;
-            browser.goto(&request.link).await;
-            browser.wait_until_visible("#guest-form").await;
-            browser.choose("#files", &[&service.home.file("a name that does not fit in a window.txt", b"hello")]).await;
-            browser.wait_until_visible("#chosen li").await;
-            browser.click("#security summary").await;
-            check("with a file").await;
-            browser.click("#send").await;
-            browser.wait_until_visible("#sent").await;
-            browser.click("#transparency summary").await;
-            check("sent").await;
-            browser.click("#delete").await;
-            browser.wait_until_visible("#confirm").await;
-            check("asking before a deletion").await;
-            browser.click("#confirm-no").await;
-        }
     })
     .await;
 }
