@@ -76,7 +76,7 @@ struct ReceivedTransfer {
     message: Option<String>,
 }
 
-/// What the command needs for each transfer.
+/// Values that the command needs for each transfer.
 struct Receiver<'a> {
     api: Api,
     secret: RequestSecret,
