@@ -21,11 +21,13 @@ const RETENTION: Duration = Duration::from_hours(24 * 90);
 fn check_transfer(mut transfer: Transfer) {
     let state = transfer.state_at(NOW);
     assert!(transfer.deadline().is_none_or(|deadline| deadline > NOW) || state.status() == Status::Expired);
-    assert!(transfer.retained_until(RETENTION) >= state.ended_at().unwrap_or_default().min(transfer.expires_at));
+    assert!(
+        transfer.retained_until(RETENTION) >= state.ended_at().unwrap_or_default().min(transfer.own_link.expires_at)
+    );
     let _ = transfer.next_sweep_at(NOW, RETENTION);
-    assert!(transfer.downloads_remaining() <= transfer.max_downloads);
-    let grant = transfer.new_grant(Sha256::of(b"grant"), NOW);
-    assert!(grant.expires_at <= transfer.expires_at);
+    assert!(transfer.own_link.downloads_remaining() <= transfer.own_link.max_downloads);
+    let grant = transfer.own_link_at(NOW).new_grant(Sha256::of(b"grant"));
+    assert!(grant.expires_at <= transfer.own_link.expires_at);
     if let Some(plan) = PartPlan::of(transfer.size_bytes) {
         let last = plan.count();
         assert!(last <= 10_000 && plan.length(0).is_none() && plan.length(last + 1).is_none());
@@ -33,17 +35,19 @@ fn check_transfer(mut transfer: Transfer) {
         assert_eq!(plan.length(last).map(|length| before + length), Some(transfer.size_bytes));
     }
     // An ended transfer stays ended, and an unavailable payload stays unavailable.
-    let is_downloadable = transfer.check_downloadable(NOW, false).is_ok();
-    if is_downloadable && transfer.max_downloads.is_some() {
-        let before = transfer.download_count();
+    let is_downloadable = transfer.own_link_at(NOW).check_downloadable(false).is_ok();
+    if is_downloadable && transfer.own_link.max_downloads.is_some() {
+        let before = transfer.own_link.download_count();
         assert!(transfer.count_download(Sha256::of(b"grant"), NOW).is_ok());
-        assert_eq!(transfer.download_count(), before + 1);
+        assert_eq!(transfer.own_link.download_count(), before + 1);
     }
     transfer.apply_expiry(NOW);
     transfer.release_payload(NOW);
     assert!(transfer.apply_expiry(NOW).is_none(), "a second call changed the transfer again");
     if transfer.payload != PayloadState::Stored {
-        assert!(transfer.check_downloadable(NOW, true).is_err() || transfer.state_at(NOW).ended_at().is_none());
+        assert!(
+            transfer.own_link_at(NOW).check_downloadable(true).is_err() || transfer.state_at(NOW).ended_at().is_none()
+        );
     }
     assert_round_trip(&transfer);
 }

@@ -18,6 +18,8 @@ mod middleware;
 mod net;
 mod notify;
 mod readiness;
+#[cfg(all(test, feature = "s3"))]
+mod request_budget;
 mod router;
 mod settings;
 mod shared_run;
@@ -120,14 +122,24 @@ impl Server {
     /// # Errors
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let possible = Possible::in_this_process(if settings.storage.is_remote() { Uses::Bucket } else { Uses::Files });
         let tls = Tls::open(&settings)?.map(Arc::new);
+        let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
+        Self::over(store, settings, clock, tls).await
+    }
+
+    /// Creates a server over the open `store`.
+    async fn over(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Self, StartError> {
+        let possible = Possible::in_this_process(if settings.storage.is_remote() { Uses::Bucket } else { Uses::Files });
         let metrics = Metrics::new(&ProcessInfo {
             storage: settings.storage.kind(),
             started_at: clock.now(),
             dropped_lines: &settings.dropped_lines,
         });
-        let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let store: Arc<dyn Store> = Arc::new(MeteredStore::over(store, metrics.store.clone()));
         let header =
             open_header(&*store, settings.retention).await.map_err(|error| StartError::Storage(error.into()))?;

@@ -1,4 +1,4 @@
-//! What screen readers are told in the main flows: accessibility trees, committed in `trees/`.
+//! Accessibility trees, which screen readers read, in the main flows; committed in `trees/`.
 //!
 //! `SGSEND_BLESS=1` writes the files.
 

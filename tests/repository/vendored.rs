@@ -16,7 +16,7 @@ struct VendoredLibrary {
     source: String,
     /// Digest of the package, as its registry states it.
     integrity: String,
-    /// How the released modules became one file, for a library that browsers cannot load as it is.
+    /// Bundling of the released modules into one file, for a library that browsers cannot load as it is.
     bundle: Option<Bundle>,
     /// SHA-256 of each file, in hex.
     files: BTreeMap<String, String>,

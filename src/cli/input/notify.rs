@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use crate::domain::notification::NotificationChoice;
 
-/// Which notifications a transfer causes.
+/// Choice of the notifications that a transfer causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NotifyName {
     /// About upload, first download, download limit, reminder before the expiry, and end

@@ -1,4 +1,4 @@
-//! Who has signed a transfer, as this user knows the key.
+//! Sender who has signed a transfer, by the name that this user knows the key by.
 
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
-//! When to use colours, and how to show progress.
+//! Choices of colours and of the form of progress.
 
 use clap::ValueEnum;
 
-/// When to use terminal features such as colours.
+/// Use of terminal features such as colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
     /// On a terminal only
@@ -13,7 +13,7 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-/// How to show progress.
+/// Form in which progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressStyle {
     /// A progress bar on a terminal only

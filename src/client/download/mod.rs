@@ -60,7 +60,7 @@ pub struct Download {
     /// Maximum content size in bytes, if the caller has one. Checked before the download is counted if the sender says
     /// the size, and before anything is written.
     pub max_size: Option<u64>,
-    /// What the recipient wants to know of the sender.
+    /// Options for the check of the sender's signature.
     pub sender: SenderOptions,
 }
 

@@ -1,4 +1,4 @@
-//! What a recipient wants to know of the sender.
+//! Options for the check of the sender's signature.
 
 use crate::client::decrypt::DecryptError;
 use crate::domain::base_url::BaseUrl;
@@ -6,7 +6,7 @@ use crate::domain::crypto::sealed_signature::SenderSignature;
 use crate::domain::people::recipient_keys::{KeysBlob, RecipientKey};
 use crate::domain::people::sender_signature::{RejectedSignature, SenderKey, claimed_sender};
 
-/// What the check of a sender's signature needs besides the transfer.
+/// Values that the check of a sender's signature needs besides the transfer.
 pub struct SenderOptions {
     /// Base URL of the link.
     pub base_url: BaseUrl,
@@ -14,7 +14,7 @@ pub struct SenderOptions {
     pub keys: Option<KeysBlob>,
     /// The recipient whose private key has opened the transfer.
     pub opener: Option<RecipientKey>,
-    /// Which signature the recipient requires.
+    /// Signature that the recipient requires.
     pub required: RequiredSignature,
 }
 

@@ -35,7 +35,7 @@ pub struct HistoryEntry {
     /// Further links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<HistoryLink>,
-    /// How the transfer ended, if this user's commands have seen its end.
+    /// End of the transfer, if this user's commands have seen its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Status>,
 }
@@ -56,7 +56,7 @@ pub struct HistoryLink {
     pub expires_at: Timestamp,
     /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
-    /// How the link ended, if this user's commands have seen its end.
+    /// End of the link, if this user's commands have seen its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Status>,
 }

@@ -61,7 +61,7 @@ pub enum Kind {
     File {
         /// Content size in bytes.
         size: u64,
-        /// Where the content is read from.
+        /// Source of the content.
         content: FileContent,
     },
     /// Symbolic link to a path within the archive.
@@ -71,7 +71,7 @@ pub enum Kind {
     },
 }
 
-/// Where the content of a file is read from.
+/// Source of the content of a file.
 #[derive(Clone, Copy, Debug)]
 pub enum FileContent {
     /// The file itself, with its fingerprint at the time of planning.

@@ -93,7 +93,7 @@ pub struct Upload {
     pub recipients: Vec<RecipientKey>,
     /// Signs the payload, if the sender wants that.
     pub signer: Option<Arc<dyn StatementSigner>>,
-    /// Which notifications the transfer causes; `None` for the default of the token.
+    /// Choice of the notifications that the transfer causes; `None` for the default of the token.
     pub notify: Option<NotificationChoice>,
     /// Request that the upload is for, instead of a link for recipients.
     pub request: Option<RequestTarget>,

@@ -82,7 +82,7 @@ pub struct UploadState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[zeroize(skip)]
     pub keys: Option<KeysBlob>,
-    /// What the sender signs besides the payload, if it is to be signed.
+    /// Data that the sender signs besides the payload, if it is to be signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[zeroize(skip)]
     pub signing: Option<SavedSigning>,

@@ -207,7 +207,7 @@ impl UnfinishedUpload {
             return Err(change.unwrap_or(SourceChange::Content).in_file(None).into());
         }
         let segments = Segments::resume(source, self.envelope.clone(), self.padding, (&key, self.header.clone()))?;
-        // What the earlier process has sealed is hashed again here.
+        // Segments that the earlier process has sealed are hashed again here.
         let segments = if self.signing.is_some() { segments.hashed() } else { segments };
         if segments.layout().segments() != self.tags.len() as u64 {
             return Err(SourceChange::Content.in_file(None).into());

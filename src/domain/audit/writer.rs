@@ -46,11 +46,11 @@ pub(super) struct QueuedRequest {
 /// Priority of the records of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Priority {
-    /// Of a read or a rejected request: written within a budget.
+    /// Record of a read or a rejected request: written within a budget.
     Ordinary,
-    /// Of a change, whose number other limits bound: always written.
+    /// Record of a change, whose number other limits bound: always written.
     Change,
-    /// Of a deletion or an admin: always written, and may use the reserve of the store.
+    /// Record of a deletion or an admin: always written, and may use the reserve of the store.
     Privileged,
 }
 

@@ -5,14 +5,13 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 use super::digest::Sha256;
-use super::{random, secret_hex};
-use crate::domain::id::decode_lower_hex;
+use super::secret_bytes::SecretBytes;
 
 /// Secret of one upload of a guest, of which the server stores only the digest.
 ///
 /// 32 random bytes, independent of the payload key; the text form is 64 lower-case hex digits.
 #[derive(Clone)]
-pub struct GuestProof(Zeroizing<[u8; 32]>);
+pub struct GuestProof(SecretBytes);
 
 /// The text is not a guest proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,25 +22,25 @@ impl GuestProof {
     /// Generates a proof with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
-        Self(Zeroizing::new(random::bytes()))
+        Self(SecretBytes::random())
     }
 
     /// Returns the digest of the raw bytes, which the guest passes to the server when creating a transfer.
     #[must_use]
     pub fn digest(&self) -> Sha256 {
-        Sha256::of(self.0.as_slice())
+        self.0.digest()
     }
 
     /// Returns whether `digest` is the digest of this proof, in constant time.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
-        digest.is_of(self.0.as_slice())
+        self.0.matches(digest)
     }
 
     /// Returns the proof's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        secret_hex::encode(&self.0)
+        self.0.to_hex()
     }
 }
 
@@ -49,7 +48,7 @@ impl FromStr for GuestProof {
     type Err = InvalidGuestProof;
 
     fn from_str(text: &str) -> Result<Self, InvalidGuestProof> {
-        decode_lower_hex(text).map(|bytes| Self(Zeroizing::new(bytes))).ok_or(InvalidGuestProof)
+        SecretBytes::from_hex(text).map(Self).ok_or(InvalidGuestProof)
     }
 }
 

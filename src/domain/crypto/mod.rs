@@ -21,5 +21,5 @@ pub mod request_secret;
 pub mod sealed;
 mod sealed_block;
 pub mod sealed_signature;
-mod secret_hex;
+pub mod secret_bytes;
 pub mod wrap;

@@ -7,22 +7,20 @@ use zeroize::Zeroizing;
 
 use super::digest::Sha256;
 use super::key::PayloadKey;
+use super::secret_bytes::SecretBytes;
 use super::wrap::WrappingKey;
-use super::{hkdf, random, secret_hex};
-use crate::domain::crypto::base64url;
-use crate::domain::id::decode_lower_hex;
 
 /// Proof of possession of a link's key, without revealing the key.
 ///
 /// 32 bytes; the text form is 64 lower-case hex digits.
 #[derive(Clone)]
-pub struct AccessProof(Zeroizing<[u8; 32]>);
+pub struct AccessProof(SecretBytes);
 
 /// Secret that identifies one download, including all its range requests and retries.
 ///
 /// 32 random bytes chosen by the downloader; the text form is 43 characters of unpadded, canonical base64url.
 #[derive(Clone)]
-pub struct Grant(Zeroizing<[u8; 32]>);
+pub struct Grant(SecretBytes);
 
 /// Label of the derivation of proofs.
 const LABEL: &[u8] = b"sgsend/v1/access";
@@ -46,7 +44,7 @@ impl AccessProof {
     /// HKDF-SHA256(payload key, salt empty, info `sgsend/v1/access`, 32 bytes).
     #[must_use]
     pub fn of(key: &PayloadKey) -> Self {
-        Self(hkdf::derive(key.as_bytes(), &[], LABEL))
+        Self(SecretBytes::derive(key.as_bytes(), LABEL))
     }
 
     /// Derives the proof of a further link.
@@ -54,25 +52,25 @@ impl AccessProof {
     /// HKDF-SHA256(link secret, salt empty, info `sgsend/v1/access`, 32 bytes).
     #[must_use]
     pub fn of_link(key: &WrappingKey) -> Self {
-        Self(hkdf::derive(key.as_bytes(), &[], LABEL))
+        Self(SecretBytes::derive(key.as_bytes(), LABEL))
     }
 
     /// Returns the digest of the raw bytes, which the sender passes to the server when creating a transfer.
     #[must_use]
     pub fn digest(&self) -> Sha256 {
-        Sha256::of(self.0.as_slice())
+        self.0.digest()
     }
 
     /// Returns whether `digest` is the digest of this proof, in constant time.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
-        digest.is_of(self.0.as_slice())
+        self.0.matches(digest)
     }
 
     /// Returns the proof's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        secret_hex::encode(&self.0)
+        self.0.to_hex()
     }
 }
 
@@ -80,7 +78,7 @@ impl FromStr for AccessProof {
     type Err = InvalidProof;
 
     fn from_str(text: &str) -> Result<Self, InvalidProof> {
-        decode_lower_hex(text).map(|bytes| Self(Zeroizing::new(bytes))).ok_or(InvalidProof)
+        SecretBytes::from_hex(text).map(Self).ok_or(InvalidProof)
     }
 }
 
@@ -88,25 +86,25 @@ impl Grant {
     /// Generates a grant with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
-        Self(Zeroizing::new(random::bytes()))
+        Self(SecretBytes::random())
     }
 
     /// Returns the digest of the raw bytes, which the server stores.
     #[must_use]
     pub fn digest(&self) -> Sha256 {
-        Sha256::of(self.0.as_slice())
+        self.0.digest()
     }
 
     /// Returns whether `digest` is the digest of this grant, in constant time.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
-        digest.is_of(self.0.as_slice())
+        self.0.matches(digest)
     }
 
     /// Returns the grant's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        base64url::encode(&self.0)
+        self.0.to_base64url()
     }
 }
 
@@ -114,7 +112,7 @@ impl FromStr for Grant {
     type Err = InvalidGrant;
 
     fn from_str(text: &str) -> Result<Self, InvalidGrant> {
-        base64url::decode(text).map(Self).ok_or(InvalidGrant)
+        SecretBytes::from_base64url(text).map(Self).ok_or(InvalidGrant)
     }
 }
 

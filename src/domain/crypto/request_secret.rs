@@ -3,8 +3,9 @@
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+use super::base64url;
 use super::key::PayloadKey;
-use super::{base64url, hkdf, random};
+use super::secret_bytes::SecretBytes;
 use crate::domain::id::TokenId;
 use crate::domain::token::PlainToken;
 
@@ -17,7 +18,7 @@ const MARK_LABEL: &[u8] = b"sgsend/v1/request-auth";
 ///
 /// The text form is 43 characters of unpadded, canonical base64url.
 #[derive(Clone)]
-pub struct RequestSecret(Zeroizing<[u8; 32]>);
+pub struct RequestSecret(SecretBytes);
 
 /// The text is not the secret of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,19 +35,19 @@ impl RequestSecret {
     /// Generates a secret with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
-        Self(Zeroizing::new(random::bytes()))
+        Self(SecretBytes::random())
     }
 
     /// Returns the secret of raw bytes, which are zeroised on drop.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 
     /// Returns the text form, for the link.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        base64url::encode(&self.0)
+        self.0.to_base64url()
     }
 
     /// Returns the token of the request with the id `token_id`.
@@ -54,7 +55,7 @@ impl RequestSecret {
     /// Its secret is HKDF-SHA256(request secret, salt empty, info `sgsend/v1/request-token`, 32 bytes).
     #[must_use]
     pub fn token(&self, token_id: TokenId) -> PlainToken {
-        PlainToken::of(token_id, hkdf::derive(self.0.as_slice(), &[], TOKEN_LABEL))
+        PlainToken::of(token_id, SecretBytes::derive(self.0.as_bytes(), TOKEN_LABEL))
     }
 
     /// Returns the mark of a transfer with this payload key.
@@ -73,8 +74,8 @@ impl RequestSecret {
     }
 
     fn mark_key(&self) -> hmac::Key {
-        let key: Zeroizing<[u8; 32]> = hkdf::derive(self.0.as_slice(), &[], MARK_LABEL);
-        hmac::Key::new(hmac::HMAC_SHA256, key.as_slice())
+        let key = SecretBytes::derive(self.0.as_bytes(), MARK_LABEL);
+        hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())
     }
 }
 
@@ -82,7 +83,7 @@ impl std::str::FromStr for RequestSecret {
     type Err = InvalidRequestSecret;
 
     fn from_str(text: &str) -> Result<Self, InvalidRequestSecret> {
-        base64url::decode(text).map(Self).ok_or(InvalidRequestSecret)
+        SecretBytes::from_base64url(text).map(Self).ok_or(InvalidRequestSecret)
     }
 }
 

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::aead::{self, Purpose};
 use super::key::PayloadKey;
 use super::link_text::WrappedKey;
+use super::secret_bytes::SecretBytes;
 use crate::domain::id::LinkId;
 
 /// Label of the key derivation, and start of the associated data.
@@ -12,7 +13,7 @@ const LABEL: &[u8] = b"sgsend/v1/wrap";
 
 /// The 32-byte secret of a further link: its key or, with a passphrase, the value derived from both.
 #[derive(Clone)]
-pub struct WrappingKey(Zeroizing<[u8; 32]>);
+pub struct WrappingKey(SecretBytes);
 
 /// The wrapped key was changed, or belongs to another link or link key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,13 +24,13 @@ impl WrappingKey {
     /// Creates a key from its raw bytes, which are zeroised on drop.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 
     /// Returns the raw 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// Wraps the payload key for the link with the id `link_id`, under a random nonce.
@@ -38,8 +39,14 @@ impl WrappingKey {
     /// data `sgsend/v1/wrap` · 16 raw bytes of the link id.
     #[must_use]
     pub fn wrap(&self, key: &PayloadKey, link_id: LinkId) -> WrappedKey {
-        let sealed = aead::seal(&self.0, purpose(&link_id), key.as_bytes());
+        let sealed = aead::seal(self.as_bytes(), purpose(&link_id), key.as_bytes());
         WrappedKey::from_bytes(sealed.as_slice().try_into().expect("nonce, key and tag have 60 bytes"))
+    }
+}
+
+impl From<SecretBytes> for WrappingKey {
+    fn from(secret: SecretBytes) -> Self {
+        Self(secret)
     }
 }
 
@@ -49,7 +56,7 @@ impl WrappedKey {
     /// # Errors
     /// [`DamagedKey`] if the wrapped key was changed, or belongs to another link or link key.
     pub fn unwrap(&self, key: &WrappingKey, link_id: LinkId) -> Result<PayloadKey, DamagedKey> {
-        let opened = aead::open(&key.0, purpose(&link_id), &self.to_bytes()).ok_or(DamagedKey)?;
+        let opened = aead::open(key.as_bytes(), purpose(&link_id), &self.to_bytes()).ok_or(DamagedKey)?;
         let bytes: [u8; 32] = opened.as_slice().try_into().map_err(|_| DamagedKey)?;
         Ok(PayloadKey::from_bytes(Zeroizing::new(bytes)))
     }

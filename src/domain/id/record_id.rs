@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::schema;
@@ -28,6 +29,27 @@ impl RecordId {
     #[must_use]
     pub(crate) fn before(at: Timestamp) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(at.as_millis(), &[0; 10]).into_uuid())
+    }
+}
+
+/// Bits of an id that can name a digest: the last 60, which are its last 15 hex digits.
+const NAME_BITS: u64 = (1 << 60) - 1;
+
+impl RecordId {
+    /// Returns the id with the same time and counter whose last 15 hex digits are the first ones of `digest`.
+    ///
+    /// The object whose key begins with these digits is found from the id alone.
+    #[must_use]
+    pub(crate) fn naming(self, digest: &Sha256) -> Self {
+        let [first, ..] = digest.as_bytes().as_chunks::<8>().0 else { unreachable!("a digest has 32 bytes") };
+        let (time, random) = self.0.as_u64_pair();
+        Self(Uuid::from_u64_pair(time, (random & !NAME_BITS) | (u64::from_be_bytes(*first) >> 4)))
+    }
+
+    /// Returns the digits that [`RecordId::naming`] sets, in hex. Random ones in other ids.
+    #[must_use]
+    pub(crate) fn named_digits(self) -> String {
+        format!("{:015x}", self.0.as_u64_pair().1 & NAME_BITS)
     }
 }
 
@@ -129,6 +151,21 @@ mod tests {
         assert_eq!(id.at(), at);
         assert!(RecordId::before(at).to_string() < id.to_string());
         assert!(RecordId::before(at.plus(std::time::Duration::from_millis(1))) > id);
+    }
+
+    #[test]
+    fn an_id_that_names_a_digest_keeps_its_time_and_order() {
+        let ids = RecordIds::default();
+        let (first, second) = (ids.next(Timestamp::from_millis(7)), ids.next(Timestamp::from_millis(7)));
+        for number in 0..100_u8 {
+            let digest = Sha256::of(&[number]);
+            let (low, high) = (first.naming(&digest), second.naming(&Sha256::of(&[number, 1])));
+            assert!(digest.to_string().starts_with(&low.named_digits()));
+            assert!(!digest.to_string().starts_with(&high.named_digits()));
+            assert!(low < high && first.at() == low.at());
+            assert_eq!(low.to_string().parse(), Ok(low));
+            assert_eq!(low.0.get_variant(), uuid::Variant::RFC4122);
+        }
     }
 
     #[test]

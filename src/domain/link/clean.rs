@@ -11,7 +11,7 @@ pub(super) enum Gap {
     Line,
 }
 
-/// How a character came to its ASCII form.
+/// Way in which a character got its ASCII form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// Unchanged.

@@ -33,11 +33,11 @@ pub struct RequestLink {
     pub secret: RequestSecret,
     /// Public key of the owner, for which guests wrap their payload keys. Never asked of a server, which could swap it.
     pub recipient: RecipientKey,
-    /// What the owner asks for, in the words of the link's maker.
+    /// Purpose of the request, in the words of the link's maker.
     pub purpose: Option<RequestPurpose>,
 }
 
-/// What a request is for: up to 200 characters without control characters.
+/// Purpose of a request: up to 200 characters without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPurpose(String);
 

@@ -127,7 +127,7 @@ async fn link_downloads(store: &dyn Store, transfer: &Transfer) -> Result<u64, S
     for id in &transfer.links {
         let link = readable(read::<FurtherLink>(store, &StorageKey::link(*id)).await)?;
         let of_transfer = link.filter(|link| link.transfer_id == transfer.transfer_id);
-        downloads += of_transfer.map_or(0, |link| link.download_count());
+        downloads += of_transfer.map_or(0, |further| further.link.download_count());
     }
     Ok(downloads)
 }

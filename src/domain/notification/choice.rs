@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::NotificationKind;
 
-/// Which notifications a transfer causes.
+/// Choice of the notifications that a transfer causes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NotificationChoice {

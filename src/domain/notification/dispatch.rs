@@ -16,7 +16,7 @@ use crate::domain::store::{
     Commit, OutboxEntry, OutboxQueue, Prefix, StorageKey, StoreError, Swap, create, from_json, read, swap,
 };
 use crate::domain::token::Token;
-use crate::domain::transfer::Transfer;
+use crate::domain::transfer::{FurtherLink, LinkRecord, Transfer};
 use crate::domain::version::V1;
 
 /// Period after which an entry without its notification is dropped: its commit has failed.
@@ -173,11 +173,28 @@ impl Outbox {
     /// Returns whether a notification is in the log, after completing an interrupted commit.
     async fn is_logged_late(&self, entry: &OutboxEntry) -> Result<bool, Error> {
         // A bucket stores the records of an object's latest commit when the object is read.
-        let transfer = read::<Transfer>(self.store(), &StorageKey::transfer(entry.transfer_id)).await?;
-        for link in transfer.into_iter().flat_map(|found| found.value.links) {
-            self.store().get(&StorageKey::link(link)).await?;
+        let id = entry.transfer_id;
+        let transfer = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.map(|found| found.value);
+        if let Some(transfer) = &transfer {
+            self.read_named_grants(StorageKey::grants(id), entry, &transfer.own_link).await?;
+        }
+        for id in transfer.into_iter().flat_map(|transfer| transfer.links) {
+            if let Some(found) = read::<FurtherLink>(self.store(), &StorageKey::link(id)).await? {
+                self.read_named_grants(StorageKey::link_grants(id), entry, &found.value.link).await?;
+            }
         }
         Ok(self.store().get(&StorageKey::notification(entry.token_id, entry.id)).await?.is_some())
+    }
+
+    /// Reads the objects of a link's grants that the id of a notification names, if the link has such objects.
+    async fn read_named_grants(&self, of: Prefix, entry: &OutboxEntry, link: &LinkRecord) -> Result<(), Error> {
+        if !link.has_grant_objects() {
+            return Ok(());
+        }
+        for grant in self.store().keys(&of.with_start(&entry.id.named_digits()), None, PAGE_SIZE).await? {
+            self.store().get(&grant).await?;
+        }
+        Ok(())
     }
 
     async fn targets_of(&self, token_id: TokenId, round: &mut Round) -> Result<Vec<TargetId>, Error> {

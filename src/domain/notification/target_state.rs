@@ -22,7 +22,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// Half an hour, so that a receiver that returns gets its notifications soon.
 const MAX_RETRY: Duration = Duration::from_mins(30);
 
-/// Whose notifications a target receives.
+/// Transfers whose notifications a target receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TargetScope {
@@ -109,7 +109,7 @@ pub(crate) struct TargetState {
     pub(super) v: V1,
     /// The target.
     pub(super) target: NotificationTarget,
-    /// Whose notifications the target receives.
+    /// Transfers whose notifications the target receives.
     pub(super) scope: TargetScope,
     /// Last time at which a server had the target in its settings, or distributed to it.
     pub(super) seen_at: Timestamp,

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Notification, NotificationChoice, NotificationKind};
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::{LinkId, RecordIds};
 use crate::domain::store::{Commit, OutboxEntry, OutboxQueue, StorageKey, to_json};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{FurtherLink, State, Transfer};
+use crate::domain::transfer::{FurtherLink, GrantRecord, LinkRecord, State, Transfer};
 use crate::domain::version::V1;
 
 /// Share of its lifetime that a transfer without a download has left at its reminder: a tenth.
@@ -38,11 +39,27 @@ impl TransferNotifications {
     }
 }
 
+/// Link that a notification is about.
+struct NotifiedLink {
+    /// Id of a further link; `None` for the own link.
+    id: Option<LinkId>,
+    download_count: u64,
+    max_downloads: Option<u32>,
+    /// SHA-256 of the grant whose object the commit creates.
+    grant: Option<Sha256>,
+}
+
+impl NotifiedLink {
+    fn of(link: &LinkRecord, id: Option<LinkId>) -> Self {
+        Self { id, download_count: link.download_count(), max_downloads: link.max_downloads, grant: None }
+    }
+}
+
 impl Transfer {
     /// Adds notifications of `kinds` to a commit that changes this transfer, if the sender wants them.
     pub(crate) fn notify(&mut self, with: &mut Commit, ids: &RecordIds, now: Timestamp, kinds: &[NotificationKind]) {
-        let counts = (self.download_count(), self.max_downloads);
-        self.add_notifications(with, ids, now, kinds, None, counts);
+        let link = NotifiedLink::of(&self.own_link, None);
+        self.add_notifications(with, ids, now, kinds, link);
     }
 
     /// Adds notifications of `kinds` about a further link to a commit that changes the link.
@@ -54,8 +71,27 @@ impl Transfer {
         kinds: &[NotificationKind],
         link: &FurtherLink,
     ) {
-        let counts = (link.download_count(), link.max_downloads);
-        self.add_notifications(with, ids, now, kinds, Some(link.link_id), counts);
+        let link = NotifiedLink::of(&link.link, Some(link.link_id));
+        self.add_notifications(with, ids, now, kinds, link);
+    }
+
+    /// Adds the notification of a download of an unlimited link to a commit that creates the object of its grant.
+    ///
+    /// Nobody reads this object to complete an interrupted commit, so the id of the notification names the grant: the
+    /// dispatcher finds the object by it.
+    pub(crate) fn notify_of_grant(
+        &mut self,
+        with: &mut Commit,
+        ids: &RecordIds,
+        grant: &GrantRecord,
+        link: Option<&FurtherLink>,
+    ) {
+        let notified = match link {
+            Some(further) => NotifiedLink::of(&further.link, Some(further.link_id)),
+            None => NotifiedLink::of(&self.own_link, None),
+        };
+        let notified = NotifiedLink { grant: Some(grant.sha256), ..notified };
+        self.add_notifications(with, ids, grant.granted_at, &[NotificationKind::TransferDownloaded], notified);
     }
 
     fn add_notifications(
@@ -64,15 +100,16 @@ impl Transfer {
         ids: &RecordIds,
         now: Timestamp,
         kinds: &[NotificationKind],
-        link_id: Option<LinkId>,
-        (download_count, max_downloads): (u64, Option<u32>),
+        link: NotifiedLink,
     ) {
+        let NotifiedLink { id: link_id, download_count, max_downloads, grant } = link;
         let (token_id, transfer_id) = (self.owner(), self.transfer_id);
         let request = self.request();
         for kind in kinds.iter().copied().filter(|kind| self.notifications.choice.includes(*kind)) {
             // Also greater than the ids of a server whose clock is ahead.
             let after_last = self.notifications.last_at.map(|last| last.plus(Duration::from_millis(1)));
             let id = ids.next(now.max(after_last.unwrap_or(now)));
+            let id = grant.map_or(id, |grant| id.naming(&grant));
             self.notifications.last_at = Some(id.at());
             let notification =
                 Notification { v: V1, id, kind, at: now, transfer_id, link_id, request, download_count, max_downloads };
@@ -87,8 +124,7 @@ impl Transfer {
     /// on them: see [`Transfer::reminder_before`].
     #[must_use]
     pub fn reminder_at(&self) -> Option<Timestamp> {
-        let own_link_alone = self.links.is_empty() && self.own_link.is_open();
-        if own_link_alone { self.reminder_before(self.expires_at) } else { None }
+        if self.ends_with_own_link() { self.reminder_before(self.own_link.expires_at) } else { None }
     }
 
     /// Returns the time of the reminder of a transfer whose last link expires at `end`, if one is to come.
@@ -159,7 +195,7 @@ mod tests {
         let hours = Duration::from_hours;
         for (life, lead) in [(hours(100), hours(10)), (hours(5), hours(1)), (hours(2), hours(1))] {
             let mut transfer = completed(life);
-            let at = transfer.expires_at.minus(lead);
+            let at = transfer.own_link.expires_at.minus(lead);
             assert_eq!(transfer.reminder_at(), Some(at));
             assert!(!transfer.take_reminder(at.minus(Duration::from_millis(1))));
             assert!(transfer.take_reminder(at));
@@ -171,7 +207,7 @@ mod tests {
     #[test]
     fn there_is_no_reminder_after_a_download_or_if_none_is_wanted() {
         let mut downloaded = completed(Duration::from_hours(100));
-        downloaded.downloads = 1;
+        downloaded.own_link.downloads = 1;
         assert_eq!(downloaded.reminder_at(), None);
         let mut silent = completed(Duration::from_hours(100));
         silent.notifications.choice = NotificationChoice::Never;

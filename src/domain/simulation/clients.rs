@@ -89,7 +89,7 @@ impl Clients {
 
     /// Chooses the access proof of a request: usually the right one, if the transfer requires any.
     pub(super) fn choose_proof(&self, id: TransferId) -> (Presented, Option<AccessProof>) {
-        let digest = self.world.state().model.transfers.get(&id).and_then(|model| model.last.access_sha256);
+        let digest = self.world.state().model.transfers.get(&id).and_then(|model| model.last.own_link.access_sha256);
         let Some(digest) = digest else { return (Presented::Unneeded, None) };
         match self.below(8) {
             0 => (Presented::Missing, None),

@@ -23,8 +23,9 @@ pub(super) fn expected_effects(
     if observed.first() == Some(&EventKind::LinkUpdated) {
         events.push(EventKind::LinkUpdated);
     }
-    let gathers = before.limit_history.ungathered && !after.limit_history.ungathered && events.is_empty();
-    if after.grants.len() > before.grants.len() && !gathers {
+    let gathers =
+        before.own_link.limit_history.ungathered && !after.own_link.limit_history.ungathered && events.is_empty();
+    if after.own_link.grants.len() > before.own_link.grants.len() && !gathers {
         delta.downloads = 1;
         events.push(EventKind::DownloadGranted);
     }
@@ -41,7 +42,7 @@ pub(super) fn expected_effects(
             Status::Deleted | Status::Closed => EventKind::TransferDeleted,
         });
     }
-    match (before.own_link, after.own_link) {
+    match (before.own_link.state, after.own_link.state) {
         (LinkState::Open, LinkState::Closed { .. }) if from == to => events.push(EventKind::LinkRevoked),
         (LinkState::Open, LinkState::Exhausted { .. }) if from == to => events.push(EventKind::LinkExhausted),
         _ => {}

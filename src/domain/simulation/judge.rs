@@ -72,7 +72,7 @@ impl WorldState {
         subject.is_over |= subject
             .link
             .and_then(|id| self.model.links.get(&id))
-            .is_some_and(|link| matches!(link.last.state, LinkState::Expired { .. } | LinkState::Closed { .. }));
+            .is_some_and(|link| matches!(link.last.link.state, LinkState::Expired { .. } | LinkState::Closed { .. }));
         subject.skew = self.skews[server];
         subject.is_revoked = self.any_token(&subject, |token| token.revocation_acknowledged);
         subject.is_token_late = self.any_token(&subject, |token| token.expires_at.is_some_and(|at| at <= clock));
@@ -97,8 +97,8 @@ impl WorldState {
     /// Returns whether the link of a request has expired by a clock.
     fn is_late(&self, subject: &Subject, clock: Timestamp) -> bool {
         let expires_at = match (subject.link, subject.transfer) {
-            (Some(id), _) => self.model.links.get(&id).map(|link| link.last.expires_at),
-            (None, Some(id)) => self.model.transfers.get(&id).map(|model| model.last.expires_at),
+            (Some(id), _) => self.model.links.get(&id).map(|link| link.last.link.expires_at),
+            (None, Some(id)) => self.model.transfers.get(&id).map(|model| model.last.own_link.expires_at),
             (None, None) => None,
         };
         expires_at.is_some_and(|at| at <= clock)
@@ -151,9 +151,9 @@ impl WorldState {
         let latest_clock = self.now.plus(MAX_SKEW * 2);
         let Some(model) = self.model.transfers.get_mut(&id) else { return };
         model.acknowledged.insert(*digest);
-        let is_settled = model.last.max_downloads.is_some() && !model.last.limit_history.ungathered;
-        let (acknowledged, counted) = (model.acknowledged.len() as u64, model.last.download_count());
-        let in_record = model.last.find_grant(digest).is_some();
+        let is_settled = model.last.own_link.counts_itself();
+        let (acknowledged, counted) = (model.acknowledged.len() as u64, model.last.own_link.download_count());
+        let in_record = model.last.own_link.find_grant(digest).is_some();
         self.check(!is_settled || acknowledged <= counted, || {
             format!("{id} has {acknowledged} acknowledged downloads, and counts {counted}")
         });
@@ -163,7 +163,7 @@ impl WorldState {
     }
 
     fn find_grant(&self, memory: &MemoryStore, id: TransferId, digest: &Sha256) -> Option<GrantRecord> {
-        let limited = self.model.transfers.get(&id).and_then(|model| model.last.find_grant(digest));
+        let limited = self.model.transfers.get(&id).and_then(|model| model.last.own_link.find_grant(digest));
         limited.or_else(|| {
             let key = StorageKey::grant(id, digest);
             let found = at_once(memory.get(&key)).ok().flatten()?;
@@ -183,8 +183,8 @@ impl WorldState {
         let grant_is_over = grant.is_none_or(|grant| grant.expires_at <= latest_clock);
         // The object of a grant that was written after its link got a limit is worthless.
         let is_worthless = model.is_some_and(|model| {
-            let is_settled = model.last.max_downloads.is_some() && !model.last.limit_history.ungathered;
-            is_settled && subject.grant.is_none_or(|digest| model.last.find_grant(&digest).is_none())
+            let is_settled = model.last.own_link.counts_itself();
+            is_settled && subject.grant.is_none_or(|digest| model.last.own_link.find_grant(&digest).is_none())
         });
         let before_start = |step: Option<u64>| step.is_some_and(|step| step < subject.started);
         let of_link = subject.link.and_then(|id| self.link_justifies(id, error));
@@ -204,7 +204,7 @@ impl WorldState {
             Error::AccessInvalid => subject.proof == Presented::Wrong,
             Error::RateLimited { .. } => {
                 let wrong = subject.transfer.and_then(|id| self.model.wrong_proofs.get(&id));
-                of_transfer(|model| model.last.access_from_passphrase)
+                of_transfer(|model| model.last.own_link.access_from_passphrase)
                     && wrong.is_some_and(|wrong| *wrong > WRONG_PROOFS.max)
             }
             Error::TransferNotFound => of_transfer(|model| model.removed),
@@ -212,17 +212,24 @@ impl WorldState {
                 of_transfer(|model| model.deletion_started || matches!(model.last.state.status(), Status::Deleted))
             }
             Error::LinkClosed => of_transfer(|model| model.close_started),
-            Error::NoLink => model.is_some_and(|model| model.close_started || model.last.expires_at <= latest_clock),
+            Error::NoLink => {
+                model.is_some_and(|model| model.close_started || model.last.own_link.expires_at <= latest_clock)
+            }
             Error::GrantInvalid => of_transfer(|model| model.was_unlimited) && grant_is_over,
             Error::TransferExpired => {
                 let has_ended = of_transfer(|model| model.last.state.status() == Status::Expired);
-                has_ended || model.is_some_and(|model| model.first_deadline <= latest_clock.plus(MAX_SKEW * 2))
+                // Requests under the own link have no token.
+                let uses_link = subject.token.is_none();
+                let is_late = |end: Timestamp| end <= latest_clock.plus(MAX_SKEW * 2);
+                has_ended
+                    || model.is_some_and(|model| is_late(model.first_deadline))
+                    || model.is_some_and(|model| uses_link && is_late(model.first_expiry))
             }
             Error::TransferExhausted => model.is_some_and(|model| {
-                let is_full = model.last.downloads_remaining() == Some(0)
-                    || model.last.own_link_at(self.now).ended_at().is_some()
+                let is_full = model.last.own_link.downloads_remaining() == Some(0)
+                    || model.last.own_link_at(self.now).state().ended_at().is_some()
                     || model.last.state.status() == Status::Exhausted;
-                let has_expired = model.last.expires_at <= latest_clock;
+                let has_expired = model.last.own_link.expires_at <= latest_clock;
                 is_full && (grant_is_over || is_worthless || has_expired || model.last.payload != PayloadState::Stored)
             }),
             Error::GrantExpired => grant.is_some() && grant_is_over,

@@ -92,7 +92,7 @@ impl Clients {
             }
             world.state().start_closing(id, link_id);
             let revoked = server.transfers.revoke_link(scope, link).await?;
-            let is_usable = revoked.status_at(server.transfers.now()).is_usable();
+            let is_usable = revoked.at(server.transfers.now()).status().is_usable();
             world.state().check(!is_usable, || format!("the closed link {link_id} can be used"));
             Ok(())
         });
@@ -102,8 +102,8 @@ impl Clients {
     /// Starts a download under a further link, with a grant that the client keeps.
     pub(super) async fn download_link(self: Rc<Self>, id: TransferId) {
         let Some(link_id) = self.link_of(id) else { return };
-        let digest = self.world.state().model.links.get(&link_id).map(|link| link.last.access_sha256);
-        let proof = digest.and_then(|digest| self.proofs.borrow().get(&digest.to_string()).cloned());
+        let digest = self.world.state().model.links.get(&link_id).map(|link| link.last.link.access_sha256);
+        let proof = digest.flatten().and_then(|digest| self.proofs.borrow().get(&digest.to_string()).cloned());
         let Some(proof) = proof else { return };
         let grant = Grant::random().to_text().to_string();
         for _ in 0..TRIES {
@@ -148,8 +148,8 @@ impl WorldState {
     fn check_link_granted(&mut self, id: LinkId, digest: Sha256) {
         let Some(model) = self.model.links.get_mut(&id) else { return };
         model.acknowledged.insert(digest);
-        let is_settled = model.last.max_downloads.is_some() && !model.last.limit_history.ungathered;
-        let (acknowledged, counted) = (model.acknowledged.len() as u64, model.last.download_count());
+        let is_settled = model.last.link.counts_itself();
+        let (acknowledged, counted) = (model.acknowledged.len() as u64, model.last.link.download_count());
         self.check(!is_settled || acknowledged <= counted, || {
             format!("link {id} has {acknowledged} acknowledged downloads, and counts {counted}")
         });
@@ -166,16 +166,17 @@ impl WorldState {
         let id = after.link_id;
         let Some(before) = before else {
             // The sweeper closes an id without an object.
-            let closed = !after.state.is_open();
-            let first_expiry = after.expires_at;
+            let closed = !after.link.state.is_open();
+            let first_expiry = after.link.expires_at;
             let acknowledged = BTreeSet::new();
             let model = LinkModel { last: after, acknowledged, close_started: closed, first_expiry, removed: false };
             self.model.links.insert(id, model);
             return if closed { Vec::new() } else { vec![EventKind::LinkCreated] };
         };
         let mut events = Vec::new();
-        let terms = |link: &FurtherLink| (link.transfer_id, link.created_at, link.access_sha256);
+        let terms = |link: &FurtherLink| (link.transfer_id, link.created_at, link.link.access_sha256);
         self.check(terms(before) == terms(&after), || format!("the terms of link {id} have changed"));
+        let (written, before, after) = (after.clone(), &before.link, &after.link);
         let is_changed = (before.expires_at, before.max_downloads) != (after.expires_at, after.max_downloads);
         if observed.first() == Some(&EventKind::LinkUpdated) {
             events.push(EventKind::LinkUpdated);
@@ -204,7 +205,7 @@ impl WorldState {
         self.check(!(ended_before && changed), || format!("the ended link {id} has changed"));
         if let Some(model) = self.model.links.get_mut(&id) {
             model.first_expiry = model.first_expiry.min(after.expires_at);
-            model.last = after;
+            model.last = written;
         }
         events
     }
@@ -212,8 +213,8 @@ impl WorldState {
     /// Returns until when the links of a transfer keep it, by a clock that shows `now`. `None` if they don't.
     pub(super) fn links_needed_until(&self, transfer: &Transfer, now: Timestamp) -> Option<Timestamp> {
         let links = transfer.links.iter().filter_map(|id| self.model.links.get(id));
-        let further = links.filter_map(|link| link.last.needed_until(now));
-        further.chain(transfer.own_link_needed_until(now)).max()
+        let records = links.map(|link| &link.last.link).chain([&transfer.own_link]);
+        records.filter_map(|link| link.needed_until(link.state_at(now), now)).max()
     }
 
     /// Returns whether a link justifies an error of a request under it. `None` if the error does not concern the link.
@@ -226,7 +227,7 @@ impl WorldState {
             Error::TransferNotFound | Error::LinkNotFound => Some(link.removed),
             Error::LinkClosed => Some(link.close_started),
             Error::TransferExpired if link.first_expiry <= latest_clock => Some(true),
-            Error::TransferExhausted if matches!(link.last.state, LinkState::Exhausted { .. }) => Some(true),
+            Error::TransferExhausted if matches!(link.last.link.state, LinkState::Exhausted { .. }) => Some(true),
             Error::GrantExpired | Error::GrantInvalid => Some(link.first_expiry <= latest_clock),
             _ => None,
         }

@@ -23,6 +23,8 @@ pub(super) struct TransferModel {
     pub(super) completion_acknowledged: Option<u64>,
     /// Deadline at the creation; a later deadline is earlier only by differences of clocks.
     pub(super) first_deadline: Timestamp,
+    /// Earliest expiry time that the own link ever had.
+    pub(super) first_expiry: Timestamp,
     /// Whether the transfer's records were removed after their retention.
     pub(super) removed: bool,
     /// Number of requests in progress that may write bytes of the payload.
@@ -109,9 +111,10 @@ pub(super) struct Model {
 impl TransferModel {
     pub(super) fn new(last: Transfer) -> Self {
         Self {
-            first_deadline: last.deadline().unwrap_or(last.expires_at),
-            was_unlimited: last.max_downloads.is_none(),
-            close_started: !last.own_link.is_open(),
+            first_expiry: last.own_link.expires_at,
+            first_deadline: last.deadline().unwrap_or(last.own_link.expires_at),
+            was_unlimited: last.own_link.max_downloads.is_none(),
+            close_started: !last.own_link.state.is_open(),
             last,
             deletion_started: false,
             deletion_acknowledged: false,

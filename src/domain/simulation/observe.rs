@@ -132,7 +132,7 @@ impl WorldState {
         };
         let latest_clock = self.now.plus(MAX_SKEW);
         let terms = |transfer: &Transfer| {
-            let access = (transfer.access_sha256, transfer.access_from_passphrase);
+            let access = (transfer.own_link.access_sha256, transfer.own_link.access_from_passphrase);
             (transfer.token_id, transfer.guest, transfer.size_bytes, transfer.created_at, access)
         };
         self.check(terms(&before) == terms(&after), || format!("the terms of {id} have changed"));
@@ -157,7 +157,7 @@ impl WorldState {
         let released = before.payload == PayloadState::Stored && after.payload != PayloadState::Stored;
         if released {
             // A sender may have set an expiry before that of the grants.
-            let last_grant = after.grants.iter().map(|grant| grant.expires_at.min(after.expires_at)).max();
+            let last_grant = after.own_link.last_grant_expires_at().map(|last| last.min(after.own_link.expires_at));
             let may_release = match after.state {
                 TransferState::Pending | TransferState::Completed { .. } => false,
                 TransferState::Exhausted { .. } => last_grant.is_none_or(|last| last <= latest_clock),
@@ -177,8 +177,9 @@ impl WorldState {
         let charged: Vec<_> = after.charged_tokens().collect();
         if let Some(model) = self.model.transfers.get_mut(&id) {
             let acknowledged = model.deletion_acknowledged;
-            model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.expires_at));
-            model.was_unlimited |= after.max_downloads.is_none();
+            model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.own_link.expires_at));
+            model.first_expiry = model.first_expiry.min(after.own_link.expires_at);
+            model.was_unlimited |= after.own_link.max_downloads.is_none();
             model.last = after;
             self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
         }
@@ -188,7 +189,7 @@ impl WorldState {
     }
 
     fn check_grants(&mut self, before: &Transfer, after: &Transfer) {
-        let id = after.transfer_id;
+        let (id, before, after) = (after.transfer_id, &before.own_link, &after.own_link);
         if before.limit_history.ungathered && !after.limit_history.ungathered {
             return;
         }
@@ -205,7 +206,7 @@ impl WorldState {
         model.grants += 1;
         // A download that began before the link got its limit may write its grant afterwards, which is then worthless.
         let limited = !model.was_unlimited;
-        let expires_at = model.last.expires_at.max(grant.granted_at.plus(std::time::Duration::from_hours(1)));
+        let expires_at = model.last.own_link.expires_at.max(grant.granted_at.plus(std::time::Duration::from_hours(1)));
         self.check(!limited, || format!("{id} has a limit and a grant beside its record"));
         self.check(grant.expires_at <= expires_at.min(latest_clock.plus(std::time::Duration::from_hours(1))), || {
             format!("a grant of {id} lasts too long")

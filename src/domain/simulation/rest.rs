@@ -70,7 +70,7 @@ impl World {
                 Some(deadline) => deadline <= now,
                 None => state.links_needed_until(&model.last, now).is_none(),
             };
-            let grants_end = model.last.grants.iter().map(|grant| grant.expires_at).max();
+            let grants_end = model.last.own_link.last_grant_expires_at();
             let has_ended = match model.last.state {
                 TransferState::Pending | TransferState::Completed { .. } => is_due,
                 TransferState::Exhausted { .. } => grants_end.is_none_or(|end| end <= now),
@@ -78,9 +78,11 @@ impl World {
             };
             let is_removed = model.last.payload == PayloadState::Removed;
             let may_return = model.payload_may_return();
-            let counted = model.last.downloads;
-            let (grants, limited) =
-                (model.grants, model.last.max_downloads.is_some() || !model.last.limit_history.is_empty());
+            let counted = model.last.own_link.downloads;
+            let (grants, limited) = (
+                model.grants,
+                model.last.own_link.max_downloads.is_some() || !model.last.own_link.limit_history.is_empty(),
+            );
             state
                 .check(!has_ended || is_removed, || format!("{id} has ended, but a sweep has not removed its payload"));
             state.check(!is_removed || received == 0 || may_return, || format!("{received} bytes of {id} remain"));

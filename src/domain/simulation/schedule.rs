@@ -229,7 +229,7 @@ impl Schedule {
         let later = match (kind, model) {
             (0, _) => state.now.plus(Duration::from_mins(65)),
             (1 | 2, Some(model)) => {
-                let end = model.last.next_sweep_at(state.now, RETAIN).min(model.last.expires_at);
+                let end = model.last.next_sweep_at(state.now, RETAIN).min(model.last.own_link.expires_at);
                 end.minus(MAX_SKEW).plus(jitter)
             }
             (3, _) => state.now.plus(Duration::from_secs(61)),

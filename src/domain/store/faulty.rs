@@ -24,6 +24,8 @@ pub(crate) struct FaultyStore {
     presigner: Option<Arc<dyn Presigner>>,
     space: SpaceReading,
     counter_delay: Duration,
+    commits: AtomicU64,
+    header_reads: AtomicU64,
 }
 
 impl FaultyStore {
@@ -40,6 +42,16 @@ impl FaultyStore {
     /// Returns the number of operations so far; each object read is one.
     pub(crate) fn operations(&self) -> u64 {
         self.injector.operations()
+    }
+
+    /// Returns the number of commits so far.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of reads of the store header so far.
+    pub(crate) fn header_reads(&self) -> u64 {
+        self.header_reads.load(Ordering::Relaxed)
     }
 
     /// Reports this free space.
@@ -126,6 +138,7 @@ impl fmt::Debug for FaultyStore {
 #[async_trait]
 impl Records for FaultyStore {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
+        self.header_reads.fetch_add(u64::from(*key == StorageKey::header()), Ordering::Relaxed);
         self.injector.run(self.memory.get(key)).await
     }
 
@@ -137,6 +150,7 @@ impl Records for FaultyStore {
         if self.injector.full.load(Ordering::Relaxed) {
             return Err(StoreError::Full);
         }
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.injector.run(self.memory.commit(commit)).await
     }
 }

@@ -19,19 +19,19 @@ pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark};
 pub use requests::MAX_REQUESTS;
 
 use super::error::Error;
-use super::id::{TokenId, decode_lower_hex};
+use super::id::TokenId;
 use super::notification::TokenTargets;
 use super::timestamp::Timestamp;
 use super::version::V1;
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::crypto::random;
+use crate::domain::crypto::secret_bytes::SecretBytes;
 
 /// Plain sender token, `sgs_{token_id}_{secret}`; the secret is 256 bits in 64 hex digits.
 ///
 /// Implements neither `Debug` nor `Display`: only [`PlainToken::to_text`] reveals the secret.
 pub struct PlainToken {
     token_id: TokenId,
-    secret: Zeroizing<[u8; 32]>,
+    secret: SecretBytes,
 }
 
 /// Text that is not a well-formed sender token.
@@ -43,7 +43,7 @@ impl PlainToken {
     /// Generates a random token.
     #[must_use]
     pub fn random() -> Self {
-        Self { token_id: TokenId::random(), secret: Zeroizing::new(random::bytes()) }
+        Self { token_id: TokenId::random(), secret: SecretBytes::random() }
     }
 
     /// Returns the public part of the token, its id.
@@ -54,7 +54,7 @@ impl PlainToken {
 
     /// Creates the token with this id and secret.
     #[must_use]
-    pub const fn of(token_id: TokenId, secret: Zeroizing<[u8; 32]>) -> Self {
+    pub const fn of(token_id: TokenId, secret: SecretBytes) -> Self {
         Self { token_id, secret }
     }
 
@@ -67,7 +67,7 @@ impl PlainToken {
     /// Returns the SHA-256 of the secret, with which a request is created.
     #[must_use]
     pub fn secret_sha256(&self) -> Sha256 {
-        Sha256::of(self.secret.as_slice())
+        self.secret.digest()
     }
 
     /// Formats the token, including its secret, for the sender.
@@ -76,9 +76,7 @@ impl PlainToken {
         use fmt::Write;
         let mut text = Zeroizing::new(String::with_capacity(4 + TokenId::DIGITS + 1 + 64));
         write!(text, "sgs_{}_", self.token_id).expect("writing to a String cannot fail");
-        for byte in self.secret.iter() {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        }
+        text.push_str(&self.secret.to_hex());
         text
     }
 }
@@ -88,7 +86,7 @@ impl FromStr for PlainToken {
 
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
         let (id, secret) = text.strip_prefix("sgs_").and_then(|rest| rest.split_once('_')).ok_or(InvalidToken)?;
-        let secret = decode_lower_hex(secret).map(Zeroizing::new).ok_or(InvalidToken)?;
+        let secret = SecretBytes::from_hex(secret).ok_or(InvalidToken)?;
         Ok(Self { token_id: id.parse().map_err(|_| InvalidToken)?, secret })
     }
 }
@@ -188,7 +186,7 @@ impl Token {
     /// # Errors
     /// [`Error::TokenInvalid`], [`Error::TokenRevoked`], [`Error::TokenExpired`].
     pub fn check(&self, plain: &PlainToken, now: Timestamp) -> Result<(), Error> {
-        if !self.secret_sha256.0.is_of(plain.secret.as_slice()) {
+        if !self.secret_sha256.0.is_of(plain.secret.as_bytes()) {
             return Err(Error::TokenInvalid);
         }
         match self.status_at(now) {
@@ -237,7 +235,7 @@ mod tests {
     fn a_wrong_secret_does_not_reveal_revocation_or_expiry() {
         let plain = PlainToken::random();
         let mut token = stored(&plain);
-        let forged = PlainToken { token_id: plain.token_id(), secret: Zeroizing::new([7; 32]) };
+        let forged = PlainToken { token_id: plain.token_id(), secret: Zeroizing::new([7; 32]).into() };
         let (early, late) = (Timestamp::from_millis(99), Timestamp::from_millis(100));
         assert!(token.check(&plain, early).is_ok());
         assert!(matches!(token.check(&plain, late), Err(Error::TokenExpired)));

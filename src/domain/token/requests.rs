@@ -19,7 +19,7 @@ use crate::domain::wire::{CreateRequest, RequestItem};
 /// Their ids are in the record of the token, which every request of its sender reads: about 4 KB.
 pub const MAX_REQUESTS: usize = 200;
 
-/// Name of every request in the list of tokens. What a request is for never reaches the server.
+/// Name of every request in the list of tokens. The purpose of a request never reaches the server.
 const NAME: &str = "request";
 
 impl Tokens {

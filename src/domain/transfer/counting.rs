@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::GrantRecord;
+use super::{GrantRecord, LinkRecord};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::timestamp::Timestamp;
 
@@ -49,83 +49,63 @@ pub struct GrantObjects {
     pub grants: Vec<GrantRecord>,
 }
 
-/// Downloads of one link, as its record counts them.
-pub(super) struct LinkDownloads<'a> {
-    pub(super) limit: &'a mut Option<u32>,
-    pub(super) grants: &'a mut Vec<GrantRecord>,
-    /// Downloads whose grants are not in the record.
-    pub(super) others: &'a mut u64,
-    pub(super) marks: &'a mut Vec<u32>,
-    pub(super) history: &'a mut LimitHistory,
-    pub(super) last_at: &'a mut Option<Timestamp>,
-}
-
-impl LinkDownloads<'_> {
-    fn count(&self) -> u64 {
-        *self.others + self.grants.len() as u64
-    }
-
-    /// Returns whether the download limit is reached; `false` while the count is not known.
-    pub(super) fn is_full(&self) -> bool {
-        !self.history.ungathered && self.limit.is_some_and(|limit| self.count() >= u64::from(limit))
-    }
-
+impl LinkRecord {
     /// Adds a counted download.
     pub(super) fn push(&mut self, grant: GrantRecord) {
         self.grants.push(grant);
-        *self.last_at = (*self.last_at).max(Some(grant.granted_at));
+        self.last_download_at = self.last_download_at.max(Some(grant.granted_at));
     }
 
     /// Adds `downloads` of an unlimited link to the count, unless a write with this `mark` added them.
     ///
     /// Returns whether the record was changed. A link with a limit counts the grants of its objects when it gathers them.
-    pub(super) fn add(&mut self, downloads: u64, mark: u32, now: Timestamp) -> bool {
+    pub fn add_downloads(&mut self, downloads: u64, mark: u32, now: Timestamp) -> bool {
         if !self.take_mark(mark) {
             return false;
         }
-        if self.limit.is_none() {
-            *self.others += downloads;
+        if self.max_downloads.is_none() {
+            self.downloads += downloads;
         }
-        *self.last_at = (*self.last_at).max(Some(now));
+        self.last_download_at = self.last_download_at.max(Some(now));
         true
     }
 
     /// Adds the mark of a write; returns `false` if it is one of the latest marks.
     pub(super) fn take_mark(&mut self, mark: u32) -> bool {
-        let is_new = !self.marks.contains(&mark);
+        let is_new = !self.count_marks.contains(&mark);
         if is_new {
-            self.marks.push(mark);
-            self.marks.drain(..self.marks.len().saturating_sub(MAX_COUNT_MARKS));
+            self.count_marks.push(mark);
+            self.count_marks.drain(..self.count_marks.len().saturating_sub(MAX_COUNT_MARKS));
         }
         is_new
     }
 
     /// Sets the download limit; `None` means unlimited.
     pub(super) fn set_limit(&mut self, limit: Option<u32>) {
-        match (*self.limit, limit) {
-            (None, Some(_)) => self.history.ungathered = true,
+        match (self.max_downloads, limit) {
+            (None, Some(_)) => self.limit_history.ungathered = true,
             (Some(_), None) => {
-                self.history.ungathered = false;
-                self.history.settled = *self.others;
+                self.limit_history.ungathered = false;
+                self.limit_history.settled = self.downloads;
             }
             _ => {}
         }
-        *self.limit = limit;
+        self.max_downloads = limit;
     }
 
     /// Moves the grants of a link's objects into its record.
     ///
     /// The number of objects is exact, unlike the count of an unlimited link, which lags. More objects than the largest
     /// limit end the link, and their grants with it.
-    pub(super) fn gather(&mut self, objects: GrantObjects, now: Timestamp) {
+    pub(super) fn gather_grants(&mut self, objects: GrantObjects, now: Timestamp) {
         let known: HashSet<Sha256> = self.grants.iter().map(|grant| grant.sha256).collect();
-        let new_objects = (objects.count as u64).saturating_sub(self.history.gathered);
-        let others = (*self.others).max(self.history.settled + new_objects);
+        let new_objects = (objects.count as u64).saturating_sub(self.limit_history.gathered);
+        let others = self.downloads.max(self.limit_history.settled + new_objects);
         let total = others + self.grants.len() as u64;
         let is_live = |grant: &GrantRecord| grant.expires_at > now;
         self.grants.extend(objects.grants.into_iter().filter(|grant| !known.contains(&grant.sha256)));
         self.grants.retain(is_live);
-        *self.others = total.saturating_sub(self.grants.len() as u64);
-        *self.history = LimitHistory { ungathered: false, gathered: objects.count as u64, settled: 0 };
+        self.downloads = total.saturating_sub(self.grants.len() as u64);
+        self.limit_history = LimitHistory { ungathered: false, gathered: objects.count as u64, settled: 0 };
     }
 }

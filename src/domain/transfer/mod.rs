@@ -4,6 +4,9 @@ mod counting;
 mod further_link;
 mod grant;
 mod guest_upload;
+mod link_at;
+mod link_record;
+mod link_state;
 mod own_link;
 mod parts;
 mod removal;
@@ -16,9 +19,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use counting::{GrantObjects, LimitHistory, MAX_GATHERED};
-pub use further_link::{FurtherLink, LinkState};
+pub use further_link::FurtherLink;
 pub use grant::{CountedDownload, GrantRecord};
 pub use guest_upload::{Guest, GuestUpload};
+pub use link_at::LinkAt;
+pub use link_record::{LinkChange, LinkRecord};
+pub use link_state::LinkState;
 pub use parts::PartPlan;
 pub use removal::LATE_UPLOAD_PERIOD;
 pub use resolved_link::ResolvedLink;
@@ -34,7 +40,6 @@ use super::timestamp::Timestamp;
 use super::token::ReservationMark;
 use super::version::V1;
 use super::wire::{CompleteUpload, Flow};
-use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::crypto::sealed_signature::SealedSignature;
 
@@ -63,17 +68,6 @@ pub struct Transfer {
     pub size_bytes: u64,
     /// Creation time.
     pub created_at: Timestamp,
-    /// Expiry time.
-    pub expires_at: Timestamp,
-    /// Download limit; `None` means unlimited.
-    pub max_downloads: Option<u32>,
-    /// SHA-256 of the access proof required for downloads; `None` if no proof is required.
-    pub access_sha256: Option<Sha256>,
-    /// Whether the access proof depends on a passphrase, so that wrong proofs are limited.
-    ///
-    /// Absent in the first stores of layout 1, which limited them all.
-    #[serde(default = "terms::limited")]
-    pub access_from_passphrase: bool,
     /// Key of the idempotency record under `creates/`, removed together with the transfer.
     pub created_under: Option<String>,
     /// Stored state; [`Transfer::state_at`] also applies expiry.
@@ -90,30 +84,15 @@ pub struct Transfer {
     /// Set when the payload is removed earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_uploads_until: Option<Timestamp>,
-    /// State of the transfer's own link, as far as it ended before the transfer.
-    #[serde(default, skip_serializing_if = "LinkState::is_open")]
-    pub own_link: LinkState,
+    /// The transfer's own link: its members are among those of the transfer.
+    #[serde(flatten, with = "link_record::OwnLinkForm")]
+    pub own_link: LinkRecord,
     /// Ids of the further links, at most 1 000, in the order of their creation. An id without an object is no link.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<LinkId>,
     /// Number of downloads under all further links; lags, and can miss downloads right before a crash.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub link_downloads: u64,
-    /// Grants of an own link with a download limit.
-    pub grants: Vec<GrantRecord>,
-    /// Number of downloads under the own link whose grants are not in `grants`.
-    ///
-    /// Lags while the link is unlimited, since counts are added in batches.
-    pub downloads: u64,
-    /// Marks of the latest writes to `downloads`, oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub count_marks: Vec<u32>,
-    /// Earlier changes of the own link's limit.
-    #[serde(default, skip_serializing_if = "LimitHistory::is_empty")]
-    pub limit_history: LimitHistory,
-    /// Time of the last counted download under the own link; lags while it is unlimited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_download_at: Option<Timestamp>,
     /// Encrypted info block, as the sender gave it with the completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub info: Option<SealedInfo>,
@@ -146,6 +125,12 @@ impl Transfer {
     /// Creates a pending transfer of the token `token_id`.
     #[must_use]
     pub fn new(transfer_id: TransferId, token_id: TokenId, terms: &TransferTerms, now: Timestamp) -> Self {
+        let TransferTerms { max_downloads, access_sha256, access_from_passphrase, .. } = *terms;
+        let mut own_link =
+            LinkRecord::new(now.plus(terms.lifetime), max_downloads, access_sha256, access_from_passphrase);
+        if terms.own_link_closed {
+            own_link.close(now);
+        }
         Self {
             v: V1,
             transfer_id,
@@ -153,24 +138,15 @@ impl Transfer {
             token_id,
             size_bytes: terms.size_bytes,
             created_at: now,
-            expires_at: now.plus(terms.lifetime),
-            max_downloads: terms.max_downloads,
-            access_sha256: terms.access_sha256,
-            access_from_passphrase: terms.access_from_passphrase,
             created_under: None,
             state: State::Pending,
             upload: None,
             last_byte_at: None,
             upload_urls_until: None,
             late_uploads_until: None,
-            own_link: if terms.own_link_closed { LinkState::Closed { at: now } } else { LinkState::Open },
+            own_link,
             links: Vec::new(),
             link_downloads: 0,
-            grants: Vec::new(),
-            downloads: 0,
-            count_marks: Vec::new(),
-            limit_history: LimitHistory::default(),
-            last_download_at: None,
             info: None,
             keys: None,
             signature: None,
@@ -192,15 +168,15 @@ impl Transfer {
     /// Returns the time at which the transfer expires. `None` if the transfer has ended, or ends with its last link.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        let own_link_alone = self.links.is_empty() && self.own_link.is_open();
+        let (own_link_alone, end) = (self.ends_with_own_link(), self.own_link.expires_at);
         match self.state {
             State::Pending => {
                 let last_activity = self.last_byte_at.unwrap_or(self.created_at);
                 let max_age = self.created_at.plus(MAX_PENDING_AGE);
-                let max_age = if own_link_alone { max_age.min(self.expires_at) } else { max_age };
+                let max_age = if own_link_alone { max_age.min(end) } else { max_age };
                 Some(last_activity.plus(PENDING_IDLE_TIMEOUT).min(max_age))
             }
-            State::Completed { .. } => own_link_alone.then_some(self.expires_at),
+            State::Completed { .. } => own_link_alone.then_some(end),
             State::Expired { .. } | State::Exhausted { .. } | State::Deleted { .. } => None,
         }
     }
@@ -318,5 +294,7 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+#[cfg(test)]
+mod link_tests;
 #[cfg(test)]
 mod tests;

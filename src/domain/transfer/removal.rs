@@ -19,7 +19,7 @@ impl Transfer {
     pub fn release_payload(&mut self, now: Timestamp) -> bool {
         let unreachable = match self.state {
             State::Pending | State::Completed { .. } => false,
-            State::Exhausted { .. } => self.last_grant_expires_at().is_none_or(|last| last <= now),
+            State::Exhausted { .. } => self.own_link.last_grant_expires_at().is_none_or(|last| last <= now),
             State::Expired { .. } | State::Deleted { .. } => true,
         };
         let releases = unreachable && self.payload == PayloadState::Stored;
@@ -65,10 +65,6 @@ impl Transfer {
         self.holds_quota = false;
     }
 
-    fn last_grant_expires_at(&self) -> Option<Timestamp> {
-        self.grants.iter().map(|grant| grant.expires_at).max()
-    }
-
     /// Returns the time at which the sweeper should process the transfer next.
     #[must_use]
     pub fn next_sweep_at(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
@@ -78,7 +74,7 @@ impl Transfer {
         match self.payload {
             // With further links, the sweeper reads the links to find the time.
             PayloadState::Stored if matches!(self.state, State::Completed { .. }) => now,
-            PayloadState::Stored => self.last_grant_expires_at().unwrap_or(now),
+            PayloadState::Stored => self.own_link.last_grant_expires_at().unwrap_or(now),
             PayloadState::PendingRemoval => now,
             PayloadState::Removed => self.second_removal_at().unwrap_or_else(|| self.retained_until(retain_audit)),
         }
@@ -87,6 +83,6 @@ impl Transfer {
     /// Returns the time at which the transfer's records are removed.
     #[must_use]
     pub fn retained_until(&self, retain_audit: Duration) -> Timestamp {
-        self.state.ended_at().unwrap_or(self.expires_at).plus(retain_audit)
+        self.state.ended_at().unwrap_or(self.own_link.expires_at).plus(retain_audit)
     }
 }

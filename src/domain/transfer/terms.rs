@@ -20,11 +20,6 @@ pub struct TransferTerms {
     pub own_link_closed: bool,
     /// Whether the access proof depends on a passphrase.
     pub access_from_passphrase: bool,
-    /// Which notifications the transfer causes.
+    /// Choice of the notifications that the transfer causes.
     pub notify: NotificationChoice,
-}
-
-/// Returns the value of `access_from_passphrase` for a record without it.
-pub(super) const fn limited() -> bool {
-    true
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::info::SealedInfo;
 use crate::domain::notification::NotificationChoice;
 
@@ -30,7 +31,7 @@ fn an_idle_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
     transfer.record_bytes(START.plus(Duration::from_hours(23))).unwrap();
     assert_eq!(transfer.deadline(), Some(START.plus(Duration::from_hours(47))));
     transfer.record_bytes(START.plus(Duration::from_hours(46))).unwrap();
-    assert_eq!(transfer.deadline(), Some(transfer.expires_at));
+    assert_eq!(transfer.deadline(), Some(transfer.own_link.expires_at));
 }
 
 #[test]
@@ -40,12 +41,15 @@ fn a_completed_transfer_expires_exactly_at_its_expiry_time() {
     assert!(!transfer.complete(START, &CompleteUpload::default()).unwrap());
     let other = CompleteUpload { info: Some(SealedInfo::example()), ..CompleteUpload::default() };
     assert!(matches!(transfer.complete(START, &other), Err(Error::InfoMismatch)));
-    let last = Timestamp::from_millis(transfer.expires_at.as_millis() - 1);
+    let last = Timestamp::from_millis(transfer.own_link.expires_at.as_millis() - 1);
     assert_eq!(transfer.state_at(last).status(), Status::Completed);
-    assert_eq!(transfer.state_at(transfer.expires_at).status(), Status::Expired);
-    assert!(matches!(transfer.check_downloadable(transfer.expires_at, true), Err(Error::TransferExpired)));
+    assert_eq!(transfer.state_at(transfer.own_link.expires_at).status(), Status::Expired);
+    assert!(matches!(
+        transfer.own_link_at(transfer.own_link.expires_at).check_downloadable(true),
+        Err(Error::TransferExpired)
+    ));
     assert_eq!(transfer.apply_expiry(last), None);
-    assert_eq!(transfer.apply_expiry(transfer.expires_at), Some(EventKind::TransferExpired));
+    assert_eq!(transfer.apply_expiry(transfer.own_link.expires_at), Some(EventKind::TransferExpired));
     assert_eq!(transfer.state.completed_at(), Some(START));
 }
 
@@ -55,22 +59,22 @@ fn an_exhausted_payload_stays_until_its_last_grant_expires() {
     transfer.complete(START, &CompleteUpload::default()).unwrap();
     let granted = transfer.count_download(digest(1), START).unwrap();
     assert!(granted.exhausted);
-    assert!(transfer.check_downloadable(START, true).is_ok());
-    assert!(matches!(transfer.check_downloadable(START, false), Err(Error::TransferExhausted)));
+    assert!(transfer.own_link_at(START).check_downloadable(true).is_ok());
+    assert!(matches!(transfer.own_link_at(START).check_downloadable(false), Err(Error::TransferExhausted)));
     assert!(!transfer.release_payload(START));
     assert_eq!(transfer.next_sweep_at(START, Duration::ZERO), granted.grant.expires_at);
     assert!(transfer.release_payload(granted.grant.expires_at));
-    assert!(matches!(transfer.check_downloadable(START, true), Err(Error::TransferExhausted)));
+    assert!(matches!(transfer.own_link_at(START).check_downloadable(true), Err(Error::TransferExhausted)));
 }
 
 #[test]
 fn a_grant_covers_an_hour_or_a_slow_download_but_ends_at_expiry() {
     let mut transfer = transfer(None);
-    assert_eq!(transfer.new_grant(digest(0), START).expires_at, START.plus(Duration::from_hours(1)));
+    assert_eq!(transfer.own_link_at(START).new_grant(digest(0)).expires_at, START.plus(Duration::from_hours(1)));
     transfer.size_bytes = 7200 * MIN_DOWNLOAD_RATE;
-    assert_eq!(transfer.new_grant(digest(0), START).expires_at, START.plus(Duration::from_hours(2)));
-    let late = transfer.expires_at.minus(Duration::from_secs(1));
-    assert_eq!(transfer.new_grant(digest(0), late).expires_at, transfer.expires_at);
+    assert_eq!(transfer.own_link_at(START).new_grant(digest(0)).expires_at, START.plus(Duration::from_hours(2)));
+    let late = transfer.own_link.expires_at.minus(Duration::from_secs(1));
+    assert_eq!(transfer.own_link_at(late).new_grant(digest(0)).expires_at, transfer.own_link.expires_at);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -140,15 +144,15 @@ proptest! {
             let after = transfer.state_at(now).status();
             prop_assert!(rank(after) >= rank(before.state.status()));
             if let Some(limit) = limit {
-                prop_assert!(transfer.download_count() <= u64::from(limit));
-                prop_assert_eq!(transfer.downloads_remaining() == Some(0), transfer.grants.len() == limit as usize);
+                prop_assert!(transfer.own_link.download_count() <= u64::from(limit));
+                prop_assert_eq!(transfer.own_link.downloads_remaining() == Some(0), transfer.own_link.grants.len() == limit as usize);
             }
             if transfer.payload != PayloadState::Stored {
-                prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload can be downloaded");
+                prop_assert!(transfer.own_link_at(now).check_downloadable(true).is_err(), "a released payload can be downloaded");
                 prop_assert!(transfer.record_bytes(now).is_err(), "a released payload can be written");
             }
-            for grant in &transfer.grants {
-                prop_assert!(grant.expires_at <= transfer.expires_at);
+            for grant in &transfer.own_link.grants {
+                prop_assert!(grant.expires_at <= transfer.own_link.expires_at);
             }
         }
     }
@@ -162,7 +166,7 @@ fn the_words_of_the_first_stores_are_read() {
         "downloads":0,"payload":"released"}"#;
     let transfer: Transfer = serde_json::from_str(first).unwrap();
     assert!(matches!(transfer.state, State::Deleted { cause: DeletionCause::Requested, .. }));
-    assert_eq!((transfer.payload, transfer.access_from_passphrase), (PayloadState::PendingRemoval, true));
+    assert_eq!((transfer.payload, transfer.own_link.access_from_passphrase), (PayloadState::PendingRemoval, true));
     let kept: Transfer = serde_json::from_str(&first.replace("released", "kept")).unwrap();
     assert_eq!(kept.payload, PayloadState::Stored);
 }

@@ -38,7 +38,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
-    /// [`Error::GrantInvalid`]; errors of [`ResolvedLink::check_downloadable`].
+    /// [`Error::GrantInvalid`]; errors of [`LinkAt::check_downloadable`](crate::domain::transfer::LinkAt::check_downloadable).
     pub(super) async fn authorise(
         &self,
         scope: &RequestScope,
@@ -54,18 +54,18 @@ impl Transfers {
         };
         let live = known.filter(|known| known.expires_at > now);
         if let Some(live) = live {
-            link.check_downloadable(now, true)?;
+            link.at(now).check_downloadable(true)?;
             return Ok(DownloadPermission::ByGrant(live));
         }
-        if known.is_none() && link.access_sha256().is_some() {
-            link.check_downloadable(now, false)?;
+        if known.is_none() && link.record().access_sha256.is_some() {
+            link.at(now).check_downloadable(false)?;
         }
         self.check_proof(scope, link, proof)?;
         match (known, grant) {
             (Some(_), _) => Err(Error::GrantExpired),
             (None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
             (None, _) => {
-                link.check_downloadable(now, false)?;
+                link.at(now).check_downloadable(false)?;
                 Ok(DownloadPermission::Uncounted)
             }
         }
@@ -85,13 +85,13 @@ impl Transfers {
         proof: Option<&AccessProof>,
     ) -> Result<LinkStatus, Error> {
         let (now, mode) = (self.now(), self.mode_of(link));
-        let is_secret = link.access_sha256().is_some() && proof.is_none();
+        let is_secret = link.record().access_sha256.is_some() && proof.is_none();
         if is_secret && let Some(transfer_id) = link.further_id() {
-            let status = link.status_at(now);
+            let status = link.at(now).status();
             return Ok(LinkStatus::Redacted(RedactedStatus { transfer_id, status, access_proof: true, mode }));
         }
         let mut status = TransferStatus::of_link(link, mode, now);
-        let is_downloadable = link.check_downloadable(now, false).is_ok();
+        let is_downloadable = link.at(now).check_downloadable(false).is_ok();
         // Wrong proofs for an own link that serves nobody are not counted.
         if !is_secret && (is_downloadable || link.further.is_some()) {
             self.check_proof(scope, link, proof)?;
@@ -109,10 +109,10 @@ impl Transfers {
     /// A further link has no such keys: what is wrapped opens the own link.
     ///
     /// # Errors
-    /// [`Error::NoKeys`]; errors of [`ResolvedLink::check_downloadable`], except for a download limit that is reached.
+    /// [`Error::NoKeys`]; errors of [`LinkAt::check_downloadable`](crate::domain::transfer::LinkAt::check_downloadable), except for a download limit that is reached.
     pub fn wrapped_keys(&self, link: &ResolvedLink) -> Result<KeysBlob, Error> {
         // Clients whose download is counted may need the key again to resume it.
-        link.check_downloadable(self.now(), true)?;
+        link.at(self.now()).check_downloadable(true)?;
         let keys = if link.further.is_some() { None } else { link.transfer.keys.clone() };
         keys.ok_or(Error::NoKeys)
     }
@@ -127,10 +127,10 @@ impl Transfers {
         link: &ResolvedLink,
         proof: Option<&AccessProof>,
     ) -> Result<(), Error> {
-        let Some(digest) = &link.access_sha256() else { return Ok(()) };
+        let Some(digest) = &link.record().access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
         let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
-        if !link.access_from_passphrase() {
+        if !link.record().access_from_passphrase {
             // Nobody guesses 256 random bits, and without a limit, nobody can exhaust it for others.
             return if verify() == Attempt::Correct { Ok(()) } else { Err(Error::AccessInvalid) };
         }
@@ -144,11 +144,13 @@ impl Transfers {
     /// Reads the record of a grant of this link.
     pub(super) async fn find_grant(&self, link: &ResolvedLink, grant: &Grant) -> Result<Option<GrantRecord>, Error> {
         let digest = grant.digest();
-        if let Some(grant) = link.find_grant(&digest).or_else(|| self.0.unstored_grants.find(link.id(), digest)) {
+        if let Some(grant) =
+            link.record().find_grant(&digest).or_else(|| self.0.unstored_grants.find(link.id(), digest))
+        {
             return Ok(Some(grant));
         }
         // The objects of a link that got a limit are gathered: one that is not in the record was never counted.
-        if link.max_downloads().is_some() {
+        if link.record().max_downloads.is_some() {
             return Ok(None);
         }
         Ok(read::<GrantRecord>(self.store(), &link.grant_key(&digest)).await?.map(|found| found.value))

@@ -41,8 +41,8 @@ impl Transfers {
                 bytes: transfer.size_bytes,
                 ..status_change(now, Status::Pending, Status::Completed)
             };
-            let is_open = transfer.own_link_at(now).is_open();
-            let reminder = transfer.reminder_before(transfer.expires_at).filter(|_| is_open);
+            let is_open = transfer.own_link_at(now).state().is_open();
+            let reminder = transfer.reminder_before(transfer.own_link.expires_at).filter(|_| is_open);
             let schedule = reminder.map(|at| StorageKey::schedule_entry(at, id)).into_iter().collect();
             let mut commit = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
             let kind = match transfer.guest {

@@ -15,7 +15,9 @@ use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Backoff, Commit, StorageKey, StoreError, Swap, create, read};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{CountedDownload, FurtherLink, GrantRecord, ResolvedLink, State, Status, Transfer};
+use crate::domain::transfer::{
+    CountedDownload, FurtherLink, GrantRecord, LinkRecord, ResolvedLink, State, Status, Transfer,
+};
 
 /// Bytes that a grant of an unlimited link takes in the store, with its key and index entry.
 const GRANT_BYTES: u64 = 400;
@@ -35,7 +37,7 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let (mut link, mut backoff) = (link.clone(), Backoff::of_changes());
         loop {
-            let counted = if link.max_downloads().is_some() {
+            let counted = if link.record().max_downloads.is_some() {
                 self.count_limited(scope, &link, grant.digest(), result).await?
             } else {
                 self.count_unlimited(scope, &link, grant).await?
@@ -96,10 +98,10 @@ impl Transfers {
         now: Timestamp,
     ) -> Result<Swap<'scope, Transfer, Option<GrantRecord>>, Error> {
         let id = transfer.transfer_id;
-        if let Some(known) = transfer.find_grant(&digest) {
+        if let Some(known) = transfer.own_link.find_grant(&digest) {
             return Ok(Swap::Keep(Some(known)));
         }
-        if transfer.max_downloads.is_none() || transfer.limit_history.ungathered {
+        if !transfer.own_link.counts_itself() {
             return Ok(Swap::Keep(None));
         }
         let CountedDownload { grant, exhausted } = transfer.count_download(digest, now)?;
@@ -112,9 +114,9 @@ impl Transfers {
             events.push(EventKind::LinkExhausted);
         }
         counter_delta.downloads = 1;
-        let schedule = if exhausted { vec![self.grants_entry(&transfer, &transfer.grants)] } else { Vec::new() };
+        let schedule = if exhausted { vec![self.grants_entry(&transfer, &transfer.own_link)] } else { Vec::new() };
         let mut with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
-        let mut kinds = download_kinds(transfer.download_count());
+        let mut kinds = download_kinds(transfer.own_link.download_count());
         if matches!(transfer.state, State::Exhausted { .. }) {
             kinds.push(NotificationKind::TransferExhausted);
         }
@@ -127,35 +129,35 @@ impl Transfers {
         &self,
         scope: &'scope RequestScope,
         transfer: &Transfer,
-        mut link: FurtherLink,
+        mut further: FurtherLink,
         digest: Sha256,
         result: ChangeResult,
         now: Timestamp,
     ) -> Result<Swap<'scope, FurtherLink, (Option<GrantRecord>, bool)>, Error> {
-        if let Some(known) = link.find_grant(&digest) {
+        if let Some(known) = further.link.find_grant(&digest) {
             return Ok(Swap::Keep((Some(known), false)));
         }
-        if link.max_downloads.is_none() || link.limit_history.ungathered {
+        if !further.link.counts_itself() {
             return Ok(Swap::Keep((None, false)));
         }
-        let CountedDownload { grant, exhausted } = link.count_download(transfer, digest, now)?;
+        let CountedDownload { grant, exhausted } = further.count_download(transfer, digest, now)?;
         let mut events = vec![EventKind::DownloadGranted];
         let mut schedule = Vec::new();
         if exhausted {
             events.push(EventKind::LinkExhausted);
-            schedule.push(self.grants_entry(transfer, &link.grants));
+            schedule.push(self.grants_entry(transfer, &further.link));
         }
         let counter_delta = Some(CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) });
         let mut with = Commit { schedule, counter_delta, ..Commit::default() };
-        let kinds = download_kinds(link.download_count());
-        transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &link);
+        let kinds = download_kinds(further.link.download_count());
+        transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &further);
         let with = recorded(scope, transfer.transfer_id, now, result, &events, with);
-        Ok(Swap::write(link, with, (Some(grant), true)))
+        Ok(Swap::write(further, with, (Some(grant), true)))
     }
 
-    /// Returns the schedule entry for the time at which the last of `grants` expires.
-    fn grants_entry(&self, transfer: &Transfer, grants: &[GrantRecord]) -> StorageKey {
-        let last = grants.iter().map(|grant| grant.expires_at).max().unwrap_or_else(|| self.now());
+    /// Returns the schedule entry for the time at which the last grant of a link with a limit expires.
+    fn grants_entry(&self, transfer: &Transfer, link: &LinkRecord) -> StorageKey {
+        let last = link.last_grant_expires_at().unwrap_or_else(|| self.now());
         StorageKey::schedule_entry(last, transfer.transfer_id)
     }
 
@@ -168,15 +170,11 @@ impl Transfers {
     ) -> Result<Option<GrantRecord>, Error> {
         let (id, now) = (link.transfer.transfer_id, self.now());
         self.0.download_rate_limit.try_count((link.id(), scope.request().network_key), now)?;
-        let record = link.new_grant(grant.digest(), now);
+        let record = link.at(now).new_grant(grant.digest());
         let counter_delta = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
         let mut with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
         // The count of the link, and with it the first download, follows within a second.
-        let (mut transfer, kinds) = (link.transfer.clone(), [NotificationKind::TransferDownloaded]);
-        match &link.further {
-            Some(further) => transfer.notify_of_link(&mut with, &self.0.ids, now, &kinds, further),
-            None => transfer.notify(&mut with, &self.0.ids, now, &kinds),
-        }
+        link.transfer.clone().notify_of_grant(&mut with, &self.0.ids, &record, link.further.as_ref());
         // Reading the link again, which may fail, decides the response.
         let mut with = scope.read_commit(id, now, ChangeResult::Undetermined, &[EventKind::DownloadGranted], with);
         if !self.0.audit.admit(scope, id, &mut with, GRANT_BYTES) {

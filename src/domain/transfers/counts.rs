@@ -122,8 +122,8 @@ impl Transfers {
         let link_id = match target {
             CountTarget::OwnLink => {
                 let add = |mut transfer: Transfer| {
-                    let is_first = transfer.download_count() == 0;
-                    if !transfer.add_downloads(downloads.sum(), mark, now) {
+                    let is_first = transfer.own_link.download_count() == 0;
+                    if !transfer.own_link.add_downloads(downloads.sum(), mark, now) {
                         return Ok(Swap::Keep(()));
                     }
                     let mut with = commit();
@@ -145,17 +145,17 @@ impl Transfers {
         };
         let key = StorageKey::transfer(transfer_id);
         let transfer = read::<Transfer>(self.store(), &key).await?.ok_or(Error::TransferNotFound)?.value;
-        self.change_link(link_id, |mut link| {
-            let is_first = link.download_count() == 0;
-            if !link.add_downloads(downloads.sum(), mark, now) {
+        self.change_link(link_id, |mut further| {
+            let is_first = further.link.download_count() == 0;
+            if !further.link.add_downloads(downloads.sum(), mark, now) {
                 return Ok(Swap::Keep(()));
             }
             let mut with = commit();
             if is_first {
                 let kinds = [NotificationKind::TransferFirstDownload];
-                transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &link);
+                transfer.clone().notify_of_link(&mut with, &self.0.ids, now, &kinds, &further);
             }
-            Ok(Swap::write(link, with, ()))
+            Ok(Swap::write(further, with, ()))
         })
         .await
     }

@@ -64,7 +64,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
-    /// [`Error::GrantInvalid`]; errors of [`ResolvedLink::check_downloadable`].
+    /// [`Error::GrantInvalid`]; errors of [`LinkAt::check_downloadable`](crate::domain::transfer::LinkAt::check_downloadable).
     pub async fn check_download(
         &self,
         scope: &RequestScope,
@@ -113,7 +113,7 @@ impl Transfers {
         match self.store().read(link.transfer.payload_id(), range).await {
             // The payload was removed after the authorisation: report the cause.
             Err(error @ StoreError::NoPayload) => {
-                self.reread_link(link).await?.check_downloadable(self.now(), true)?;
+                self.reread_link(link).await?.at(self.now()).check_downloadable(true)?;
                 Err(error.into())
             }
             other => Ok(other?),

@@ -143,7 +143,7 @@ impl Transfers {
             let expires_at = grant.expires_at;
             return Ok(DownloadUrl { flow: Flow::Bytes, url: path, expires_at, fallback_url: None });
         };
-        let remaining = grant.expires_at.min(link.expires_at()).since(self.now());
+        let remaining = grant.expires_at.min(link.record().expires_at).since(self.now());
         let signed = presigner.get(link.transfer.payload_id(), DOWNLOAD_LIFETIME.min(remaining)).await?;
         Ok(DownloadUrl {
             flow: Flow::Presigned,

@@ -24,7 +24,7 @@ impl Transfers {
             }
             Err(error) => return Err(error),
         };
-        if link.is_ungathered() { self.gather(link).await } else { Ok(link) }
+        if link.record().limit_history.ungathered { self.gather(link).await } else { Ok(link) }
     }
 
     /// Reads a link again whose names the records of the request have already.
@@ -40,16 +40,16 @@ impl Transfers {
             }
             None => self.read_transfer(link.transfer.transfer_id).await?.into(),
         };
-        if again.is_ungathered() { self.gather(again).await } else { Ok(again) }
+        if again.record().limit_history.ungathered { self.gather(again).await } else { Ok(again) }
     }
 
     /// Returns whether a link has no download limit at present. Reads only the record with the limit.
     pub(super) async fn is_unlimited(&self, link: &ResolvedLink) -> Result<bool, Error> {
-        let limit = match &link.further {
-            Some(further) => self.read_link(further.link_id).await?.ok_or(Error::TransferNotFound)?.max_downloads,
-            None => self.read_transfer(link.transfer.transfer_id).await?.max_downloads,
+        let record = match &link.further {
+            Some(further) => self.read_link(further.link_id).await?.ok_or(Error::TransferNotFound)?.link,
+            None => self.read_transfer(link.transfer.transfer_id).await?.own_link,
         };
-        Ok(limit.is_none())
+        Ok(record.max_downloads.is_none())
     }
 
     /// Returns the transfer of a further link by its id, for the sender. `None` if `id` is not that of a further link.
@@ -98,7 +98,7 @@ impl Transfers {
         };
         if let Some(further) = link.further {
             let further = self.change_link(further.link_id, |mut further| {
-                if !further.limit_history.ungathered {
+                if !further.link.limit_history.ungathered {
                     return Ok(Swap::Keep(further));
                 }
                 let ended = further.gather(objects.clone(), now);
@@ -108,7 +108,7 @@ impl Transfers {
             return Ok(ResolvedLink { further: Some(further.await?), transfer: link.transfer });
         }
         let transfer = self.change(id, |mut transfer| {
-            if !transfer.limit_history.ungathered {
+            if !transfer.own_link.limit_history.ungathered {
                 return Ok(Swap::Keep(transfer));
             }
             let before = transfer.state.status();
@@ -138,12 +138,13 @@ impl Transfers {
     /// Returns whether recipients can use a link of `transfer`, at present or once the upload is complete.
     pub(super) async fn has_usable_link(&self, transfer: &Transfer) -> Result<bool, Error> {
         let now = self.now();
-        if transfer.own_link.is_open() && transfer.expires_at > now {
+        if transfer.own_link_at(now).state().is_open() {
             return Ok(true);
         }
         // The newest links end last, as a rule.
         for id in transfer.links.iter().rev() {
-            if self.read_own_link(transfer.transfer_id, *id).await?.is_some_and(|link| link.state_at(now).is_open()) {
+            let further = self.read_own_link(transfer.transfer_id, *id).await?;
+            if further.is_some_and(|further| further.link.state_at(now).is_open()) {
                 return Ok(true);
             }
         }

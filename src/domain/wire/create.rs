@@ -44,7 +44,7 @@ pub struct CreateTransfer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub idempotency_key: Option<String>,
-    /// Which notifications the transfer causes; absent means the default of the token.
+    /// Choice of the notifications that the transfer causes; absent means the default of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotificationChoice>,
 }

@@ -89,17 +89,18 @@ impl TransferStatus {
     /// Builds the state of `link` at `now`. Names the transfer only under its own link.
     #[must_use]
     pub fn of_link(link: &ResolvedLink, mode: Mode, now: Timestamp) -> Self {
+        let record = link.record();
         Self {
             transfer_id: link.id().as_transfer(),
-            status: link.status_at(now),
+            status: link.at(now).status(),
             size_bytes: link.transfer.size_bytes,
             created_at: link.created_at(),
             completed_at: link.transfer.state_at(now).completed_at(),
-            expires_at: link.expires_at(),
-            download_count: link.download_count(),
-            max_downloads: link.max_downloads(),
-            downloads_remaining: link.downloads_remaining(),
-            access_proof: link.access_sha256().is_some(),
+            expires_at: record.expires_at,
+            download_count: record.download_count(),
+            max_downloads: record.max_downloads,
+            downloads_remaining: record.downloads_remaining(),
+            access_proof: record.access_sha256.is_some(),
             mode,
             wrapped_key: None,
             info: None,

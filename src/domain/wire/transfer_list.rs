@@ -55,10 +55,10 @@ impl TransferItem {
             size_bytes: transfer.size_bytes,
             created_at: transfer.created_at,
             completed_at: state.completed_at(),
-            expires_at: transfer.expires_at,
+            expires_at: transfer.own_link.expires_at,
             ended_at: state.ended_at(),
             download_count: transfer.total_downloads(),
-            max_downloads: transfer.max_downloads,
+            max_downloads: transfer.own_link.max_downloads,
             further_links: transfer.links.len() as u64,
             payload_stored: transfer.payload != PayloadState::Removed,
         }

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Largest response of the extension, in bytes. A secret has at most 64 KiB.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Where the extension finds the admin key.
+/// Location of the admin key, for the extension that reads it.
 #[derive(Clone)]
 pub struct KeySecret {
     /// Name or ARN of a secret, or the ARN of a parameter.

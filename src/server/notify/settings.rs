@@ -39,7 +39,7 @@ impl NotificationSettings {
     }
 }
 
-/// How the connection to a mail server is encrypted.
+/// Encryption of the connection to a mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SmtpEncryption {
     /// TLS from the first byte.

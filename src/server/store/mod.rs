@@ -9,7 +9,7 @@ mod location;
 mod memory;
 pub(super) mod metered;
 #[cfg(feature = "s3")]
-mod s3;
+pub(super) mod s3;
 mod s3_location;
 #[cfg(not(feature = "s3"))]
 mod s3_stub;

@@ -14,7 +14,7 @@ const MIN_CONTRAST: f64 = 4.5;
 /// Maximum size of a logo in bytes.
 pub const MAX_LOGO_BYTES: usize = 256 * 1024;
 
-/// What an operator adds to the pages.
+/// Operator's additions to the pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Branding {
     /// Name of the service; `None` for `sgsend`.
@@ -25,7 +25,7 @@ pub struct Branding {
     pub imprint_url: Option<WebAddress>,
     /// Privacy policy.
     pub privacy_url: Option<WebAddress>,
-    /// Where to report abuse.
+    /// Contact for reports of abuse.
     pub abuse_contact: Option<ContactAddress>,
     /// Logo in place of the service's own.
     pub logo: Option<Logo>,

@@ -13,7 +13,7 @@ use super::language::Language;
 /// Name of a service without branding.
 const SITE_NAME: &str = "sgsend";
 
-/// What a page is rendered from.
+/// Template of a page, with the values for its placeholders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageTemplate<'a> {
     /// HTML with placeholders.

@@ -27,7 +27,7 @@ use crate::domain::wire::{CreateRequest, CreatedRequest, RequestItem};
 #[derive(Args)]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// What the request is for, shown to guests; stays in the link, so the server cannot read it
+    /// Purpose of the request, shown to guests; stays in the link, so the server cannot read it
     #[arg(long = "for", value_name = "TEXT", value_parser = purpose)]
     purpose: Option<RequestPurpose>,
     /// Maximum number of transfers that guests can send [default: the limit of the sender token]

@@ -92,7 +92,7 @@ struct ReceivedTransfer {
     sender: Option<SenderKey>,
 }
 
-/// What the command needs for each transfer.
+/// Values that the command needs for each transfer.
 struct Receiver<'a> {
     api: Api,
     /// Base URL in the request link, for which guests sign.

@@ -21,7 +21,7 @@ struct RequestItems {
 struct RequestRow {
     #[serde(flatten)]
     item: RequestItem,
-    /// What the request is for; null without a purpose, or if the request was created elsewhere.
+    /// Purpose of the request; null without a purpose, or if the request was created elsewhere.
     #[serde(rename = "for")]
     purpose: Option<String>,
     /// Whether this machine has the secret of the request.

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     pub(super) services: ServiceChoice,
 }
 
-/// Which services to run.
+/// Selection of the services to run.
 #[derive(Subcommand)]
 pub(super) enum ServiceChoice {
     /// Run the service for senders and recipients

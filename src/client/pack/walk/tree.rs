@@ -14,7 +14,7 @@ use super::location::Location;
 pub(super) struct TreeEntry {
     /// Path below the root; empty for the root itself.
     pub(super) below: PathBuf,
-    /// Where the entry is read from.
+    /// Source of the entry.
     pub(super) location: Location,
     /// Metadata.
     pub(super) info: Info,

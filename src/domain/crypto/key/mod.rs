@@ -5,35 +5,36 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 use super::commitment::Commitment;
+use super::hkdf;
 use super::link_text::WrappedKey;
 use super::passphrase::Passphrase;
 use super::proof::AccessProof;
+use super::secret_bytes::SecretBytes;
 use super::wrap::{DamagedKey, WrappingKey};
-use super::{hkdf, random};
 use crate::domain::crypto::base64url;
 use crate::domain::id::LinkId;
 
 /// The 32-byte secret key of one sealed payload. Each payload has a key of its own.
 #[derive(Clone)]
-pub struct PayloadKey(Zeroizing<[u8; 32]>);
+pub struct PayloadKey(SecretBytes);
 
 impl PayloadKey {
     /// Generates a key with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
-        Self(Zeroizing::new(random::bytes()))
+        Self(SecretBytes::random())
     }
 
     /// Creates a key from its raw bytes, which are zeroised on drop.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 
     /// Returns the raw 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.as_bytes()
     }
 }
 
@@ -45,7 +46,7 @@ impl PayloadKey {
 #[derive(Clone)]
 pub struct LinkKey {
     version: KeyVersion,
-    secret: Zeroizing<[u8; 32]>,
+    secret: SecretBytes,
 }
 
 /// Kind of link that a key belongs to, and whether a passphrase is required in addition to the key.
@@ -176,17 +177,17 @@ impl LinkKey {
     /// Returns what the link of a transfer for recipients has in place of a key.
     #[must_use]
     pub fn for_recipients(commitment: Commitment) -> Self {
-        Self { version: KeyVersion::Recipients, secret: Zeroizing::new(*commitment.as_bytes()) }
+        Self { version: KeyVersion::Recipients, secret: Zeroizing::new(*commitment.as_bytes()).into() }
     }
 
     /// Returns the commitment to the payload key, in the link of a transfer for recipients.
     #[must_use]
     pub fn commitment(&self) -> Option<Commitment> {
-        (self.version == KeyVersion::Recipients).then(|| Commitment::from_bytes(*self.secret))
+        (self.version == KeyVersion::Recipients).then(|| Commitment::from_bytes(*self.secret.as_bytes()))
     }
 
     fn of_version(version: KeyVersion) -> Self {
-        Self { version, secret: Zeroizing::new(random::bytes()) }
+        Self { version, secret: SecretBytes::random() }
     }
 
     /// Returns whether a passphrase is required.
@@ -218,15 +219,15 @@ impl LinkKey {
             (false, Some(_)) => return Err(UnlockError::Unexpected),
             (true, None) => return Err(UnlockError::Missing),
             (true, Some(passphrase)) => {
-                let salt = hkdf::derive::<16>(self.secret.as_slice(), &[], b"sgsend/v1/passphrase-salt");
+                let salt = hkdf::derive::<16>(self.secret.as_bytes(), &[], b"sgsend/v1/passphrase-salt");
                 let mut material = Zeroizing::new([0; 64]);
-                material[..32].copy_from_slice(self.secret.as_slice());
+                material[..32].copy_from_slice(self.secret.as_bytes());
                 material[32..].copy_from_slice(passphrase.stretch(&salt).as_slice());
-                hkdf::derive(material.as_slice(), &[], b"sgsend/v1/passphrase")
+                SecretBytes::derive(material.as_slice(), b"sgsend/v1/passphrase")
             }
         };
         Ok(if self.is_further() {
-            LinkSecret::Further(WrappingKey::from_bytes(secret))
+            LinkSecret::Further(WrappingKey::from(secret))
         } else {
             LinkSecret::Own(PayloadKey(secret))
         })
@@ -238,7 +239,7 @@ impl LinkKey {
         let prefix = self.version.prefix();
         let mut text = Zeroizing::new(String::with_capacity(prefix.len() + base64url::CHARACTERS));
         text.push_str(prefix);
-        text.push_str(&base64url::encode(&self.secret));
+        text.push_str(&self.secret.to_base64url());
         text
     }
 }
@@ -257,7 +258,7 @@ impl FromStr for LinkKey {
                 (version.ok_or(unknown)?, secret)
             }
         };
-        let secret = base64url::decode(secret).ok_or(InvalidKey::Malformed)?;
+        let secret = SecretBytes::from_base64url(secret).ok_or(InvalidKey::Malformed)?;
         Ok(Self { version, secret })
     }
 }

@@ -76,8 +76,8 @@ fn a_passphrase_is_accepted_exactly_if_required() {
             LinkSecret::Own(key) => *key.as_bytes(),
             LinkSecret::Further(key) => *key.as_bytes(),
         };
-        assert_eq!(bytes(plain.unlock(None).unwrap()), *plain.secret);
-        assert_ne!(bytes(protected.unlock(Some(&passphrase)).unwrap()), *protected.secret);
+        assert_eq!(bytes(plain.unlock(None).unwrap()), *plain.secret.as_bytes());
+        assert_ne!(bytes(protected.unlock(Some(&passphrase)).unwrap()), *protected.secret.as_bytes());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Repair of what the integrity check has found.
 //!
 //! Safe beside running services: each repair looks again right before its change, and changes an object only in the
-//! version that it has looked at. What has changed meanwhile is skipped, and the next check tells. Each repair is one
+//! version that it has looked at. Objects that have changed meanwhile are skipped, and the next check tells. Each repair is one
 //! commit with its audit record; a payload is removed after that commit. A repair that is killed is repeated by the next.
 
 mod counters;

@@ -9,7 +9,7 @@ use crate::domain::crypto::key::{LinkKey, PayloadKey};
 pub struct KeysPlaintext {
     /// The payload key.
     pub key: PayloadKey,
-    /// What follows the first line, without the line end; `None` if nothing follows.
+    /// Text after the first line, without the line end; `None` if nothing follows.
     pub rest: Option<Zeroizing<String>>,
 }
 

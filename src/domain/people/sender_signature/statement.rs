@@ -14,7 +14,7 @@ use crate::domain::id::hex;
 use crate::domain::people::recipient_keys::KeysBlob;
 use crate::domain::timestamp::Timestamp;
 
-/// What a sender signs. A verifier builds it from what it has received.
+/// Statement that a sender signs. A verifier builds it from what it has received.
 #[derive(Clone, Copy)]
 pub struct SignedStatement<'a> {
     /// Base URL of the link.

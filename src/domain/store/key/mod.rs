@@ -207,6 +207,12 @@ impl Prefix {
         self.with(&format!("{name}.json"))
     }
 
+    /// Returns the prefix of the objects whose names start with `start`.
+    #[must_use]
+    pub(crate) fn with_start(&self, start: &str) -> Self {
+        Self(format!("{}{start}", self.0))
+    }
+
     fn with(&self, rest: &str) -> StorageKey {
         StorageKey(format!("{}{rest}", self.0))
     }

@@ -43,7 +43,7 @@ impl Transfers {
     /// # Errors
     /// [`Error::AlreadyDownloaded`].
     pub async fn check_deletable_by_guest(&self, transfer: &Transfer) -> Result<(), Error> {
-        let is_counted = transfer.download_count() > 0 || !transfer.links.is_empty();
+        let is_counted = transfer.own_link.download_count() > 0 || !transfer.links.is_empty();
         // Grants of an unlimited link are objects, which its count follows.
         let is_taken = is_counted || {
             let grants = StorageKey::grants(transfer.transfer_id);

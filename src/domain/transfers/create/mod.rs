@@ -134,7 +134,7 @@ impl Transfers {
         self.offer_presigned(&mut transfer, now)?;
         // Signing the upload URLs, which may fail, decides the response.
         let result = if transfer.upload.is_some() { ChangeResult::Undetermined } else { ChangeResult::Created };
-        let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
+        let deadline = transfer.deadline().unwrap_or(transfer.own_link.expires_at);
         let counter_delta = CounterDelta {
             created: 1,
             status_moves: StatusMoves::one(None, Some(Status::Pending)),

@@ -6,7 +6,7 @@ use crate::domain::error::{Error, chain};
 use crate::domain::id::LinkId;
 use crate::domain::notification::NotificationKind;
 use crate::domain::store::{Commit, StorageKey, Swap};
-use crate::domain::transfer::{ResolvedLink, State, Transfer};
+use crate::domain::transfer::{LinkChange, ResolvedLink, State, Transfer};
 use crate::domain::transfers::status_change;
 use crate::domain::wire::UpdateLink;
 
@@ -47,6 +47,7 @@ impl Transfers {
         let result = ChangeResult::Undetermined;
         // The entry at the new time comes with the change: an earlier expiry must not wait for the entry of the old one.
         let entries = |at| link.transfer.reminder_entry(at).into_iter().chain([StorageKey::schedule_entry(at, id)]);
+        let change = LinkChange { expires_at, max_downloads: request.max_downloads };
         let schedule: Vec<_> = expires_at.into_iter().flat_map(entries).collect();
         let commit = |ended: bool, end: EventKind| {
             let events = [EventKind::LinkUpdated, end];
@@ -57,8 +58,7 @@ impl Transfers {
         };
         let changed = if let Some(further) = link.further {
             let further = self.change_link(further.link_id, |mut further| {
-                link.transfer.check_can_have_links(now)?;
-                let ended = further.update(now, expires_at, request.max_downloads)?;
+                let ended = further.update(&link.transfer, change, now)?;
                 let (events, with) = commit(ended, EventKind::LinkExhausted);
                 let with = scope.transfer_commit(id, now, result, &events, with);
                 Ok(Swap::write(further.clone(), with, further))
@@ -67,13 +67,13 @@ impl Transfers {
         } else {
             let transfer = self.change(id, |mut transfer| {
                 let before = transfer.state.status();
-                let ended = transfer.update_own_link(now, expires_at, request.max_downloads)?;
+                let ended = transfer.update_own_link(change, now)?;
                 let ends_transfer = matches!(transfer.state, State::Exhausted { .. });
                 let end = if ends_transfer { EventKind::TransferExhausted } else { EventKind::LinkExhausted };
                 let (events, mut with) = commit(ended, end);
                 if expires_at.is_some() {
                     transfer.notifications.is_reminded = false;
-                    with.schedule.extend(transfer.reminder_entry(transfer.expires_at));
+                    with.schedule.extend(transfer.reminder_entry(transfer.own_link.expires_at));
                 }
                 if ends_transfer {
                     transfer.notify(&mut with, &self.0.ids, now, &[NotificationKind::TransferExhausted]);
@@ -84,7 +84,7 @@ impl Transfers {
             });
             transfer.await?.into()
         };
-        let changed = if changed.is_ungathered() { self.gather(changed).await? } else { changed };
+        let changed = if changed.record().limit_history.ungathered { self.gather(changed).await? } else { changed };
         Ok(self.end_after_change(changed).await)
     }
 
@@ -101,7 +101,7 @@ impl Transfers {
         let recorded = |with| scope.transfer_commit(id, now, ChangeResult::Done, &[EventKind::LinkRevoked], with);
         let changed = if let Some(further) = link.further {
             let further = self.change_link(further.link_id, |mut further| {
-                if !further.close(now) {
+                if !further.link.close(now) {
                     return Ok(Swap::Keep(further));
                 }
                 let mut with = commit();
@@ -127,7 +127,7 @@ impl Transfers {
     ///
     /// If that fails, the sweeper does it: its entry came with the change.
     async fn end_after_change(&self, link: ResolvedLink) -> ResolvedLink {
-        if link.status_at(self.now()).is_usable() {
+        if link.at(self.now()).status().is_usable() {
             return link;
         }
         match self.end_transfer_if_over(link.transfer.transfer_id).await {

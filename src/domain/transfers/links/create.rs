@@ -7,7 +7,7 @@ use crate::domain::id::{LinkId, TransferId};
 use crate::domain::limits::DEFAULT_LIFETIME;
 use crate::domain::store::{Commit, StorageKey, StoreError, Swap, create, read};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{FurtherLink, LimitHistory, LinkState, ResolvedLink, Transfer};
+use crate::domain::transfer::{FurtherLink, LinkRecord, ResolvedLink, Transfer};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateLink;
 
@@ -35,8 +35,8 @@ impl Transfers {
             return Err(Error::LinkMismatch);
         }
         let transfer = self.enter_link(id, link_id, now).await?;
-        let at_end = StorageKey::schedule_entry(link.expires_at, id);
-        let schedule = transfer.reminder_entry(link.expires_at).into_iter().chain([at_end]).collect();
+        let at_end = StorageKey::schedule_entry(link.link.expires_at, id);
+        let schedule = transfer.reminder_entry(link.link.expires_at).into_iter().chain([at_end]).collect();
         let with = Commit { schedule, ..Commit::default() };
         let with = scope.transfer_commit(id, now, ChangeResult::Created, &[EventKind::LinkCreated], with);
         match create(self.store(), StorageKey::link(link_id), &link, with).await {
@@ -91,30 +91,22 @@ impl Transfers {
 
 /// Returns whether two links are of the same request, apart from its time and from later changes.
 fn is_same_request(found: &FurtherLink, link: &FurtherLink) -> bool {
-    (&found.wrapped_key, found.access_sha256, found.access_from_passphrase, &found.label)
-        == (&link.wrapped_key, link.access_sha256, link.access_from_passphrase, &link.label)
+    let proof = |of: &FurtherLink| (of.link.access_sha256, of.link.access_from_passphrase);
+    (&found.wrapped_key, &found.label, proof(found)) == (&link.wrapped_key, &link.label, proof(link))
 }
 
 /// Validates a request, and returns its link.
 fn new_link(transfer_id: TransferId, request: &CreateLink, now: Timestamp) -> Result<FurtherLink, Error> {
     let lifetime = request.expires_in_s.map_or(Ok(DEFAULT_LIFETIME), lifetime)?;
     check_limit(request.max_downloads)?;
+    let CreateLink { max_downloads, access_sha256, access_from_passphrase, .. } = *request;
     Ok(FurtherLink {
         v: V1,
         link_id: request.link_id,
         transfer_id,
         created_at: now,
-        expires_at: now.plus(lifetime),
-        max_downloads: request.max_downloads,
-        access_sha256: request.access_sha256,
-        access_from_passphrase: request.access_from_passphrase,
         wrapped_key: request.wrapped_key.clone(),
         label: request.label.clone(),
-        state: LinkState::Open,
-        grants: Vec::new(),
-        downloads: 0,
-        count_marks: Vec::new(),
-        limit_history: LimitHistory::default(),
-        last_download_at: None,
+        link: LinkRecord::new(now.plus(lifetime), max_downloads, Some(access_sha256), access_from_passphrase),
     })
 }

@@ -14,7 +14,7 @@ use crate::domain::id::{LinkId, TransferId};
 use crate::domain::notification::NotificationKind;
 use crate::domain::store::{Commit, StorageKey, StoreError, Swap, create, read};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{FurtherLink, LimitHistory, LinkState, PayloadState, State, Transfer};
+use crate::domain::transfer::{FurtherLink, LinkRecord, LinkState, PayloadState, State, Transfer};
 use crate::domain::transfers::status_change;
 use crate::domain::transfers::sweep::RETRY_AFTER;
 use crate::domain::version::V1;
@@ -43,25 +43,25 @@ impl Transfers {
         if !matches!(transfer.state, State::Completed { .. }) || transfer.deadline().is_some() {
             return Ok(None);
         }
-        if let Some(until) = transfer.own_link_needed_until(now) {
+        if let Some(until) = transfer.own_link_at(now).needed_until() {
             return Ok(Some(until));
         }
         let (id, listed) = (transfer.transfer_id, transfer.links.clone());
         let mut ends = BTreeMap::new();
         // The newest links end last, as a rule: the first that is in use decides.
         for link_id in listed.iter().rev() {
-            match self.end_link(id, *link_id).await? {
+            match self.end_link(transfer, *link_id).await? {
                 LinkUse::Until(until) => return Ok(Some(until)),
                 LinkUse::Over(state) => drop(ends.insert(state.ended_at(), state)),
                 LinkUse::Missing => {}
             }
         }
         for link_id in &listed {
-            if !self.close_missing(id, *link_id).await? {
+            if !self.close_missing(transfer, *link_id).await? {
                 return Ok(Some(now.plus(RETRY_AFTER)));
             }
         }
-        let own = transfer.own_link_at(now);
+        let own = transfer.own_link_at(now).state();
         ends.insert(own.ended_at(), own);
         let last = ends.pop_last().map_or(LinkState::Closed { at: now }, |(_, state)| state);
         *transfer = self.end_completed(id, &listed, last).await?;
@@ -70,14 +70,14 @@ impl Transfers {
     }
 
     /// Persists the end of a link if its time has come, and returns its use.
-    async fn end_link(&self, of: TransferId, id: LinkId) -> Result<LinkUse, Error> {
-        let now = self.now();
+    async fn end_link(&self, transfer: &Transfer, id: LinkId) -> Result<LinkUse, Error> {
+        let (now, of) = (self.now(), transfer.transfer_id);
         let Some(found) = self.read_link(id).await? else { return Ok(LinkUse::Missing) };
         if found.transfer_id != of {
             return Ok(LinkUse::Over(LinkState::Closed { at: Timestamp::from_millis(0) }));
         }
         let mut link = found;
-        if link.state_at(now) != link.state {
+        if link.link.state_at(now) != link.link.state {
             link = self
                 .change_link(id, |mut link| {
                     let Some(event) = link.apply_expiry(now) else { return Ok(Swap::Keep(link)) };
@@ -86,33 +86,26 @@ impl Transfers {
                 })
                 .await?;
         }
-        Ok(link.needed_until(now).map_or(LinkUse::Over(link.state), LinkUse::Until))
+        Ok(link.at(transfer, now).needed_until().map_or(LinkUse::Over(link.link.state), LinkUse::Until))
     }
 
     /// Closes an id that has no object yet, so that its creation fails. Returns `false` if a link was created meanwhile.
-    async fn close_missing(&self, of: TransferId, id: LinkId) -> Result<bool, Error> {
+    async fn close_missing(&self, transfer: &Transfer, id: LinkId) -> Result<bool, Error> {
+        let (now, of) = (self.now(), transfer.transfer_id);
         if let Some(link) = self.read_link(id).await? {
-            return Ok(link.transfer_id != of || link.needed_until(self.now()).is_none());
+            return Ok(link.transfer_id != of || link.at(transfer, now).needed_until().is_none());
         }
-        let now = self.now();
+        // No proof has this digest, and no key unwraps the text of zeros.
+        let mut link = LinkRecord::new(now, None, Some(Sha256::of(b"")), false);
+        link.close(now);
         let closed = FurtherLink {
             v: V1,
             link_id: id,
             transfer_id: of,
             created_at: now,
-            expires_at: now,
-            max_downloads: None,
-            // No proof has this digest, and no key unwraps this text.
-            access_sha256: Sha256::of(b""),
-            access_from_passphrase: false,
             wrapped_key: WrappedKey::from_bytes(&[0; WRAPPED_KEY_BYTES]),
             label: None,
-            state: LinkState::Closed { at: now },
-            grants: Vec::new(),
-            downloads: 0,
-            count_marks: Vec::new(),
-            limit_history: LimitHistory::default(),
-            last_download_at: None,
+            link,
         };
         match create(self.store(), StorageKey::link(id), &closed, Commit::with_reserve()).await {
             Ok(()) => Ok(true),

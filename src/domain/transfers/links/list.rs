@@ -39,17 +39,18 @@ impl Transfers {
     /// Returns a link as its sender sees it.
     #[must_use]
     pub fn link_item(&self, link: &ResolvedLink) -> LinkItem {
+        let record = link.record();
         LinkItem {
             link_id: link.id(),
             own: link.further.is_none(),
-            status: link.status_at(self.now()),
+            status: link.at(self.now()).status(),
             created_at: link.created_at(),
-            expires_at: link.expires_at(),
-            download_count: link.download_count(),
-            max_downloads: link.max_downloads(),
-            downloads_remaining: link.downloads_remaining(),
-            last_download_at: link.last_download_at(),
-            access_proof: link.access_sha256().is_some(),
+            expires_at: record.expires_at,
+            download_count: record.download_count(),
+            max_downloads: record.max_downloads,
+            downloads_remaining: record.downloads_remaining(),
+            last_download_at: record.last_download_at,
+            access_proof: record.access_sha256.is_some(),
             label: link.further.as_ref().and_then(|link| link.label.clone()),
         }
     }

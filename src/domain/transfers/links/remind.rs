@@ -8,7 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::notification::NotificationKind;
 use crate::domain::store::{Commit, Swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::Transfer;
+use crate::domain::transfer::{FurtherLink, Transfer};
 
 impl Transfers {
     /// Sends the reminder of a transfer with further links if it is due. Returns its time if it is to come later.
@@ -41,9 +41,9 @@ impl Transfers {
         if !transfer.is_unclaimed() {
             return Ok(None);
         }
-        let mut end = transfer.own_link_at(now).is_open().then_some(transfer.expires_at);
+        let mut end = transfer.own_link_at(now).state().is_open().then_some(transfer.own_link.expires_at);
         for id in &transfer.links {
-            let Some(link) = self.read_own_link(transfer.transfer_id, *id).await? else { continue };
+            let Some(FurtherLink { link, .. }) = self.read_own_link(transfer.transfer_id, *id).await? else { continue };
             if link.download_count() > 0 {
                 return Ok(None);
             }

@@ -62,7 +62,7 @@ async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
     let transfer = fixture.completed_transfer(None).await;
     let (id, grant) = (transfer.transfer_id, Grant::random());
     fixture.count(&transfer, &grant).await.unwrap();
-    fixture.clock.set(transfer.expires_at);
+    fixture.clock.set(transfer.own_link.expires_at);
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
     fixture.clock.set(START.minus(DAY));
     let scope = fixture.scope(ActionName::DownloadGrant);
@@ -75,7 +75,7 @@ async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
     assert!(fixture.transfers.open(&own(&found), 0..3).await.is_err(), "the payload of an expired transfer is served");
     // A sweep with the wrong clock does not lose schedule entries of the correct clock.
     assert_eq!(fixture.transfers.sweep().await.unwrap(), SweepResult::default());
-    fixture.clock.set(transfer.expires_at.plus(RETAIN));
+    fixture.clock.set(transfer.own_link.expires_at.plus(RETAIN));
     assert_eq!(fixture.transfers.sweep().await.unwrap().removed, 1);
 }
 
@@ -93,7 +93,7 @@ async fn a_grant_counts_one_download_on_any_day() {
         let authorised =
             fixture.transfers.authorise(&scope, &own(&found), None, Some(&grant), UnknownGrant::CountsDownload).await;
         assert_eq!(authorised.is_ok(), live, "on day {day}: {authorised:?}");
-        assert_eq!(found.download_count(), 1);
+        assert_eq!(found.own_link.download_count(), 1);
     }
 }
 

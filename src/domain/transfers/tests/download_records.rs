@@ -29,7 +29,7 @@ async fn downloads_of_an_unlimited_transfer_are_counted() {
     fixture.transfers.flush_counts().await;
     fixture.transfers.flush_counts().await;
     let found = fixture.transfers.find(&fixture.scope(ActionName::TransferStatus), transfer.transfer_id).await.unwrap();
-    assert_eq!(found.download_count(), 3);
+    assert_eq!(found.own_link.download_count(), 3);
     assert_eq!(fixture.transfers.overview(&fixture.tokens).await.unwrap().downloads, 3);
 }
 
@@ -57,7 +57,7 @@ async fn a_low_disk_takes_only_what_exactness_needs() {
         assert!(low.events(limited.transfer_id).await.len() > before);
     }
     let found = ample.transfers.find(&ample.scope(ActionName::TransferStatus), unlimited.transfer_id).await.unwrap();
-    assert_eq!(found.download_count(), 2);
+    assert_eq!(found.own_link.download_count(), 2);
     assert_eq!(ample.transfers.overview(&ample.tokens).await.unwrap().downloads, 4);
 }
 

@@ -76,7 +76,7 @@ async fn an_id_alone_gives_nothing_whichever_operation_fails() {
         assert!(failures > 0 || max_downloads.is_some(), "no operation has failed");
         let scope = sound.scope(ActionName::TransferStatus);
         let found = sound.transfers.find(&scope, transfer.transfer_id).await.unwrap();
-        assert_eq!((found.download_count(), found.state.status()), (0, Status::Completed));
+        assert_eq!((found.own_link.download_count(), found.state.status()), (0, Status::Completed));
     }
 }
 

@@ -92,7 +92,7 @@ async fn expiry_frees_a_full_store_at_once_and_is_recorded_later() {
     for transfer in [&completed, &exhausted] {
         assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 3, "removed too early");
     }
-    fixture.clock.set(completed.expires_at);
+    fixture.clock.set(completed.own_link.expires_at);
     for _ in 0..2 {
         fixture.transfers.sweep().await.unwrap();
         for transfer in [&completed, &exhausted] {

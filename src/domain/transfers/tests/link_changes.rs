@@ -4,7 +4,7 @@ use super::links::Linked;
 use super::*;
 use crate::domain::audit::RecordClass;
 use crate::domain::store::{FaultInjector, FaultyStore};
-use crate::domain::transfer::{LinkState, PayloadState};
+use crate::domain::transfer::{LinkChange, LinkState, PayloadState};
 use crate::domain::wire::UpdateLink;
 
 const UNCHANGED: UpdateLink = UpdateLink { expires_in_s: None, max_downloads: None };
@@ -43,9 +43,9 @@ async fn a_limit_at_or_below_the_count_ends_the_link_at_once_and_nothing_revives
     let grant = Grant::random();
     fixture.get(&link, &grant).await.unwrap();
     fixture.get(&link, &Grant::random()).await.unwrap();
-    assert_eq!(fixture.limit(&transfer, link.id, Some(3)).await.unwrap().downloads_remaining(), Some(1));
+    assert_eq!(fixture.limit(&transfer, link.id, Some(3)).await.unwrap().record().downloads_remaining(), Some(1));
     let ended = fixture.limit(&transfer, link.id, Some(2)).await.unwrap();
-    assert_eq!((ended.status_at(START), ended.downloads_remaining()), (Status::Exhausted, Some(0)));
+    assert_eq!((ended.at(START).status(), ended.record().downloads_remaining()), (Status::Exhausted, Some(0)));
     for more in [Some(3), None] {
         assert!(matches!(fixture.limit(&transfer, link.id, more).await, Err(Error::TransferExhausted)));
     }
@@ -87,9 +87,9 @@ async fn a_link_that_has_expired_by_one_clock_alone_is_closed_for_all_servers() 
     let pending = fixture.create_transfer(None).await;
     let pending_link = Linked { id: pending.transfer_id.into(), proof: Fixture::proof() };
     for (transfer, link) in [further, own_link, (pending, pending_link)] {
-        let late = fixture.stored(transfer.transfer_id).await.expires_at;
+        let late = fixture.stored(transfer.transfer_id).await.own_link.expires_at;
         fixture.clock.set(late);
-        assert_eq!(fixture.revoke(&transfer, link.id).await.status_at(late), Status::Closed);
+        assert_eq!(fixture.revoke(&transfer, link.id).await.at(late).status(), Status::Closed);
         // Another server's clock shows an earlier time.
         fixture.clock.set(START.plus(Duration::from_mins(1)));
         assert!(matches!(fixture.get(&link, &Grant::random()).await, Err(Error::LinkClosed)));
@@ -123,7 +123,10 @@ async fn an_own_link_is_changed_like_a_further_one() {
     let (transfer, own_link) = fixture.own_link().await;
     let change = UpdateLink { expires_in_s: Some(60), max_downloads: Some(Some(2)) };
     let changed = fixture.update(&transfer, own_link.id, change).await.unwrap();
-    assert_eq!((changed.expires_at(), changed.max_downloads()), (START.plus(Duration::from_mins(1)), Some(2)));
+    assert_eq!(
+        (changed.record().expires_at, changed.record().max_downloads),
+        (START.plus(Duration::from_mins(1)), Some(2))
+    );
     let grant = Grant::random();
     fixture.get(&own_link, &grant).await.unwrap();
     let ended = fixture.limit(&transfer, own_link.id, Some(1)).await.unwrap();
@@ -151,7 +154,7 @@ async fn a_new_limit_counts_the_grants_from_before_and_keeps_them() {
         fixture.clock.advance(Duration::from_mins(20));
         fixture.clock.advance(Duration::from_mins(15));
         let limited = fixture.limit(&transfer, link.id, Some(3)).await.unwrap();
-        assert_eq!((limited.download_count(), limited.downloads_remaining()), (2, Some(1)));
+        assert_eq!((limited.record().download_count(), limited.record().downloads_remaining()), (2, Some(1)));
         // Counts that were buffered before the change add nothing.
         fixture.transfers.flush_counts().await;
         fixture.get(&link, &live).await.unwrap();
@@ -173,13 +176,13 @@ async fn a_limit_is_removed_and_set_again_without_forgetting_a_download() {
         grants.push(Grant::random());
         fixture.get(&link, grants.last().unwrap()).await.unwrap();
         let changed = fixture.limit(&transfer, link.id, limit).await.unwrap();
-        assert_eq!(changed.max_downloads(), limit);
+        assert_eq!(changed.record().max_downloads, limit);
         for grant in &grants {
             fixture.get(&link, grant).await.unwrap();
         }
     }
     let link = fixture.stored_link(link.id).await;
-    assert_eq!((link.download_count(), link.downloads_remaining()), (4, Some(5)));
+    assert_eq!((link.link.download_count(), link.link.downloads_remaining()), (4, Some(5)));
 }
 
 #[tokio::test]
@@ -197,7 +200,7 @@ async fn a_download_in_flight_while_its_link_gets_a_limit_is_counted_or_refused(
         assert_eq!(counted.is_ok(), limit == 2, "{counted:?}");
         // Its grant object exists, and is good for nothing if the download was refused.
         assert_eq!(fixture.get(&link, &grant).await.is_ok(), limit == 2);
-        assert_eq!(fixture.stored_link(link.id).await.download_count(), u64::from(limit));
+        assert_eq!(fixture.stored_link(link.id).await.link.download_count(), u64::from(limit));
     }
 }
 
@@ -217,7 +220,7 @@ async fn a_repeated_grant_survives_the_removal_of_a_limit() {
     }
     fixture.transfers.flush_counts().await;
     second.transfers.flush_counts().await;
-    assert_eq!(fixture.stored_link(link.id).await.download_count(), 1);
+    assert_eq!(fixture.stored_link(link.id).await.link.download_count(), 1);
 }
 
 #[tokio::test]
@@ -227,12 +230,12 @@ async fn more_grants_than_the_largest_limit_end_the_link() {
     let found = fixture.stored_link(link.id).await;
     let records = (0..=crate::domain::transfer::MAX_GATHERED).map(|number| {
         let record =
-            found.new_grant(&transfer, crate::domain::crypto::digest::Sha256::of(&number.to_be_bytes()), START);
+            found.at(&transfer, START).new_grant(crate::domain::crypto::digest::Sha256::of(&number.to_be_bytes()));
         (StorageKey::link_grant(link.id, &record.sha256), crate::domain::store::to_json(&record))
     });
     fixture.store.commit(Commit { records: records.collect(), ..Commit::default() }).await.unwrap();
     let ended = fixture.limit(&transfer, link.id, Some(1_000)).await.unwrap();
-    assert_eq!((ended.status_at(START), ended.download_count()), (Status::Exhausted, 1_001));
+    assert_eq!((ended.at(START).status(), ended.record().download_count()), (Status::Exhausted, 1_001));
 }
 
 #[tokio::test]
@@ -241,14 +244,15 @@ async fn a_server_that_stopped_while_it_set_a_limit_is_completed_by_the_next_req
     let (transfer, link) = fixture.linked_transfer(None).await;
     let grant = Grant::random();
     fixture.get(&link, &grant).await.unwrap();
+    let change = LinkChange { max_downloads: Some(Some(1)), ..LinkChange::default() };
     let set = fixture.transfers.change_link(link.id, |mut link| {
-        assert!(!link.update(START, None, Some(Some(1)))?, "the count is not known yet");
+        assert!(!link.update(&transfer, change, START)?, "the count is not known yet");
         Ok(Swap::write(link, Commit::default(), ()))
     });
     set.await.unwrap();
     assert!(matches!(fixture.get(&link, &Grant::random()).await, Err(Error::TransferExhausted)));
     fixture.get(&link, &grant).await.unwrap();
-    assert!(matches!(fixture.stored_link(link.id).await.state, LinkState::Exhausted { .. }));
+    assert!(matches!(fixture.stored_link(link.id).await.link.state, LinkState::Exhausted { .. }));
     let events = fixture.events(transfer.transfer_id).await;
     assert_eq!(events.last(), Some(&EventKind::LinkExhausted));
 }
@@ -262,7 +266,7 @@ async fn a_revoked_link_serves_nobody_and_the_last_one_ends_the_transfer() {
     fixture.get(&one, &grant).await.unwrap();
     fixture.get(&two, &kept).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(fixture.revoke(&transfer, one.id).await.status_at(START), Status::Closed);
+        assert_eq!(fixture.revoke(&transfer, one.id).await.at(START).status(), Status::Closed);
     }
     assert!(matches!(fixture.get(&one, &grant).await, Err(Error::LinkClosed)));
     fixture.get(&two, &kept).await.unwrap();
@@ -284,7 +288,7 @@ async fn a_revoked_own_link_ends_a_transfer_without_further_links() {
     let fixture = Fixture::new();
     let (transfer, own_link) = fixture.own_link().await;
     let ended = fixture.revoke(&transfer, own_link.id).await;
-    assert_eq!((ended.status_at(START), ended.transfer.payload), (Status::Closed, PayloadState::Removed));
+    assert_eq!((ended.at(START).status(), ended.transfer.payload), (Status::Closed, PayloadState::Removed));
     let (kept, own_link) = fixture.own_link().await;
     let further = fixture.link(&kept, None).await;
     assert_eq!(fixture.revoke(&kept, own_link.id).await.transfer.payload, PayloadState::Stored);
@@ -316,7 +320,7 @@ async fn a_grant_of_a_used_up_link_ends_with_an_earlier_expiry() {
         let grant = Grant::random();
         fixture.get(&link, &grant).await.unwrap();
         let change = UpdateLink { expires_in_s: Some(60), max_downloads: Some(Some(1)) };
-        assert_eq!(fixture.update(&transfer, link.id, change).await.unwrap().downloads_remaining(), Some(0));
+        assert_eq!(fixture.update(&transfer, link.id, change).await.unwrap().record().downloads_remaining(), Some(0));
         fixture.get(&link, &grant).await.unwrap();
         fixture.clock.advance(Duration::from_mins(1));
         assert!(matches!(fixture.get(&link, &grant).await, Err(Error::TransferExhausted)));

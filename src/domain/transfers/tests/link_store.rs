@@ -36,7 +36,7 @@ async fn a_store_with_links_has_no_findings_and_is_copied_whole() {
     for link in [&limited, &unlimited] {
         server.get(link, &grant).await.unwrap();
     }
-    assert_eq!(server.stored_link(limited.id).await.download_count(), 1);
+    assert_eq!(server.stored_link(limited.id).await.link.download_count(), 1);
     assert_eq!(server.store.received(transfer.payload_id()).await.unwrap(), 3);
 }
 

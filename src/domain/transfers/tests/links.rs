@@ -159,10 +159,10 @@ async fn the_limit_of_each_link_is_exact_on_two_servers() {
         for (grant, result) in grants.iter().zip(&results) {
             assert_eq!(second.get(link, grant).await.is_ok(), result.is_ok());
         }
-        assert!(matches!(first.stored_link(link.id).await.state, LinkState::Exhausted { .. }));
+        assert!(matches!(first.stored_link(link.id).await.link.state, LinkState::Exhausted { .. }));
     }
     let transfer = first.stored(transfer.transfer_id).await;
-    assert_eq!((transfer.state.status(), transfer.download_count()), (Status::Completed, 0));
+    assert_eq!((transfer.state.status(), transfer.own_link.download_count()), (Status::Completed, 0));
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn expired_links_end_their_transfer() {
     assert!(matches!(fixture.get(&link, &grant).await, Err(Error::GrantExpired)));
     assert!(matches!(fixture.get(&link, &Grant::random()).await, Err(Error::TransferExpired)));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
-    assert!(matches!(fixture.stored_link(link.id).await.state, LinkState::Expired { .. }));
+    assert!(matches!(fixture.stored_link(link.id).await.link.state, LinkState::Expired { .. }));
     assert_eq!(fixture.stored(transfer.transfer_id).await.state.status(), Status::Expired);
     let scope = fixture.scope(ActionName::LinkCreate);
     let late = link_request(&Fixture::proof(), None);
@@ -252,7 +252,7 @@ async fn a_link_whose_creation_is_overtaken_by_the_end_is_refused() {
     assert!(matches!(fixture.transfers.create_link(&scope, value, &late).await, Err(Error::TransferExpired)));
     // The server goes on, and finds the id closed.
     let link = FurtherLink { link_id: late.link_id, ..fixture.stored_link(late.link_id).await };
-    assert!(matches!(link.state, LinkState::Closed { .. }));
+    assert!(matches!(link.link.state, LinkState::Closed { .. }));
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn own_and_further_links_end_apart() {
     let (scope, grant) = (fixture.scope(ActionName::DownloadGrant), Grant::random());
     fixture.transfers.count_download(&scope, &own(&transfer), &grant, ChangeResult::Done).await.unwrap();
     let stored = fixture.stored(transfer.transfer_id).await;
-    assert_eq!((stored.state.status(), stored.own_status_at(START)), (Status::Completed, Status::Exhausted));
+    assert_eq!((stored.state.status(), stored.own_link_at(START).status()), (Status::Completed, Status::Exhausted));
     let other = fixture.transfers.count_download(&scope, &own(&transfer), &Grant::random(), ChangeResult::Done).await;
     assert!(matches!(other, Err(Error::TransferExhausted)));
     let kept = fixture.transfers.check_download(&scope, &own(&stored), None, Some(&grant)).await;

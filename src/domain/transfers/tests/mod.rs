@@ -181,12 +181,12 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     let id = transfer.transfer_id;
     fixture.clock.advance(Duration::from_hours(23));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
-    fixture.clock.set(transfer.expires_at);
+    fixture.clock.set(transfer.own_link.expires_at);
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
     assert_eq!(fixture.store.received(transfer.payload_id()).await.unwrap(), 0);
     assert_eq!(fixture.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
     assert_eq!(fixture.transfers.sweep().await.unwrap().processed, 0, "a swept transfer is immediately due again");
-    fixture.clock.set(transfer.expires_at.plus(RETAIN));
+    fixture.clock.set(transfer.own_link.expires_at.plus(RETAIN));
     assert_eq!(fixture.transfers.sweep().await.unwrap().removed, 1);
     assert_eq!(fixture.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
     assert_eq!(fixture.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
@@ -328,7 +328,7 @@ async fn an_unreadable_transfer_does_not_block_others() {
     let schedule = vec![StorageKey::schedule_entry(START, broken)];
     fixture.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
     let transfer = fixture.completed_transfer(None).await;
-    fixture.clock.set(transfer.expires_at);
+    fixture.clock.set(transfer.own_link.expires_at);
     let swept = fixture.transfers.sweep().await.unwrap();
     // The transfer has an entry at its reminder, too.
     assert_eq!((swept.processed, swept.payloads_removed), (3, 1));

@@ -64,13 +64,13 @@ async fn the_sweeper_reminds_of_an_unclaimed_transfer_once_and_notifies_of_its_e
     fixture.download_once(claimed.transfer_id).await;
     let before = fixture.notified().await.len();
     // A tenth of a day before the end.
-    let reminder = unclaimed.expires_at.minus(Duration::from_mins(144));
+    let reminder = unclaimed.own_link.expires_at.minus(Duration::from_mins(144));
     for (at, kinds) in [
         (reminder.minus(Duration::from_mins(2)), &[] as &[_]),
         (reminder.plus(Duration::from_mins(1)), &[NotificationKind::TransferExpiringUnclaimed]),
         (reminder.plus(Duration::from_mins(30)), &[NotificationKind::TransferExpiringUnclaimed]),
         (
-            unclaimed.expires_at.plus(Duration::from_mins(1)),
+            unclaimed.own_link.expires_at.plus(Duration::from_mins(1)),
             &[
                 NotificationKind::TransferExpiringUnclaimed,
                 NotificationKind::TransferExpired,

@@ -62,7 +62,7 @@ async fn bytes_count_until_the_payload_is_removed() {
         assert_eq!(used(&fixture, &token).await, (1, 0));
     }
     let second = create(&fixture, &token, 2).await.unwrap();
-    fixture.clock.set(second.expires_at);
+    fixture.clock.set(second.own_link.expires_at);
     assert_eq!(used(&fixture, &token).await, (2, 3));
     fixture.transfers.sweep().await.unwrap();
     assert_eq!(used(&fixture, &token).await, (2, 0), "an expired transfer still counts");
@@ -156,7 +156,7 @@ async fn a_removed_transfer_still_counts_as_created() {
     let transfer = create(&fixture, &token, 1).await.unwrap();
     // The first process never writes the token again.
     let other = Fixture::second_process(&fixture);
-    fixture.clock.set(transfer.expires_at.plus(RETAIN));
+    fixture.clock.set(transfer.own_link.expires_at.plus(RETAIN));
     assert_eq!(other.transfers.sweep().await.unwrap().removed, 1);
     create(&other, &token, 2).await.unwrap();
     assert_eq!(used(&fixture, &token).await, (2, 3));

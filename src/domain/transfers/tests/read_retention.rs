@@ -118,7 +118,7 @@ async fn reads_are_removed_before_changes_and_the_list_says_so() {
     fixture.transfers.sweep().await.unwrap();
     assert_eq!(fixture.read_keys(transfer.transfer_id).await, [""; 0]);
     assert_eq!(fixture.trail(&transfer).await.items.len(), changes.len() + 2, "changes are kept");
-    fixture.clock.set(transfer.expires_at.plus(RETAIN + DAY));
+    fixture.clock.set(transfer.own_link.expires_at.plus(RETAIN + DAY));
     fixture.transfers.sweep().await.unwrap();
     assert_eq!(fixture.keys(&StorageKey::all_of_transfer(transfer.transfer_id)).await, [""; 0]);
     assert_eq!(fixture.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);

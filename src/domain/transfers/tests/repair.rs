@@ -126,14 +126,14 @@ async fn every_damage_is_repaired_and_recorded_once() {
     let scope = fixture.scope(ActionName::TransferStatus);
     let lost = fixture.transfers.find(&scope, damaged.lost.transfer_id).await.unwrap();
     assert!(matches!(lost.state, State::Deleted { cause: DeletionCause::PayloadLost, .. }));
-    assert!(matches!(lost.check_downloadable(fixture.clock.now(), true), Err(Error::TransferDeleted)));
+    assert!(matches!(lost.own_link_at(fixture.clock.now()).check_downloadable(true), Err(Error::TransferDeleted)));
     fixture.transfers.sweep().await.unwrap();
     let lost = fixture.transfers.find(&scope, damaged.lost.transfer_id).await.unwrap();
     assert_eq!(lost.payload, PayloadState::Removed);
     assert_eq!(fixture.events(lost.transfer_id).await[2..], [EventKind::TransferDeleted, EventKind::PayloadRemoved]);
     assert_eq!(fixture.findings().await, []);
     // The transfer that was missing from the schedule expires like any other.
-    fixture.clock.set(damaged.unscheduled.expires_at);
+    fixture.clock.set(damaged.unscheduled.own_link.expires_at);
     fixture.transfers.sweep().await.unwrap();
     let expired = fixture.transfers.find(&scope, damaged.unscheduled.transfer_id).await.unwrap();
     assert_eq!(expired.payload, PayloadState::Removed);

@@ -13,7 +13,7 @@ use crate::domain::transfer::Guest;
 async fn an_expired_upload_of_a_guest_is_released_in_both_quotas() {
     let requested = Requested::with((None, None), (None, None)).await;
     let transfer = requested.create().await.unwrap();
-    requested.fixture.clock.set(transfer.expires_at);
+    requested.fixture.clock.set(transfer.own_link.expires_at);
     assert_eq!(requested.used().await, [(1, 3), (1, 3)]);
     requested.fixture.transfers.sweep().await.unwrap();
     assert_eq!(requested.used().await, [(1, 0), (1, 0)]);

@@ -61,7 +61,7 @@ async fn a_deletion_wins_over_a_concurrent_completion() {
         assert_eq!(found.state.status(), Status::Deleted);
         assert_eq!(found.state.completed_at().is_some(), completed.is_ok(), "{completed:?}");
         assert_eq!(first.store.received(payload).await.unwrap(), 0, "the payload still exists");
-        assert!(matches!(found.check_downloadable(START, true), Err(Error::TransferDeleted)));
+        assert!(matches!(found.own_link_at(START).check_downloadable(true), Err(Error::TransferDeleted)));
     })
     .await;
 }

@@ -29,7 +29,7 @@ async fn a_schedule_entry_is_kept_until_its_change_has_followed() {
 #[tokio::test]
 async fn a_repeated_write_of_a_count_adds_nothing() {
     let mut transfer = Fixture::new().completed_transfer(None).await;
-    assert!(transfer.add_downloads(2, 7, START) && transfer.add_downloads(1, 8, START));
-    assert!(!transfer.add_downloads(2, 7, START), "a write whose answer was lost counts twice");
-    assert_eq!(transfer.download_count(), 3);
+    assert!(transfer.own_link.add_downloads(2, 7, START) && transfer.own_link.add_downloads(1, 8, START));
+    assert!(!transfer.own_link.add_downloads(2, 7, START), "a write whose answer was lost counts twice");
+    assert_eq!(transfer.own_link.download_count(), 3);
 }

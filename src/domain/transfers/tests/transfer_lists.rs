@@ -184,7 +184,7 @@ async fn removed_transfers_leave_no_index_entry() {
     for prefix in TransferIndexEntry::all() {
         assert_eq!(fixture.keys(&prefix).await.len(), 1);
     }
-    fixture.clock.set(transfer.expires_at.plus(RETAIN));
+    fixture.clock.set(transfer.own_link.expires_at.plus(RETAIN));
     assert_eq!(fixture.transfers.sweep().await.unwrap().removed, 1);
     for prefix in TransferIndexEntry::all() {
         assert_eq!(fixture.keys(&prefix).await, [""; 0]);

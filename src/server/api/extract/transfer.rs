@@ -6,7 +6,7 @@ use http::request::Parts;
 use super::{GuestHeader, Id, Proofs, Scope, Sender, Uploader};
 use crate::domain::error::Error;
 use crate::domain::id::{LinkId, TransferId};
-use crate::domain::token::AuthenticatedToken;
+use crate::domain::token::{AuthenticatedToken, Token};
 use crate::domain::transfer::{ResolvedLink, Transfer};
 use crate::server::api::error::ApiError;
 use crate::server::state::AppState;
@@ -53,17 +53,22 @@ impl FromRequestParts<AppState> for OwnedTransfer {
 /// The transfer in the path, for its upload.
 ///
 /// Needs the creating token and, for an upload for a request, the guest proof.
-pub(crate) struct UploadedTransfer(pub(crate) Transfer);
+pub(crate) struct UploadedTransfer {
+    pub(crate) transfer: Transfer,
+    /// Token of the transfer's owner.
+    pub(crate) owner: Token,
+}
 
 impl FromRequestParts<AppState> for UploadedTransfer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         Id::<TransferId>::from_request_parts(parts, app).await?;
-        let Uploader(AuthenticatedToken { token, .. }) = Uploader::from_request_parts(parts, app).await?;
+        let Uploader(AuthenticatedToken { token, owner }) = Uploader::from_request_parts(parts, app).await?;
         let GuestHeader(proof) = GuestHeader::from_request_parts(parts, app).await?;
         let check = |transfer: &Transfer| transfer.check_uploader(token.token_id, proof.as_ref());
-        find_transfer(parts, app, check).await.map(Self)
+        let transfer = find_transfer(parts, app, check).await?;
+        Ok(Self { transfer, owner: owner.unwrap_or(token) })
     }
 }
 

@@ -24,20 +24,19 @@ use crate::server::state::AppState;
 pub(super) async fn complete(
     State(app): State<AppState>,
     scope: Scope,
-    UploadedTransfer(transfer): UploadedTransfer,
+    UploadedTransfer { transfer, owner }: UploadedTransfer,
     Json(request): Json<CompleteUpload>,
 ) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
     let transfer = app.transfers.complete(&scope, transfer, &request).await?;
     let transparency = Transparency::for_sender(app.transfers.settings().ip_mode, transfer.upload_flow());
     let transparency = transparency.with_people(transfer.keys.as_ref(), transfer.signature.is_some());
-    let token = app.tokens.find(transfer.owner()).await?;
     Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
         transparency: match transfer.notifications.choice {
             NotificationChoice::Never => transparency,
             // A guest does not learn who made the request.
             _ if transfer.guest.is_some() => transparency,
-            _ => transparency.with_targets(&token.notifications, app.notifier.service_target()),
+            _ => transparency.with_targets(&owner.notifications, app.notifier.service_target()),
         },
     }))
 }

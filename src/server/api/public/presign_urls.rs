@@ -23,7 +23,7 @@ use crate::server::state::AppState;
 pub(super) async fn create_presign_urls(
     State(app): State<AppState>,
     scope: Scope,
-    UploadedTransfer(transfer): UploadedTransfer,
+    UploadedTransfer { transfer, .. }: UploadedTransfer,
     Json(request): Json<PartNumbers>,
 ) -> Result<JsonResponse<UploadInstruction>, ApiError> {
     Ok(JsonResponse(app.transfers.create_upload_urls(&scope, &transfer, &request.numbers).await?))

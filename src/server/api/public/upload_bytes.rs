@@ -43,7 +43,7 @@ pub(super) struct UploadQuery {
 pub(super) async fn upload_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    UploadedTransfer(transfer): UploadedTransfer,
+    UploadedTransfer { transfer, .. }: UploadedTransfer,
     Params(query): Params<UploadQuery>,
     headers: HeaderMap,
     body: Body,

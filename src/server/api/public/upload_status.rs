@@ -19,7 +19,7 @@ use crate::server::state::AppState;
 )]
 pub(super) async fn upload_status(
     State(app): State<AppState>,
-    UploadedTransfer(transfer): UploadedTransfer,
+    UploadedTransfer { transfer, .. }: UploadedTransfer,
 ) -> Result<JsonResponse<UploadStatus>, ApiError> {
     Ok(JsonResponse(app.transfers.upload_status(&transfer).await?))
 }

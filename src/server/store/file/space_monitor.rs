@@ -53,7 +53,7 @@ impl DiskSpace {
         &self.ballast
     }
 
-    /// Returns the free space of now. What the reserve lacks does not count as free.
+    /// Returns the free space of now. Space that the reserve lacks does not count as free.
     pub(super) fn free_space(&self) -> io::Result<FreeSpace> {
         let space = free_space_at(&self.directory)?;
         Ok(FreeSpace { free: space.free.saturating_sub(self.ballast.missing()), ..space })

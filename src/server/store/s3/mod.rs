@@ -26,6 +26,8 @@ mod probe;
 mod reader;
 mod records;
 mod storage;
+#[cfg(test)]
+pub(crate) mod test_server;
 mod writer;
 
 use std::fmt;

@@ -19,7 +19,7 @@ use crate::cli::failure::exit::Exit;
 use crate::domain::address::is_loopback;
 use crate::server::ServiceSocket;
 
-/// Where a service will listen.
+/// Socket that a service will listen on.
 pub(super) enum Endpoint {
     /// A socket that this process creates.
     Address(ListenAddress),

@@ -131,7 +131,7 @@ async fn services_continue_on_a_copy() {
     for id in ids(&fixture).await {
         let scope = moved.scope(ActionName::TransferStatus);
         let transfer = moved.transfers.find(&scope, id).await.unwrap();
-        downloads_remaining.extend(transfer.downloads_remaining());
+        downloads_remaining.extend(transfer.own_link.downloads_remaining());
         if transfer.state == State::Pending {
             // The service tells the sender to restart at byte 0.
             assert_eq!(moved.transfers.upload_status(&transfer).await.unwrap().received_bytes, 0);
@@ -141,7 +141,7 @@ async fn services_continue_on_a_copy() {
                 .complete(&moved.scope(ActionName::UploadComplete), transfer, &CompleteUpload::default())
                 .await
                 .unwrap();
-        } else if let Some(remaining) = transfer.downloads_remaining() {
+        } else if let Some(remaining) = transfer.own_link.downloads_remaining() {
             for _ in 0..remaining {
                 download(&moved, id).await.unwrap();
             }

@@ -1,4 +1,4 @@
-//! When a certificate is due for renewal, and when a failed order is tried again.
+//! Schedule of certificates: the time of the renewal, and of the retry of a failed order.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Reserve of a full disk: a file of allocated blocks, given up for commits that must always succeed.
 //!
 //! Deletions free space, but their records must be written first. A commit that may use the reserve and finds the disk
-//! full truncates the file step by step until the commit succeeds. What the commit leaves is allocated again at once,
+//! full truncates the file step by step until the commit succeeds. The space that the commit leaves is allocated again at once,
 //! and the rest as soon as there is room, so that other programs on the disk cannot take it.
 //!
 //! The blocks are real on file systems that overwrite in place, such as ext4, XFS and tmpfs. A file system that
