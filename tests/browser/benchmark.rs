@@ -1,5 +1,6 @@
-//! Benchmarks: 100 MiB transfers in a page and with the command, with the memory of the page; and how soon the page of a
-//! link is shown. Run by `benches/browser.sh`.
+//! Benchmarks: 100 MiB in a page and with the command, memory of the page, and how soon the page of a link is shown.
+//!
+//! `benches/browser.sh` runs them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -72,7 +72,6 @@ pub(super) const PUBLIC: &[Asset] = &[
     asset!("scripts/send/token.js"),
     asset!("scripts/send/upload.js"),
     asset!("scripts/ui/error-messages.js"),
-    asset!("scripts/ui/hand-over.js"),
     asset!("scripts/ui/progress.js"),
     asset!("scripts/ui/qr.js"),
     asset!("scripts/ui/transparency.js"),

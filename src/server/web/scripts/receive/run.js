@@ -6,13 +6,13 @@ import { byId, hide, show, showError, showMessage } from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { Progress } from "../ui/progress.js";
 import { t } from "../ui/text.js";
-import { showTransparency } from "../ui/transparency.js";
 import { showFile } from "./file.js";
 import { PauseGate } from "./save-content.js";
 
 /** @import { RetryOptions } from "../api.js" */
 /** @import { Metadata } from "../format/envelope.js" */
 /** @import { Info } from "../format/info.js" */
+/** @import { Transparency } from "../wire.d.ts" */
 /** @import { Download } from "./download.js" */
 /** @import { SignatureCheck } from "./signature.js" */
 /** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress, gate: PauseGate }} Context */
@@ -77,8 +77,18 @@ export async function runDownload({ download, info, sizeBytes, check, needsPassp
     show("actions");
     if (isListed || byId("tree").hasChildNodes()) show("files");
     byId(byId("files").hidden ? "download" : "files-title").focus();
-    if (download.transparency) showTransparency(byId("transparency"), download.transparency);
+    if (download.transparency) await showStored(download.transparency);
   }
+}
+
+/**
+ * Shows what the server has stored about the download. Without the script, which is loaded only here, nothing is shown.
+ *
+ * @param {Transparency} transparency
+ */
+async function showStored(transparency) {
+  const script = await import("../ui/transparency.js").catch(() => undefined);
+  script?.showTransparency(byId("transparency"), transparency);
 }
 
 /** Makes the buttons of the progress bar work. */

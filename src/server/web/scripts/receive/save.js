@@ -2,9 +2,8 @@
 
 import { root, sleep } from "../api.js";
 import { hex, random } from "../format/bytes.js";
-import { element } from "../ui/dom.js";
+import { element, handOver } from "../ui/dom.js";
 import { Stopped, TooLarge } from "../ui/error-messages.js";
-import { handOver } from "../ui/hand-over.js";
 
 /** @import { Bytes } from "../format/bytes.js" */
 

@@ -190,3 +190,18 @@ export function onEvent(id, event, work) {
     }
   });
 }
+
+/** Time until the memory of a file that was handed over is released, in milliseconds; the browser may still read it. */
+const LINGER = 60_000;
+
+/**
+ * Hands a file that is in memory over to the browser's downloads.
+ *
+ * @param {Blob} blob
+ * @param {string} name
+ */
+export function handOver(blob, name) {
+  const url = URL.createObjectURL(blob);
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), LINGER);
+}
