@@ -117,12 +117,14 @@ impl Command {
 }
 
 impl Command {
-    /// Returns whether the command may transfer more than a few segments, or work on a store.
-    fn moves_much_data(&self) -> bool {
+    /// Returns whether the command takes a few requests, and prints a few lines.
+    ///
+    /// Others need threads: to encrypt on several cores, and to notice signals while an output blocks.
+    fn is_short(&self) -> bool {
         match self {
-            Self::Upload(arguments) => arguments.is_large(),
-            Self::Request(arguments) => arguments.handles_interrupt(),
-            Self::Download(_) | Self::Store(_) | Self::Sweep(_) | Self::Doctor(_) => true,
+            Self::Upload(arguments) => !arguments.is_large(),
+            Self::Status(arguments) => arguments.is_short(),
+            Self::Delete(_) | Self::Edit(_) | Self::Health(_) => true,
             _ => false,
         }
     }
@@ -142,7 +144,7 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
         Command::Man(man) => return man::run(&man, command_line(), printer).map(|()| Exit::Done),
         command => command,
     };
-    let runtime = runtime(command.moves_much_data())?;
+    let runtime = runtime(command.is_short())?;
     let outcome = runtime.block_on(async {
         let mut interrupt = signals::watch()?;
         let writes_profile = command.writes_profile();
@@ -171,15 +173,12 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
     outcome
 }
 
-/// Builds the runtime of a command: with worker threads, or with none for a command that mostly waits for responses.
-///
-/// Encryption and files have threads of their own in both. Two threads take about as long to start as a small upload
-/// spends in its runtime.
-fn runtime(moves_much_data: bool) -> std::io::Result<Runtime> {
-    if moves_much_data {
-        return Builder::new_multi_thread().worker_threads(2).enable_all().build();
+/// Builds the runtime of a command; without worker threads for a short one. Blocking work has threads of its own in both.
+fn runtime(is_short: bool) -> std::io::Result<Runtime> {
+    if is_short {
+        return Builder::new_current_thread().enable_all().build();
     }
-    Builder::new_current_thread().enable_all().build()
+    Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
 async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {

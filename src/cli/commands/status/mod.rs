@@ -63,6 +63,13 @@ pub(crate) struct Arguments {
     poll: Duration,
 }
 
+impl Arguments {
+    /// Returns whether the command prints the state once.
+    pub(crate) const fn is_short(&self) -> bool {
+        !(self.events || self.watch || self.wait.is_some())
+    }
+}
+
 /// Values of `--wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum WatchCondition {
