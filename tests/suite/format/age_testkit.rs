@@ -10,8 +10,9 @@ use serde_json::Value;
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::people::recipient_keys::{IdentityFile, KeysBlob, UnwrapKeysError, unwrap};
 
-/// Vectors that the library accepts though their last stanza lacks its short line: early versions of age wrote such ones.
-/// The MAC covers the header as it is.
+/// Vectors that the library accepts though their last stanza lacks its short line.
+///
+/// Early versions of age wrote such files; the MAC covers their header as it is.
 const ACCEPTED: [&str; 2] = ["stanza_missing_body", "stanza_missing_final_line"];
 const KIT: &str = include_str!("../../vectors/age-testkit.json");
 

@@ -1,4 +1,4 @@
-//! A recipient who has the key of a transfer, and helps the server to pass something else off as the sender's.
+//! A recipient with the key of a transfer, who helps the server to pass other content off as the sender's.
 
 use std::fs;
 
