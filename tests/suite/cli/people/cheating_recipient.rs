@@ -1,4 +1,4 @@
-//! A recipient with the key of a transfer, who helps the server to pass other content off as the sender's.
+//! Recipients with the key of a transfer, who help the server to pass off other content.
 
 use std::fs;
 
