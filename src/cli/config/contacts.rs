@@ -131,7 +131,7 @@ impl Contacts {
         })
     }
 
-    /// Compares the keys of a contact with `keys`; `None` if they are the same, or if there is no such contact.
+    /// Compares the keys of a contact with `keys`. `None` if they are the same, or if there is no such contact.
     pub(crate) fn change_of(&self, name: &str, keys: &[RecipientKey]) -> Option<KeyChange> {
         let (old, new) = (&self.contacts.get(name)?.keys, texts(keys));
         let without =

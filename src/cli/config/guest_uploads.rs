@@ -12,9 +12,9 @@ use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// `guest-uploads/{transfer_id}.json` in the state directory, with mode 0600, until the transfer expires.
+/// `guest-uploads/{transfer_id}.json` in the state directory, until the transfer expires.
 ///
-/// Has the guest proof, with which only the request link can delete the transfer. The link itself is not stored.
+/// The file has mode 0600. It has the guest proof, with which only the request link can delete the transfer. The link itself is not stored.
 pub(crate) struct GuestUploads {
     folder: Option<PathBuf>,
 }

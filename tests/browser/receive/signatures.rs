@@ -48,7 +48,7 @@ async fn status(service: &Service, link: &str) -> Value {
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-/// Opens `link` with a server that tells `lie`, and downloads if the page offers that; returns the error.
+/// Opens `link` with a server that tells `lie`, and downloads if possible; returns the error.
 async fn refused(browser: &Browser, link: &str, lie: &Value) -> String {
     browser.script("localStorage.setItem('lie', JSON.stringify(args))", lie.clone()).await;
     browser.goto("about:blank").await;

@@ -26,7 +26,7 @@ struct RequestRow {
     purpose: Option<String>,
     /// Whether this machine has the secret of the request.
     saved: bool,
-    /// Guests whose signatures were verified by a download on this machine: names of contacts, or fingerprints.
+    /// Guests whose signatures a download on this machine has verified: contacts, or fingerprints.
     signed_by: Vec<String>,
 }
 

@@ -43,7 +43,7 @@ pub enum InvalidIdentity {
     /// The key is of a kind that is not supported.
     #[error("private keys of the kind {0} are not supported: use an age identity or an ssh-ed25519 key")]
     Unsupported(String),
-    /// The identity of a plugin has no public key in the lines before it, by which a signature names its recipients.
+    /// The identity of a plugin has no public key in the lines before it. Signatures name recipients by theirs.
     #[error("the identity of a plugin needs its public key in a comment before it, such as `# recipient: age1NAME1…`")]
     PluginRecipient,
     /// The plugin of the identity cannot be used.

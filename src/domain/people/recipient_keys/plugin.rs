@@ -1,4 +1,4 @@
-//! Plugins of age: programs `age-plugin-NAME` in the `PATH` of the user, for keys in hardware for example.
+//! Plugins of age: programs `age-plugin-NAME` in the `PATH` of the user, such as for keys in hardware.
 //!
 //! Specification: <https://c2sp.org/age-plugin>. Only keys that the user has named are given to plugins: no link, URL or
 //! server makes a program run.

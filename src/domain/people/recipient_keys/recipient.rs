@@ -11,7 +11,7 @@ use crate::domain::crypto::digest::Sha256;
 /// Human-readable part of the Bech32 form of an X25519 public key of age.
 const X25519_PREFIX: &str = "age";
 
-/// Public key of a person: X25519 of age (`age1…`), Ed25519 of SSH (`ssh-ed25519 AAAA…`), or one of a plugin of age.
+/// Public key of a person: `age1…`, `ssh-ed25519 AAAA…`, or one of a plugin of age.
 ///
 /// Only [`RecipientKey::parse_with`] accepts keys of plugins (`age1NAME1…`), since they make programs run. Its text is canonical: without a comment, and one text for one key.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl RecipientKey {
         Sha256::of(self.text.as_bytes())
     }
 
-    /// Returns whether entries for the key can have a tag by which the key is recognised: those of SSH and of plugins.
+    /// Returns whether entries for the key can have a tag that shows whose they are: of SSH and of plugins.
     #[must_use]
     pub const fn is_recognisable(&self) -> bool {
         !matches!(self.key, AgeRecipient::X25519(_))
@@ -77,7 +77,7 @@ impl RecipientKey {
         }
     }
 
-    /// Parses a key like [`str::parse`], and also that of a plugin, which may run when a key is wrapped for it.
+    /// Parses a key like [`str::parse`], and also that of a plugin. The plugin runs when a key is wrapped for it.
     ///
     /// # Errors
     /// [`InvalidRecipient`].

@@ -87,7 +87,10 @@ fn guests_ask_for_no_key_and_use_that_of_the_link() {
     requested.link = requested.link.replace(requested.serving.public(), &proxy.url);
     let id = requested.send("a.txt", b"hello", &[]).text();
     let wire = String::from_utf8_lossy(&proxy.recorded()).into_owned();
-    let mut routes: Vec<_> = wire.lines().filter_map(|line| line.strip_suffix(" HTTP/1.1")).collect();
+    // The end of a body has no line end.
+    let requests = wire.lines().filter_map(|line| line.strip_suffix(" HTTP/1.1"));
+    let start = |line: &str| line.rfind("GET /").max(line.rfind("POST /"));
+    let mut routes: Vec<_> = requests.filter_map(|line| Some(&line[start(line)?..])).collect();
     let expected = [
         "GET /health".to_owned(),
         "POST /transfers/create".to_owned(),

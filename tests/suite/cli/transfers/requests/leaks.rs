@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::link::RequestLink;
 
+use crate::cli::people::SshKey;
 use crate::support::{FinishedCommand, Home, RecordingProxy};
 
 fn names_and_contents(folder: &Path) -> Vec<u8> {
@@ -46,12 +47,15 @@ fn what_guests_send_never_leaks() {
     let (content, name, note) =
         ("a canary sings for its guest; ", "guest-canary-name.txt", "the guest sends its regards");
     let file = guest.file(name, content.repeat(300_000).as_bytes());
-    let sent = guest.run(&["upload", &file, "--request", &link, "-m", note, "--verbose"]);
+    let signer = SshKey::new(&guest, 61);
+    let sign = format!("--sign={}", signer.private);
+    let sent = guest.run(&["upload", &file, "--request", &link, "-m", note, "--verbose", &sign]);
     assert_eq!(sent.exit, 0, "{}", sent.stderr);
     let inbox = owner.path().join("inbox");
     std::fs::create_dir(&inbox).unwrap();
     let received = run(&["request", "download", &id, "-o", inbox.to_str().unwrap(), "--json"]).json();
     assert_eq!(received["items"][0]["message"], note, "{received}");
+    assert_eq!(received["items"][0]["signed_by"]["fingerprint"], signer.fingerprint, "{received}");
     run(&["request", "list"]).text();
     run(&["request", "show", &id, "--link"]).text();
 
@@ -76,6 +80,10 @@ fn what_guests_send_never_leaks() {
     ]
     .map(|text| text.as_bytes().to_vec())
     .into();
+    let signer_key = signer.text.split(' ').nth(1).unwrap();
+    for text in [signer_key, &signer.fingerprint, "SSHSIG", "SSH SIGNATURE"] {
+        canaries.push(text.as_bytes().to_vec());
+    }
     canaries.extend(fragment.split(['.', '&']).filter(|part| part.len() == 43).map(|part| part.as_bytes().to_vec()));
     let secret = BASE64_URL_SAFE_NO_PAD.decode(&*parsed.secret.to_text()).unwrap();
     for bytes in [secret, parsed.recipient.x25519_bytes().unwrap().to_vec()] {
