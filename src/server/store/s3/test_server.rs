@@ -29,7 +29,7 @@ const CONTENT_LENGTH: &str = "x-amz-meta-sgsend-content";
 pub(crate) struct S3TestServer {
     objects: Mutex<BTreeMap<String, StoredBody>>,
     /// Maximum number of keys per page, as some servers have.
-    pub(super) page: Option<usize>,
+    page: Option<usize>,
     requests: Mutex<Vec<S3Request>>,
     /// Writes to keys that contain this text are neither applied nor answered.
     held: Mutex<Option<&'static str>>,
@@ -96,6 +96,11 @@ impl S3TestServer {
         let body = |text: String| StoredBody { body: text.into(), etag: "\"0\"".to_owned(), content_length: None };
         let objects = objects.into_iter().map(|(key, text)| (format!("store/{key}"), body(text))).collect();
         Self { objects: Mutex::new(objects), ..Self::default() }
+    }
+
+    /// Returns at most `page` keys per page, as some servers do.
+    pub(super) fn with_page(self, page: usize) -> Self {
+        Self { page: Some(page), ..self }
     }
 
     /// Starts the server on a free port, and returns it with the address of its endpoint.
