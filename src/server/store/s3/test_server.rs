@@ -147,10 +147,9 @@ impl S3TestServer {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
             head.push_str("\r\n");
-            connection.write_all(head.as_bytes()).await?;
-            if request.method != "HEAD" {
-                connection.write_all(&answer.body).await?;
-            }
+            // In one write: a second one would wait for the acknowledgement of the first.
+            let body = if request.method == "HEAD" { Bytes::new() } else { answer.body };
+            connection.write_all(&[head.as_bytes(), &body].concat()).await?;
         }
         Ok(())
     }
