@@ -149,7 +149,7 @@ impl S3TestServer {
             head.push_str("\r\n");
             // In one write: a second one would wait for the acknowledgement of the first.
             let body = if request.method == "HEAD" { Bytes::new() } else { answer.body };
-            connection.write_all(&[head.as_bytes(), &body].concat()).await?;
+            connection.write_all(&[head.as_bytes(), &body[..]].concat()).await?;
         }
         Ok(())
     }
