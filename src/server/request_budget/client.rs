@@ -83,7 +83,7 @@ impl BudgetClient {
         Self { server, public, clock, token }
     }
 
-    pub(super) fn app(&self) -> &App {
+    fn app(&self) -> &App {
         &self.server.app
     }
 
@@ -182,6 +182,10 @@ impl BudgetClient {
         let headers = [("authorization", format!("Bearer {token}")), ("x-sgsend-guest", proof), json()];
         let body = format!(r#"{{"size_bytes":{}}}"#, PAYLOAD.len());
         send(&self.public, Method::POST, "/transfers/create", &headers, body.as_bytes()).await;
+    }
+
+    pub(super) fn advance_clock(&self, by: Duration) {
+        self.clock.advance(by);
     }
 
     pub(super) async fn flush_counts(&self) {

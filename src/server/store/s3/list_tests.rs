@@ -66,11 +66,11 @@ async fn concurrent_lists_share_a_bounded_number_of_reads() {
 #[tokio::test]
 async fn a_server_with_short_pages_does_not_keep_a_list_going_for_long() {
     // A server may return fewer keys than it was asked for...
-    let (server, store) = start(S3TestServer { page: Some(600), ..with_tokens(2_000) }).await;
+    let (server, store) = start(with_tokens(2_000).with_page(600)).await;
     assert_eq!(store.keys(&tokens(), None, 1_900).await.unwrap().len(), 1_900);
     assert_eq!(counts(&server).0, 4);
     // ...but not none at all.
-    let (server, store) = start(S3TestServer { page: Some(0), ..with_tokens(2_000) }).await;
+    let (server, store) = start(with_tokens(2_000).with_page(0)).await;
     let listed = store.keys(&tokens(), None, 1_000).await;
     assert!(matches!(listed, Err(StoreError::Unavailable(_))), "{listed:?}");
     assert_eq!(counts(&server).0, 1_001);

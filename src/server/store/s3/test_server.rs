@@ -29,7 +29,7 @@ const CONTENT_LENGTH: &str = "x-amz-meta-sgsend-content";
 pub(crate) struct S3TestServer {
     objects: Mutex<BTreeMap<String, StoredBody>>,
     /// Maximum number of keys per page, as some servers have.
-    pub(super) page: Option<usize>,
+    page: Option<usize>,
     requests: Mutex<Vec<S3Request>>,
     /// Writes to keys that contain this text are neither applied nor answered.
     held: Mutex<Option<&'static str>>,
@@ -98,6 +98,11 @@ impl S3TestServer {
         Self { objects: Mutex::new(objects), ..Self::default() }
     }
 
+    /// Returns at most `page` keys per page, as some servers do.
+    pub(super) fn with_page(self, page: usize) -> Self {
+        Self { page: Some(page), ..self }
+    }
+
     /// Starts the server on a free port, and returns it with the address of its endpoint.
     pub(crate) async fn start(self) -> (Arc<Self>, String, JoinHandle<()>) {
         let this = Arc::new(self);
@@ -142,10 +147,9 @@ impl S3TestServer {
                 head.push_str(&format!("{name}: {value}\r\n"));
             }
             head.push_str("\r\n");
-            connection.write_all(head.as_bytes()).await?;
-            if request.method != "HEAD" {
-                connection.write_all(&answer.body).await?;
-            }
+            // In one write: a second one would wait for the acknowledgement of the first.
+            let body = if request.method == "HEAD" { Bytes::new() } else { answer.body };
+            connection.write_all(&[head.as_bytes(), &body[..]].concat()).await?;
         }
         Ok(())
     }
