@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Compares a transfer of 100 MiB in a browser with the command: seconds in both directions, and peak memory of the page.
+# Then measures when the page of a link is painted and ready.
 #
 #   benches/browser.sh
 #

@@ -1,4 +1,4 @@
-//! Benchmarks: 100 MiB in a page and with the command, memory of the page, and how soon the page of a link is shown.
+//! Benchmarks: 100 MiB in a page and with the command, and how soon a link is shown.
 //!
 //! `benches/browser.sh` runs them.
 

@@ -15,6 +15,8 @@ const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
 const PASSPHRASE: &str = "the canary's own passphrase";
 const MESSAGE: &str = "the canary sends its regards";
+/// Files in which Chromium records the URLs that it opens, sooner or later.
+const URL_RECORDS: [&str; 5] = ["/History", "/Favicons", "/Sessions/", "/Top Sites", "/segmentation_platform/"];
 const RECIPIENTS: [&str; 2] = ["Canary Ada", "Canary Bob"];
 
 /// Starts a service with trace logging, behind a recording proxy.
@@ -195,7 +197,7 @@ async fn check_leaks(recipients: &[&str]) {
     assert_no_canary(of_sender, &fragment, &[]);
     // A browser records the URL that it opens before a page can prevent that: in its history, in storage indexed by
     // URL, and in session restore files. The browser lists downloads, too.
-    assert_no_canary(of_recipient, &fragment, &["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"]);
+    assert_no_canary(of_recipient, &fragment, &URL_RECORDS);
     assert_no_canary(of_recipient, &[NAME.as_bytes().to_vec()], &["/History", "/shared_proto_db/"]);
     assert_no_canary(of_sender, &[NAME.as_bytes().to_vec()], &[]);
 }
@@ -286,6 +288,5 @@ async fn an_upload_of_a_guest_leaks_neither_content_nor_secret() {
     assert_no_canary(guest, &written, &[]);
     assert_no_canary(guest, &proofs, &[]);
     // A browser records the URL that it opens before a page can prevent that.
-    let by_url = ["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"];
-    assert_no_canary(guest, &[&secrets[..], &[PURPOSE.as_bytes().to_vec()]].concat(), &by_url);
+    assert_no_canary(guest, &[&secrets[..], &[PURPOSE.as_bytes().to_vec()]].concat(), &URL_RECORDS);
 }

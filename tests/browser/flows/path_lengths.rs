@@ -1,5 +1,7 @@
-//! Length of the main paths in clicks: from a link to the saved file, from the form to the copied link, and from the
-//! overview to the biggest transfers of a token.
+//! Length of the main paths in clicks.
+//!
+//! From a link to the saved file, from the form to the copied link, and from the overview to the biggest transfers of a
+//! token.
 
 use std::cell::Cell;
 

@@ -12,7 +12,9 @@ const JPEG_2000: &str = "0000000c6a5020200d0a870a00000014667479706a7032200000000
     080000000000000000000000080000000800000000000000000003070101070101070101ff52000c00000001000004040001\
     ff5c00044040ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e34ff90000a00\
     00000000260001ff93cfb41414005caf87df8028115054a36fdf8028115054a36fffd9";
-/// A white picture of 8 by 8 pixels, JBIG2: a page, and a generic region whose rows equal the imaginary one above.
+/// A white picture of 8 by 8 pixels, JBIG2.
+///
+/// A page, and a generic region whose rows equal the imaginary one above.
 const JBIG2: &str = "0000000030000100000013000000080000000800000000000000000000000000000126000100000016000000080000000800\
     000000000000000001ff001001";
 /// A white picture of 8 by 8 pixels as a fax of group 4: eight equal rows, and the end.
@@ -23,7 +25,9 @@ pub(crate) fn pdf(additions: &str) -> Vec<u8> {
     pdf_of("1 0 0 rg 0 0 100 100 re f", additions, None)
 }
 
-/// Returns a PDF file of one page, 200 by 100 points, whose left half is a picture with these members and content.
+/// Returns a PDF file of one page whose left half is a picture with these members and content.
+///
+/// The page has 200 by 100 points.
 fn pdf_with_picture(members: &str, hex: &str) -> Vec<u8> {
     let picture = format!(
         "<< /Type /XObject /Subtype /Image /Width 8 /Height 8 {members} /Length {} >>\nstream\n{hex}>\nendstream",

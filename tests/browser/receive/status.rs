@@ -111,7 +111,7 @@ async fn stored_visitor_data_is_shown_after_a_download() {
         download(browser, &link).await;
         browser.click("#transparency summary").await;
         let printed = browser.wait_for_text("#transparency", "Not stored").await;
-        assert!(printed.contains("file name"), "{printed}");
+        assert!(printed.contains("File name"), "{printed}");
     })
     .await;
 }

@@ -48,8 +48,12 @@ impl Browser {
     pub(crate) async fn picture(&self, path: &Path) {
         // Hidden scrollbars would otherwise reduce the width of the screenshot.
         self.tell("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
-        let picture = json!({ "format": "png", "captureBeyondViewport": true });
-        let picture = self.tell("Page.captureScreenshot", picture).await;
+        // A window of the page's height: Chromium shifts what is beyond a window in texts from right to left.
+        let size = "return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]";
+        let size = self.script(size, serde_json::Value::Null).await;
+        let pixels = |at: usize| size[at].as_u64().unwrap().try_into().unwrap();
+        self.resize(pixels(0), pixels(1)).await;
+        let picture = self.tell("Page.captureScreenshot", json!({ "format": "png" })).await;
         let picture = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, picture["data"].as_str().unwrap());
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, picture.unwrap()).unwrap();
