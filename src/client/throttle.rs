@@ -43,7 +43,9 @@ impl Throttle {
 }
 
 impl Api {
-    /// Limits the rate of payload bytes: in both directions and flows, on all connections of this client and its copies.
+    /// Limits the rate of payload bytes, in both directions and flows.
+    ///
+    /// All connections of this client and its copies share the rate.
     #[must_use]
     pub fn limited_to(mut self, rate: Option<ByteRate>) -> Self {
         self.throttle = rate.map(Throttle::new);

@@ -52,12 +52,16 @@ impl ByteRate {
         usize::try_from(piece).expect("a piece fits into memory")
     }
 
-    /// Returns the number of connections that use the rate, at most `max`: each holds a buffer of bytes in the system.
+    /// Returns the number of connections that use the rate, at most `max`.
+    ///
+    /// Each connection has buffers in the system, which are filled at once.
     pub(crate) fn connections(self, max: usize) -> usize {
         usize::try_from(self.0 / RATE_OF_ONE_CONNECTION).unwrap_or(max).clamp(1, max)
     }
 
-    /// Returns the turn of `bytes` bytes in a schedule whose next turn starts at `free_at`; `None` for a new schedule.
+    /// Returns the turn of `bytes` bytes in a schedule whose next turn starts at `free_at`.
+    ///
+    /// A new schedule has no such time, and starts now.
     pub(crate) fn turn(self, free_at: Option<Instant>, bytes: usize, now: Instant) -> Turn {
         let earliest = now.checked_sub(MAX_LAG).unwrap_or(now);
         let start = free_at.unwrap_or(now).max(earliest);
