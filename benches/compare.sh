@@ -11,7 +11,8 @@
 set -euo pipefail
 
 rounds=${1:-5}
-size=$(numfmt --from=iec-i --suffix=B "${2:-1GiB}")
+named=${2:-1GiB}
+size=$(numfmt --from=iec-i --suffix=B "$named")
 for tool in nginx curl age age-keygen; do
   PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "needs $tool" >&2; exit 2; }
 done
@@ -66,12 +67,12 @@ cp "$work/small" "$work/nginx/files/status"
 # Each row: what it is, our command, the command beside it, and the check of both outputs. Commands write to $work only.
 rows=(large-up large-down medium-up small-up status many-up many-down each age-up open)
 declare -A title=(
-  [large-up]="upload of $size|nginx PUT by curl" [large-down]="download of $size|nginx GET by curl"
+  [large-up]="upload of $named|nginx PUT by curl" [large-down]="download of $named|nginx GET by curl"
   [medium-up]="upload of 1 MiB|nginx PUT by curl" [small-up]="upload of 1 kB|nginx PUT by curl"
   [status]="\`status\`|nginx GET of 1 kB by curl" [many-up]="directory of 1 000 × 1 KiB, up|\`tar\` and nginx PUT by curl"
   [many-down]="directory of 1 000 × 1 KiB, down|nginx GET by curl, and \`tar\`"
   [each]="1 000 transfers of 1 KiB by \`upload --each\`|1 000 nginx PUT by one curl"
-  [age-up]="encryption and upload of $size|\`age\`, nginx PUT by curl" [open]="\`open\` of $size|\`age -d\`"
+  [age-up]="encryption and upload of $named|\`age\`, nginx PUT by curl" [open]="\`open\` of $named|\`age -d\`"
 )
 ours() {
   case $1 in

@@ -59,6 +59,11 @@ if [ "$action" = bless ]; then
   cat "$counts"
   exit
 fi
+if [ ! -s "$counts" ]; then
+  cat "$work/counts"
+  echo "no counts are recorded: run \`benches/instructions.sh bless\`" >&2
+  exit 1
+fi
 join <(sort "$counts") <(sort "$work/counts") | awk '
   { change = 100 * ($3 - $2) / $2; printf "%-8s %14d instructions, recorded %14d, %+6.2f %%\n", $1, $3, $2, change }
   change > 5 { grown = 1 }

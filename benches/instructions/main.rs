@@ -1,7 +1,6 @@
-//! Work whose instructions are counted by callgrind: client and services in one process and one runtime thread.
+//! Runs work of client and services in one process, to count its instructions.
 //!
-//! `benches/instructions.sh` runs this program and compares the counts. It measures the functions of [`measured`], which
-//! callgrind finds by their names.
+//! `benches/instructions.sh` runs this program under callgrind, which finds the functions of [`measured`] by their names.
 #![allow(clippy::print_stdout, reason = "the report of a program")]
 
 mod work;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Api;
-use crate::domain::limits::{ByteRate, Turn};
+use crate::domain::limits::{ByteRate, ByteTurn};
 
 /// Byte rate that several connections share.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl Throttle {
         self.rate.connections(max)
     }
 
-    fn turn(&self, bytes: usize) -> Turn {
+    fn turn(&self, bytes: usize) -> ByteTurn {
         let mut free_at = self.free_at.lock().expect("no thread panics while holding this lock");
         let turn = self.rate.turn(*free_at, bytes, Instant::now());
         *free_at = Some(turn.end);
@@ -43,7 +43,9 @@ impl Throttle {
 }
 
 impl Api {
-    /// Limits the rate of payload bytes: in both directions and flows, on all connections of this client and its copies.
+    /// Limits the rate of payload bytes, in both directions and flows.
+    ///
+    /// All connections of this client and its copies share the rate.
     #[must_use]
     pub fn limited_to(mut self, rate: Option<ByteRate>) -> Self {
         self.throttle = rate.map(Throttle::new);

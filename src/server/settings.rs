@@ -40,8 +40,9 @@ pub struct Settings {
     pub proxy_protocol: bool,
     /// Rate limit per client address and per sender token.
     pub rate: RateMode,
-    /// Rate of the payload bytes that the clients of one network download through this service together; `None` for no
-    /// limit.
+    /// Rate of the payload bytes that the clients of one network download together; `None` for no limit.
+    ///
+    /// Counts bytes that pass through this service.
     pub egress_limit: Option<ByteRate>,
     /// Origins of pages that may call the public service (CORS).
     pub allow_origins: Vec<AllowedOrigin>,

@@ -173,7 +173,9 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
     outcome
 }
 
-/// Builds the runtime of a command; without worker threads for a short one. Blocking work has threads of its own in both.
+/// Builds the runtime of a command; without worker threads for a short one.
+///
+/// Blocking work has threads of its own in both.
 fn runtime(is_short: bool) -> std::io::Result<Runtime> {
     if is_short {
         return Builder::new_current_thread().enable_all().build();

@@ -13,7 +13,7 @@ pub(crate) struct FlowArguments {
     /// Data path of the payload
     #[arg(long, value_name = "FLOW", default_value = "auto", hide_short_help = true)]
     flow: FlowOption,
-    /// Limit on the rate of encrypted bytes, per second, on all connections together, such as 2MiB [env: SGSEND_LIMIT_RATE]
+    /// Limit on the encrypted bytes per second of all connections, such as 2MiB [env: SGSEND_LIMIT_RATE]
     #[arg(long, value_name = "SIZE", value_parser = byte_rate)]
     limit_rate: Option<ByteRate>,
 }

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 /// Lowest byte rate, in bytes per second. Servers and stores abort slower transfers as stalled.
 pub const MIN_BYTE_RATE: u64 = 4 * 1024;
 
-/// Number of pieces per second, so that connections that share a low rate take turns within their timeouts.
+/// Number of pieces per second.
+///
+/// Connections that share a low rate take turns within their timeouts.
 const PIECES_PER_SECOND: u64 = 32;
 /// Smallest piece, in bytes.
 const MIN_PIECE: u64 = 512;
@@ -15,9 +17,9 @@ const MIN_PIECE: u64 = 512;
 const MAX_PIECE: u64 = 256 * 1024;
 /// Rate that one connection reaches without help of others, in bytes per second.
 const RATE_OF_ONE_CONNECTION: u64 = 8 << 20;
-/// Time by which bytes may lag behind the rate and still catch up, such as after a late timer or a lost packet.
+/// Time by which bytes may lag behind the rate and still catch up.
 ///
-/// It bounds the burst after a pause. Over 20 s, it is an error of 2.5 %.
+/// Timers are late, and packets get lost. It bounds the burst after a pause. Over 20 s, it is an error of 2.5 %.
 const MAX_LAG: Duration = Duration::from_millis(500);
 
 /// Number of payload bytes per second.
@@ -26,7 +28,7 @@ pub struct ByteRate(u64);
 
 /// Time at which the bytes of a schedule may be passed on, and at which the next ones may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub(crate) struct ByteTurn {
     /// Start of the turn.
     pub(crate) start: Instant,
     /// Start of the next turn.
@@ -52,17 +54,21 @@ impl ByteRate {
         usize::try_from(piece).expect("a piece fits into memory")
     }
 
-    /// Returns the number of connections that use the rate, at most `max`: each holds a buffer of bytes in the system.
+    /// Returns the number of connections that use the rate, at most `max`.
+    ///
+    /// Each connection has buffers in the system, which are filled at once.
     pub(crate) fn connections(self, max: usize) -> usize {
         usize::try_from(self.0 / RATE_OF_ONE_CONNECTION).unwrap_or(max).clamp(1, max)
     }
 
-    /// Returns the turn of `bytes` bytes in a schedule whose next turn starts at `free_at`; `None` for a new schedule.
-    pub(crate) fn turn(self, free_at: Option<Instant>, bytes: usize, now: Instant) -> Turn {
+    /// Returns the turn of `bytes` bytes in a schedule whose next turn starts at `free_at`.
+    ///
+    /// A new schedule has no such time, and starts now.
+    pub(crate) fn turn(self, free_at: Option<Instant>, bytes: usize, now: Instant) -> ByteTurn {
         let earliest = now.checked_sub(MAX_LAG).unwrap_or(now);
         let start = free_at.unwrap_or(now).max(earliest);
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.0);
-        Turn { start, end: start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)) }
+        ByteTurn { start, end: start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)) }
     }
 }
 
@@ -78,9 +84,9 @@ mod tests {
     fn turns_follow_each_other_at_the_rate() {
         let (rate, now) = (rate(1_000_000), Instant::now());
         let first = rate.turn(None, 100_000, now);
-        assert_eq!(first, Turn { start: now, end: now + Duration::from_millis(100) });
+        assert_eq!(first, ByteTurn { start: now, end: now + Duration::from_millis(100) });
         let second = rate.turn(Some(first.end), 50_000, now);
-        assert_eq!(second, Turn { start: first.end, end: first.end + Duration::from_millis(50) });
+        assert_eq!(second, ByteTurn { start: first.end, end: first.end + Duration::from_millis(50) });
     }
 
     #[test]

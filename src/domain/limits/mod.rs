@@ -24,7 +24,7 @@ mod page_size;
 pub(crate) mod table;
 pub(crate) mod window;
 
-pub(crate) use byte_rate::Turn;
+pub(crate) use byte_rate::ByteTurn;
 pub use byte_rate::{ByteRate, MIN_BYTE_RATE};
 pub use content_size::{DEFAULT_MAX_CONTENT_BYTES, LARGEST_MAX_CONTENT_BYTES, Limits};
 pub use download_limit::MAX_DOWNLOADS;

@@ -119,7 +119,7 @@ pub(super) struct CommonArguments {
     /// IPv6 addresses are limited per /64. Without this option, there is no limit if only this machine can connect.
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
     rate_limit: Option<RateMode>,
-    /// Rate of payload bytes that the clients of one network download together, per second [default: unlimited]
+    /// Payload bytes per second that the clients of one network download together [default: unlimited]
     ///
     /// A network is one IPv4 address or one IPv6 /48. Bytes above the rate wait. Downloads by presigned URLs do not pass
     /// through this service and are not limited.

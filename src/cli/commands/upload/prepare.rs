@@ -98,7 +98,7 @@ fn warn_of_tags(recipients: &[RecipientKey], context: &Context) {
     }
 }
 
-/// What all transfers of one command share.
+/// Input that all transfers of one command share.
 pub(super) struct SharedInput {
     pub api: Api,
     request: Option<RequestTarget>,
@@ -108,7 +108,7 @@ pub(super) struct SharedInput {
     health: Health,
 }
 
-/// Who can open the transfers of a command, and where their links lead.
+/// Recipients of the transfers of a command, and the base URL of their links.
 pub(super) struct UploadTerms {
     recipients: Vec<RecipientKey>,
     /// Base URL of the links, if the user has chosen one.

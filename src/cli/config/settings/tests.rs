@@ -53,7 +53,9 @@ fn flags_override_the_environment_which_overrides_the_profile() {
 fn a_rate_of_the_environment_overrides_that_of_the_profile() {
     let with = |rate: &str| Profile { limit_rate: Some(rate.into()), ..Profile::default() };
     let environment = Environment { limit_rate: Some("2MiB".into()), ..Environment::default() };
-    let rate = |environment, profile| settings(&[], environment, profile).limit_rate().map(ByteRate::bytes_per_second);
+    let rate = |environment: &Environment, profile: &Profile| {
+        settings(&[], environment, profile).limit_rate().map(ByteRate::bytes_per_second)
+    };
     assert_eq!(rate(&environment, &with("1MiB")), Some(2 << 20));
     assert_eq!(rate(&Environment::default(), &with("1MiB")), Some(1 << 20));
     assert_eq!(rate(&Environment::default(), &Profile::default()), None);

@@ -18,10 +18,10 @@ const PAGES_AHEAD: usize = 4;
 const MIN_PARSED_APART: usize = 100;
 
 /// Objects of a page in key order, and the transfers that they belong to.
-pub(super) struct TransferPage {
+pub(super) struct CheckedPage {
     pub(super) objects: Vec<TransferObject>,
     /// State of each transfer; a missing one has none.
-    pub(super) transfers: HashMap<TransferId, TransferState>,
+    pub(super) transfers: HashMap<TransferId, StoredTransfer>,
 }
 
 /// Object of a transfer.
@@ -41,14 +41,14 @@ pub(super) enum ObjectContent {
 }
 
 /// State of a transfer as it is stored.
-pub(super) struct TransferState {
+pub(super) struct StoredTransfer {
     pub(super) value: Bytes,
     /// Problem of the payload of a transfer that can be downloaded.
     pub(super) payload_problem: Option<String>,
 }
 
 /// Returns all objects of transfers, page by page. Skips payloads, which may be large objects in the same bucket.
-pub(super) fn transfer_pages(store: &dyn Store) -> impl Stream<Item = Result<TransferPage, StoreError>> + Send {
+pub(super) fn transfer_pages(store: &dyn Store) -> impl Stream<Item = Result<CheckedPage, StoreError>> + Send {
     let keys = stream::try_unfold(None::<StorageKey>, move |after| async move {
         let keys = store.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE_SIZE).await?;
         let last = keys.last().cloned();
@@ -57,7 +57,7 @@ pub(super) fn transfer_pages(store: &dyn Store) -> impl Stream<Item = Result<Tra
     keys.map_ok(move |keys| read_page(store, keys)).try_buffered(PAGES_AHEAD)
 }
 
-async fn read_page(store: &dyn Store, mut keys: Vec<StorageKey>) -> Result<TransferPage, StoreError> {
+async fn read_page(store: &dyn Store, mut keys: Vec<StorageKey>) -> Result<CheckedPage, StoreError> {
     keys.retain(|key| !key.belongs_to_payload());
     let found = store.get_all(&keys).await?;
     let mut ids: Vec<_> = keys.iter().filter_map(StorageKey::transfer_id).collect();
@@ -75,10 +75,10 @@ async fn read_page(store: &dyn Store, mut keys: Vec<StorageKey>) -> Result<Trans
     let states = ids.into_iter().filter_map(|id| Some((id, values.remove(&StorageKey::transfer(id))?)));
     let with_payload = async |(id, value): (TransferId, Bytes)| {
         let payload_problem = payload_problem(store, id, &value).await?;
-        Ok::<_, StoreError>((id, TransferState { value, payload_problem }))
+        Ok::<_, StoreError>((id, StoredTransfer { value, payload_problem }))
     };
     let transfers = Box::pin(stream::iter(states).map(with_payload).buffered(CONCURRENCY).try_collect()).await?;
-    Ok(TransferPage { objects: parsed, transfers })
+    Ok(CheckedPage { objects: parsed, transfers })
 }
 
 /// Parses the objects of a page.

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 
-use super::transfer_pages::{ObjectContent, TransferObject, TransferPage, TransferState, transfer_pages};
+use super::transfer_pages::{CheckedPage, ObjectContent, StoredTransfer, TransferObject, transfer_pages};
 use super::{Check, StoreFinding};
 use crate::domain::id::TransferId;
 use crate::domain::maintenance::repair::Repair;
@@ -13,7 +13,7 @@ impl Check<'_> {
     pub(super) async fn transfers(&mut self) -> Result<(), StoreError> {
         let mut pages = Box::pin(transfer_pages(self.store));
         let mut current = None;
-        while let Some(TransferPage { objects, mut transfers }) = pages.try_next().await? {
+        while let Some(CheckedPage { objects, mut transfers }) = pages.try_next().await? {
             for TransferObject { key, content } in objects {
                 let Some(id) = key.transfer_id() else {
                     self.find("wrong_id", &key, "the key contains no valid transfer id", "remove this object");
@@ -49,7 +49,7 @@ impl Check<'_> {
         }
     }
 
-    async fn transfer(&mut self, id: TransferId, found: Option<TransferState>) -> Result<(), StoreError> {
+    async fn transfer(&mut self, id: TransferId, found: Option<StoredTransfer>) -> Result<(), StoreError> {
         let key = StorageKey::transfer(id);
         let Some(found) = found else {
             let (problem, advice) = ("the transfer is missing, but has other records", "remove its remaining records");

@@ -1,4 +1,4 @@
-//! Limits on the rate of payload bytes: `--limit-rate` of the command and `--egress-limit` of a service.
+//! Limits on the rate of payload bytes, of the command and of a service.
 
 use std::time::{Duration, Instant};
 
