@@ -76,6 +76,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/preview-kind.js"),
     asset!("scripts/receive/preview.js"),
     asset!("scripts/receive/recipient.js"),
+    asset!("scripts/receive/signature.js"),
     asset!("scripts/receive/run.js"),
     asset!("scripts/receive/save-content.js"),
     asset!("scripts/receive/save.js"),
