@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = LinkArgument::read(arguments.link.as_ref(), context).await?;
     if let Some(request) = &arguments.request {
-        return delete_as_guest(target.id, request, context).await;
+        return Box::pin(delete_as_guest(target.id, request, context)).await;
     }
     let api = context.sender_api(target.base_url.clone()).await?;
     let status = match context.first_call(|| api.delete(target.id)).await {

@@ -20,7 +20,7 @@ pub(crate) struct GuestUploads {
 }
 
 #[derive(Serialize, Deserialize)]
-struct GuestUpload {
+struct GuestUploadRecord {
     v: V1,
     /// Guest proof, as 64 hex digits.
     proof: String,
@@ -45,7 +45,7 @@ impl GuestUploads {
     ) -> std::io::Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
         remove_expired(folder, now);
-        let upload = GuestUpload { v: V1, proof: proof.to_text().to_string(), expires_at };
+        let upload = GuestUploadRecord { v: V1, proof: proof.to_text().to_string(), expires_at };
         let contents = serde_json::to_vec(&upload).expect("the record has only string keys");
         private_file::write(&path_of(folder, id), &contents, Existing::Replaced)
     }
@@ -68,7 +68,7 @@ fn path_of(folder: &Path, id: TransferId) -> PathBuf {
     folder.join(format!("{id}.json"))
 }
 
-fn read(path: &Path) -> Option<GuestUpload> {
+fn read(path: &Path) -> Option<GuestUploadRecord> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 

@@ -28,7 +28,8 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Options for the private keys of a recipient.
 #[derive(Args, Clone, Default)]
 pub(crate) struct IdentityOptions {
-    /// File with a private key, of age, its plugins or ssh-ed25519; repeat the option for several
+    /// File with a private key of a recipient, of age, its plugins or ssh-ed25519; repeat the option
+    /// for several
     /// [default: the identity of sgsend key]
     #[arg(short = 'i', long = "identity", value_name = "FILE")]
     files: Vec<PathBuf>,

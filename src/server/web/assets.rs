@@ -44,6 +44,7 @@ pub(super) const PUBLIC: &[Asset] = &[
     asset!("scripts/receive/run.js"),
     asset!("scripts/receive/save-content.js"),
     asset!("scripts/receive/save.js"),
+    asset!("scripts/receive/signature.js"),
     asset!("scripts/receive/tree.js"),
     asset!("scripts/receive/unshowable.js"),
     asset!("scripts/request/arrivals.js"),
