@@ -146,7 +146,7 @@ mod tests {
         let mebibyte = usize::try_from(MIB).unwrap();
         throttle.received(mebibyte).await;
         // A lost connection.
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
         throttle.received(20 * mebibyte).await;
         assert_elapsed(started + Duration::from_secs(61), 20.0);
         // Each read is late by the same time as its turn takes.

@@ -18,7 +18,8 @@ mod middleware;
 mod net;
 mod notify;
 mod readiness;
-#[cfg(all(test, feature = "s3"))]
+#[cfg(test)]
+#[cfg(feature = "s3")]
 mod request_budget;
 mod router;
 mod settings;

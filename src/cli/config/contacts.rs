@@ -186,19 +186,46 @@ pub(crate) fn contact_name(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use zeroize::Zeroizing;
+
     use super::*;
+    use crate::domain::people::recipient_keys::PluginDialogue;
 
     const AGE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
     const SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN";
 
+    /// Nobody to ask: no key in these tests needs a plugin.
+    struct NoDialogue;
+
+    impl PluginDialogue for NoDialogue {
+        fn display(&self, _: &str) {}
+
+        fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+            None
+        }
+
+        fn ask(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn ask_secret(&self, _: &str) -> Option<Zeroizing<String>> {
+            None
+        }
+    }
+
     #[test]
     fn contacts_have_names_that_nothing_else_has() {
-        let mut contacts = Contacts::default();
+        let (mut contacts, plugins) = (Contacts::default(), Plugins::new(Arc::new(NoDialogue)));
         let keys = [AGE.parse().unwrap(), SSH.parse().unwrap()];
         let at = Timestamp::from_millis;
         assert_eq!(contacts.change_of("ada", &keys), None);
         contacts.put("ada", &keys, at(1));
-        assert_eq!((contacts.keys_of("ada").unwrap(), contacts.change_of("ada", &keys)), (keys.to_vec(), None));
+        assert_eq!(
+            (contacts.keys_of("ada", &plugins).unwrap(), contacts.change_of("ada", &keys)),
+            (keys.to_vec(), None)
+        );
         let sender: SenderKey = SSH.parse().unwrap();
         let owner = |replaced_at| Some(KeyOwner { name: "ada".to_owned(), replaced_at });
         assert_eq!(contacts.sender_keys_of("ada"), Some(vec![sender.clone()]));
@@ -214,7 +241,7 @@ mod tests {
         assert_eq!(toml::from_str::<Contacts>(&text).unwrap().owner_of(&sender), owner(Some(at(2))));
         contacts.put("ada", &keys, at(3));
         assert_eq!((contacts.owner_of(&sender), contacts.former_sender_keys_of("ada").len()), (owner(None), 0));
-        assert!(contacts.keys_of("bob").is_none() && contacts.remove("ada") && !contacts.remove("ada"));
+        assert!(contacts.keys_of("bob", &plugins).is_none() && contacts.remove("ada") && !contacts.remove("ada"));
         for name in ["ada", "Ada.L-1_x@example", "ä"] {
             assert_eq!(contact_name(name).as_deref(), Ok(name));
         }

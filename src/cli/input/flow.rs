@@ -9,6 +9,7 @@ use crate::domain::limits::ByteRate;
 
 /// Options of commands that transfer payloads.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(crate) struct FlowArguments {
     /// Data path of the payload
     #[arg(long, value_name = "FLOW", default_value = "auto", hide_short_help = true)]

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_late_turn_catches_up_but_a_pause_gives_no_large_burst() {
-        let (rate, now) = (rate(1_000_000), Instant::now() + Duration::from_secs(60));
+        let (rate, now) = (rate(1_000_000), Instant::now() + Duration::from_mins(1));
         let late = now.checked_sub(Duration::from_millis(5)).unwrap();
         assert_eq!(rate.turn(Some(late), 1_000, now).start, late);
         let paused = now.checked_sub(Duration::from_secs(30)).unwrap();

@@ -40,6 +40,7 @@ impl TransferNotifications {
 }
 
 /// Link that a notification is about.
+#[derive(Clone, Copy)]
 struct NotifiedLink {
     /// Id of a further link; `None` for the own link.
     id: Option<LinkId>,

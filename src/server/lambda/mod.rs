@@ -142,7 +142,7 @@ impl LambdaFunction {
             let function = function.clone();
             async move { function.invoke(event).await }
         });
-        lambda_runtime::run(handler).await.map_err(LambdaError::Runtime)
+        Box::pin(lambda_runtime::run(handler)).await.map_err(LambdaError::Runtime)
     }
 
     /// Returns the open function; opens it at the first call, and again after a failure.

@@ -57,13 +57,7 @@ impl StorageLocation {
         }
         backend.check_exists().map_err(cannot_open)?;
         let stop = BackupStop(Arc::default());
-        let run = BackupRun {
-            name: backend.name(),
-            target: target.to_owned(),
-            keep,
-            stop: Arc::clone(&stop.0),
-            watch,
-        };
+        let run = BackupRun { name: backend.name(), target: target.to_owned(), keep, stop: Arc::clone(&stop.0), watch };
         match self.folder() {
             Some(source) => run.of_folder(source.to_owned()).await,
             None => run.of_store(&*backend.open_offline().await.map_err(cannot_open)?).await,

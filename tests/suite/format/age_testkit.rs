@@ -39,14 +39,14 @@ fn the_test_kit_of_age_agrees_on_what_opens() {
         let expected = members["expect"].as_str();
         *seen.entry(expected.to_owned()).or_default() += 1;
         match (expected, opened) {
-            ("success", Ok((plaintext, opener))) => {
+            ("success", Ok((plaintext, recipient))) => {
                 assert_eq!(Sha256::of(&plaintext).to_string(), members["payload"], "{name}");
-                assert_eq!(opener, *identities[0].recipient(), "{name}");
+                assert_eq!(recipient, *identities[0].recipient(), "{name}");
             }
             ("header failure", Ok(_)) if ACCEPTED.contains(&name.as_str()) => {}
-            ("no match", Err(UnwrapKeysError::NoMatch(_))) => {}
-            ("header failure" | "HMAC failure" | "payload failure", Err(UnwrapKeysError::Damaged)) => {}
-            (expected, opened) => panic!("{name}: {expected}, but {:?}", opened.map(|(_, opener)| opener)),
+            ("no match", Err(UnwrapKeysError::NoMatch(_)))
+            | ("header failure" | "HMAC failure" | "payload failure", Err(UnwrapKeysError::Damaged)) => {}
+            (expected, opened) => panic!("{name}: {expected}, but {:?}", opened.map(|(_, recipient)| recipient)),
         }
     }
     let expected =

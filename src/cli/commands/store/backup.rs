@@ -142,7 +142,7 @@ fn print(report: &BackupReport, context: &Context) -> Result<()> {
         printer.warning(&format!("{lost} payloads are missing in the storage: run `sgsend store check`"));
     }
     if let Some(findings @ 1..) = findings {
-        printer.warning(&format!("the backup has {findings} findings: run `sgsend store check` on it and on the storage"));
+        printer.warning(&format!("the backup has {findings} findings: check it with `sgsend store check`"));
     }
     Ok(())
 }

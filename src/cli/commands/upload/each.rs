@@ -1,7 +1,7 @@
 //! `sgsend upload --each`: uploads each path as a transfer of its own, several at once.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -175,7 +175,7 @@ impl EachUpload<'_> {
     }
 
     /// Uploads one path; `None` if the command has ended meanwhile.
-    async fn send(&self, path: &PathBuf) -> Result<Option<SentPath>> {
+    async fn send(&self, path: &Path) -> Result<Option<SentPath>> {
         let is_small = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_SMALL);
         let slots = self.slots.acquire_many(if is_small { 1 } else { LARGE_SHARE }).await;
         let _slots = slots.expect("the semaphore is never closed");
@@ -195,8 +195,8 @@ impl EachUpload<'_> {
         Ok(Some(SentPath { uploaded, summary }))
     }
 
-    async fn open(&self, path: &PathBuf) -> Result<(Upload, Vec<SkippedEntry>)> {
-        let paths = vec![path.clone()];
+    async fn open(&self, path: &Path) -> Result<(Upload, Vec<SkippedEntry>)> {
+        let paths = vec![path.to_owned()];
         let earlier = prepare::earlier(self.arguments, &paths, None, &self.shared.api, self.context).await?;
         prepare::open(self.arguments, &self.shared, paths, earlier, self.context).await
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 
-use super::{MAX_CONCURRENT_TRANSFERS, CopyCounts, CopyError, CopyObserver, Copying, Pass, add, next_transfer};
+use super::{CopyCounts, CopyError, CopyObserver, Copying, MAX_CONCURRENT_TRANSFERS, Pass, add, next_transfer};
 use crate::domain::clock::Clock;
 use crate::domain::id::{PayloadId, TransferId};
 use crate::domain::maintenance::check::check;

@@ -40,6 +40,7 @@ const LOCK: &str = "backup.lock";
 const MAX_SNAPSHOTS: u32 = 10;
 
 /// A backup to be made.
+#[derive(Clone, Copy)]
 pub(in crate::server) struct BackupJob<'a> {
     /// Folder of the store.
     pub source: &'a Path,
