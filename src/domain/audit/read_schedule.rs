@@ -86,7 +86,8 @@ impl MissingEntries {
     pub(super) fn set_written(self) {
         let mut written = self.schedule.written();
         for (id, end) in self.windows.into_keys() {
-            *written.get_or_insert(id, end.minus(MINUTE), || end) = end;
+            // The start of the window, not its end: the table is emptied at a later day than the last.
+            *written.get_or_insert(id, end.minus(WINDOW), || end) = end;
         }
     }
 }

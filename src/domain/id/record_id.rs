@@ -36,7 +36,7 @@ impl RecordId {
 const NAME_BITS: u64 = (1 << 60) - 1;
 
 impl RecordId {
-    /// Returns the id with the same time and counter whose last 15 hex digits are the first ones of `digest`.
+    /// Returns the id of the same time and counter that ends with 15 hex digits of `digest`.
     ///
     /// The object whose key begins with these digits is found from the id alone.
     #[must_use]

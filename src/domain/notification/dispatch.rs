@@ -186,7 +186,7 @@ impl Outbox {
         Ok(self.store().get(&StorageKey::notification(entry.token_id, entry.id)).await?.is_some())
     }
 
-    /// Reads the objects of a link's grants that the id of a notification names, if the link has such objects.
+    /// Reads the objects of a link's grants that the id of a notification names.
     async fn read_named_grants(&self, of: Prefix, entry: &OutboxEntry, link: &LinkRecord) -> Result<(), Error> {
         if !link.has_grant_objects() {
             return Ok(());

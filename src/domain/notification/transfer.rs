@@ -76,7 +76,7 @@ impl Transfer {
         self.add_notifications(with, ids, now, kinds, link);
     }
 
-    /// Adds the notification of a download of an unlimited link to a commit that creates the object of its grant.
+    /// Adds the notification of a download to the commit that creates the object of its grant.
     ///
     /// Nobody reads this object to complete an interrupted commit, so the id of the notification names the grant: the
     /// dispatcher finds the object by it.

@@ -1,4 +1,4 @@
-//! Link of a transfer at one time: the rules for its status, downloads and changes, which all links share.
+//! Link of a transfer at one time: rules for status, downloads and changes that all links share.
 
 use std::time::Duration;
 

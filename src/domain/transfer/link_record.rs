@@ -146,7 +146,7 @@ impl LinkRecord {
         self.max_downloads.is_none() || !self.limit_history.is_empty()
     }
 
-    /// Returns until when a link that is in `state` at `now` keeps the payload: its expiry, or that of its last grant.
+    /// Returns until when a link keeps the payload: its expiry, or that of its last grant.
     ///
     /// `None` if it does not.
     #[must_use]

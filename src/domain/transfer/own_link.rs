@@ -18,7 +18,7 @@ impl Transfer {
         LinkAt::own(self, now)
     }
 
-    /// Returns whether the transfer ends with its own link: there are no further links, and the own link is open.
+    /// Returns whether the transfer ends with its own link, which is open and the only one.
     #[must_use]
     pub fn ends_with_own_link(&self) -> bool {
         self.links.is_empty() && self.own_link.state.is_open()
@@ -116,7 +116,7 @@ impl Transfer {
         Some(event)
     }
 
-    /// Records the end of an own link that reached its limit as the transfer's end, if there are no further links.
+    /// Ends the transfer with its own link that reached its limit, if there are no further links.
     fn move_end(&mut self) {
         if let (LinkState::Exhausted { at }, State::Completed { at: completed_at }) = (self.own_link.state, self.state)
             && self.links.is_empty()

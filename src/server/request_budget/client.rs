@@ -8,7 +8,10 @@ use axum::body::Body;
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower::ServiceExt;
+use url::Url;
 
 use crate::domain::audit::{ServiceName, WriteMode};
 use crate::domain::clock::ManualClock;
@@ -40,7 +43,7 @@ pub(super) struct BudgetClient {
 
 /// Transfer as its sender knows it.
 #[derive(Clone, Debug)]
-pub(super) struct SentTransfer {
+pub(super) struct BudgetTransfer {
     pub(super) id: String,
     /// Presigned URL for the payload, if the service gave one.
     url: Option<String>,
@@ -58,7 +61,7 @@ impl TestLink {
     }
 }
 
-impl AsRef<str> for SentTransfer {
+impl AsRef<str> for BudgetTransfer {
     fn as_ref(&self) -> &str {
         &self.id
     }
@@ -93,12 +96,12 @@ impl BudgetClient {
     }
 
     /// Creates a transfer with additional JSON members.
-    pub(super) async fn create(&self, members: &str) -> SentTransfer {
+    pub(super) async fn create(&self, members: &str) -> BudgetTransfer {
         let body = format!(r#"{{"size_bytes":{}{members}}}"#, PAYLOAD.len());
         sent(&self.as_sender("/transfers/create", &body).await)
     }
 
-    pub(super) async fn completed(&self, members: &str) -> SentTransfer {
+    pub(super) async fn completed(&self, members: &str) -> BudgetTransfer {
         let transfer = self.create(members).await;
         self.upload(&transfer).await;
         self.complete(&transfer).await;
@@ -106,27 +109,24 @@ impl BudgetClient {
     }
 
     /// Uploads the payload: to the bucket if the service gave a presigned URL.
-    pub(super) async fn upload(&self, transfer: &SentTransfer) {
+    pub(super) async fn upload(&self, transfer: &BudgetTransfer) {
         if let Some(url) = &transfer.url {
-            let client = reqwest::Client::builder().no_proxy().build().unwrap();
-            let request = client.put(url).header("if-none-match", "*").body(PAYLOAD);
-            assert!(request.send().await.unwrap().status().is_success());
-            return;
+            return put_payload(&url.parse().unwrap()).await;
         }
         let path = format!("/transfers/id/{}/payload/upload-bytes", transfer.id);
         let headers = [self.authorization(), ("content-type", "application/octet-stream".to_owned())];
         send(&self.public, Method::POST, &path, &headers, PAYLOAD).await;
     }
 
-    pub(super) async fn complete(&self, transfer: &SentTransfer) {
+    pub(super) async fn complete(&self, transfer: &BudgetTransfer) {
         self.as_sender(&format!("/transfers/id/{}/upload/complete", transfer.id), "{}").await;
     }
 
-    pub(super) async fn delete(&self, transfer: &SentTransfer) {
+    pub(super) async fn delete(&self, transfer: &BudgetTransfer) {
         self.as_sender(&format!("/transfers/id/{}/delete", transfer.id), "{}").await;
     }
 
-    pub(super) async fn status(&self, transfer: &SentTransfer) {
+    pub(super) async fn status(&self, transfer: &BudgetTransfer) {
         send(&self.public, Method::GET, &format!("/transfers/id/{}/status", transfer.id), &[], b"").await;
     }
 
@@ -145,13 +145,13 @@ impl BudgetClient {
     }
 
     /// Downloads a range through the service, under a grant.
-    pub(super) async fn download(&self, transfer: &SentTransfer, grant: &str) {
+    pub(super) async fn download(&self, transfer: &BudgetTransfer, grant: &str) {
         let path = format!("/transfers/id/{}/payload/download-bytes", transfer.id);
         let headers = [("x-sgsend-grant", grant.to_owned()), ("range", "bytes=0-1".to_owned())];
         send(&self.public, Method::GET, &path, &headers, b"").await;
     }
 
-    pub(super) async fn create_link(&self, transfer: &SentTransfer, link: &TestLink) {
+    pub(super) async fn create_link(&self, transfer: &BudgetTransfer, link: &TestLink) {
         let wrapped = String::from(WrappedKey::from_bytes(&[7; WRAPPED_KEY_BYTES]));
         let (id, digest) = (&link.id, link.proof.digest());
         let body = format!(
@@ -160,11 +160,11 @@ impl BudgetClient {
         self.as_sender(&format!("/transfers/id/{}/links/create", transfer.id), &body).await;
     }
 
-    pub(super) async fn update_link(&self, transfer: &SentTransfer, link: &TestLink, change: &str) {
+    pub(super) async fn update_link(&self, transfer: &BudgetTransfer, link: &TestLink, change: &str) {
         self.as_sender(&format!("/transfers/id/{}/links/id/{}/update", transfer.id, link.id), change).await;
     }
 
-    pub(super) async fn revoke_link(&self, transfer: &SentTransfer, link: &TestLink) {
+    pub(super) async fn revoke_link(&self, transfer: &BudgetTransfer, link: &TestLink) {
         self.as_sender(&format!("/transfers/id/{}/links/id/{}/revoke", transfer.id, link.id), "{}").await;
     }
 
@@ -217,10 +217,24 @@ fn access(link: &TestLink) -> (&'static str, String) {
     ("x-sgsend-access", link.proof.to_text().to_string())
 }
 
-fn sent(created: &Value) -> SentTransfer {
+/// Puts the payload to a presigned URL of the test server.
+async fn put_payload(url: &Url) {
+    let address = url.socket_addrs(|| None).unwrap();
+    let mut connection = TcpStream::connect(address[0]).await.unwrap();
+    let (path, query) = (url.path(), url.query().unwrap_or_default());
+    let length = PAYLOAD.len();
+    let head = format!("PUT {path}?{query} HTTP/1.1\r\nif-none-match: *\r\ncontent-length: {length}\r\n\r\n");
+    connection.write_all(&[head.as_bytes(), PAYLOAD].concat()).await.unwrap();
+    connection.shutdown().await.unwrap();
+    let mut response = String::new();
+    connection.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+}
+
+fn sent(created: &Value) -> BudgetTransfer {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let url = text(&created["upload"]["url"]).filter(|url| url.starts_with("http"));
-    SentTransfer { id: text(&created["transfer_id"]).unwrap(), url }
+    BudgetTransfer { id: text(&created["transfer_id"]).unwrap(), url }
 }
 
 /// Sends a request, and returns the JSON of the response; `Null` for another body.

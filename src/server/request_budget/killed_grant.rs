@@ -10,7 +10,7 @@ use crate::domain::store::{OutboxEntry, StorageKey, Store, list};
 use crate::server::store::S3Store;
 use crate::server::store::s3::test_server::S3TestServer;
 
-/// Another server delivers the notification, under the id in the outbox: the id names the grant, whose object has it.
+/// Another server delivers the notification: the id in the outbox names the grant.
 #[tokio::test]
 async fn a_notification_survives_a_kill_right_after_its_grant() {
     for is_further in [false, true] {

@@ -68,7 +68,7 @@ pub(crate) enum S3RequestKind {
 }
 
 /// Head of a request and its body.
-struct Received {
+struct ReceivedRequest {
     method: String,
     path: String,
     query: HashMap<String, String>,
@@ -78,7 +78,7 @@ struct Received {
 
 /// Response to a request.
 #[derive(Default)]
-struct Answer {
+struct TestAnswer {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
@@ -154,7 +154,7 @@ impl S3TestServer {
         Ok(())
     }
 
-    async fn respond(&self, request: &Received) -> Answer {
+    async fn respond(&self, request: &ReceivedRequest) -> TestAnswer {
         let key = request.path.trim_start_matches("/bucket").trim_start_matches('/');
         let is_list = request.query.contains_key("list-type") || request.query.contains_key("uploads");
         let (kind, name) = match request.method.as_str() {
@@ -173,9 +173,9 @@ impl S3TestServer {
         }
         match kind {
             S3RequestKind::List if request.query.contains_key("uploads") => {
-                Answer::xml("<ListMultipartUploadsResult></ListMultipartUploadsResult>".to_owned())
+                TestAnswer::xml("<ListMultipartUploadsResult></ListMultipartUploadsResult>".to_owned())
             }
-            S3RequestKind::List => Answer::xml(self.list(&request.query)),
+            S3RequestKind::List => TestAnswer::xml(self.list(&request.query)),
             S3RequestKind::Read => self.read(key, request.headers.get("range")).await,
             S3RequestKind::Write => {
                 let is_held = self.held.lock().unwrap().is_some_and(|held| key.contains(held));
@@ -189,7 +189,7 @@ impl S3TestServer {
         }
     }
 
-    async fn read(&self, key: &str, range: Option<&String>) -> Answer {
+    async fn read(&self, key: &str, range: Option<&String>) -> TestAnswer {
         let at_once = 1 + self.reads_at_once.fetch_add(1, Ordering::SeqCst);
         self.most_reads_at_once.fetch_max(at_once, Ordering::SeqCst);
         // Lets other reads arrive.
@@ -198,53 +198,53 @@ impl S3TestServer {
         }
         self.reads_at_once.fetch_sub(1, Ordering::SeqCst);
         let Some(StoredBody { body, etag, content_length }) = self.objects().get(key).cloned() else {
-            return Answer::error("404 Not Found", "NoSuchKey");
+            return TestAnswer::error("404 Not Found", "NoSuchKey");
         };
         let mut headers = vec![("etag", etag)];
         headers.extend(content_length.map(|length| (CONTENT_LENGTH, length)));
         let range = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
         let Some((start, end)) = range.and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?))) else {
-            return Answer { status: "200 OK", headers, body };
+            return TestAnswer { status: "200 OK", headers, body };
         };
         let (start, end): (usize, usize) = (start, end);
         let end = body.len().min(end + 1);
         if start >= end {
-            return Answer::error("416 Range Not Satisfiable", "InvalidRange");
+            return TestAnswer::error("416 Range Not Satisfiable", "InvalidRange");
         }
         headers.push(("content-range", format!("bytes {start}-{}/{}", end - 1, body.len())));
-        Answer { status: "206 Partial Content", headers, body: body.slice(start..end) }
+        TestAnswer { status: "206 Partial Content", headers, body: body.slice(start..end) }
     }
 
-    fn write(&self, key: &str, request: &Received) -> Answer {
+    fn write(&self, key: &str, request: &ReceivedRequest) -> TestAnswer {
         let mut objects = self.objects();
         let current = objects.get(key);
         if request.headers.contains_key("if-none-match") && current.is_some() {
-            return Answer::error("412 Precondition Failed", "PreconditionFailed");
+            return TestAnswer::error("412 Precondition Failed", "PreconditionFailed");
         }
         match (request.headers.get("if-match"), current) {
-            (Some(_), None) => return Answer::error("404 Not Found", "NoSuchKey"),
+            (Some(_), None) => return TestAnswer::error("404 Not Found", "NoSuchKey"),
             (Some(etag), Some(current)) if *etag != current.etag => {
-                return Answer::error("412 Precondition Failed", "PreconditionFailed");
+                return TestAnswer::error("412 Precondition Failed", "PreconditionFailed");
             }
             _ => {}
         }
         let etag = format!("\"{:032x}\"", 1 + self.next_etag.fetch_add(1, Ordering::SeqCst));
         let content_length = request.headers.get(CONTENT_LENGTH).cloned();
         objects.insert(key.to_owned(), StoredBody { body: request.body.clone(), etag: etag.clone(), content_length });
-        Answer { status: "200 OK", headers: vec![("etag", etag)], body: Bytes::new() }
+        TestAnswer { status: "200 OK", headers: vec![("etag", etag)], body: Bytes::new() }
     }
 
-    fn delete(&self, key: &str, request: &Received) -> Answer {
+    fn delete(&self, key: &str, request: &ReceivedRequest) -> TestAnswer {
         let mut objects = self.objects();
         if request.method == "DELETE" {
             objects.remove(key);
-            return Answer { status: "204 No Content", ..Answer::default() };
+            return TestAnswer { status: "204 No Content", ..TestAnswer::default() };
         }
         let body = String::from_utf8_lossy(&request.body);
         for key in body.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()) {
             objects.remove(key);
         }
-        Answer::xml("<DeleteResult></DeleteResult>".to_owned())
+        TestAnswer::xml("<DeleteResult></DeleteResult>".to_owned())
     }
 
     fn list(&self, query: &HashMap<String, String>) -> String {
@@ -264,7 +264,7 @@ impl S3TestServer {
     }
 }
 
-impl Answer {
+impl TestAnswer {
     fn xml(body: String) -> Self {
         Self { status: "200 OK", headers: vec![("etag", "\"list\"".to_owned())], body: body.into() }
     }
@@ -275,7 +275,7 @@ impl Answer {
 }
 
 /// Receives one request; `None` if the client has closed the connection.
-async fn receive(connection: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
+async fn receive(connection: &mut BufReader<TcpStream>) -> io::Result<Option<ReceivedRequest>> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if connection.read_line(&mut head).await? == 0 {
@@ -293,7 +293,7 @@ async fn receive(connection: &mut BufReader<TcpStream>) -> io::Result<Option<Rec
     connection.read_exact(&mut body).await?;
     let query = url.query_pairs().into_owned().collect();
     let path = url::form_urlencoded::parse(url.path().as_bytes()).map(|(path, _)| path.into_owned()).next();
-    Ok(Some(Received { method, path: path.unwrap_or_default(), query, headers, body: body.into() }))
+    Ok(Some(ReceivedRequest { method, path: path.unwrap_or_default(), query, headers, body: body.into() }))
 }
 
 impl S3Store {

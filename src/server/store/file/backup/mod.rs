@@ -77,8 +77,9 @@ pub struct BackupReport {
     pub pending: u64,
     /// Number of payloads that the store itself has lost.
     pub lost: u64,
-    /// Number of findings in the backup of a bucket that were not repaired; `None` for a folder, whose records are of
-    /// one point in time.
+    /// Number of findings that were not repaired; `None` for a folder.
+    ///
+    /// Records of a folder are of one point in time, and not checked.
     pub findings: Option<u64>,
 }
 
@@ -98,17 +99,17 @@ struct Backup<'a> {
 pub(in crate::server) fn run(job: BackupJob<'_>) -> Result<BackupReport, BackupError> {
     connection::check_layout(&job.source.join(RECORDS)).map_err(BackupError::Source)?;
     let header = snapshot::header(&job.source.join(RECORDS))?;
-    let claim = Claim::of(job.target, job.name, header.store_id)?;
+    let claim = ClaimedFolder::of(job.target, job.name, header.store_id)?;
     claim.run(job)
 }
 
 /// Folder of a backup that this run has locked and checked.
-struct Claim {
+struct ClaimedFolder {
     marker: BackupMarker,
     lock: File,
 }
 
-impl Claim {
+impl ClaimedFolder {
     /// Locks the folder `target` for a backup of the store `name` with the id `store_id`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Backup of a store in a bucket: the new records and payloads are collected in a folder of the backup, `staging`.
+//! Backup of a bucket: collects the new records and payloads in the folder `staging` of the backup.
 //!
 //! The folder is a store of its own while it is filled. When it is complete, its payloads are linked into the backup,
 //! and its database replaces that of the backup, as in the backup of a folder. After an interruption, the next run takes
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::FileStore;
 use super::super::folder::{Folder, length, make_directory};
-use super::{BackupError, BackupJob, BackupReport, Claim, Durability, PAYLOADS};
+use super::{BackupError, BackupJob, BackupReport, ClaimedFolder, Durability, PAYLOADS};
 use crate::domain::id::PayloadId;
 use crate::domain::maintenance::copy::{CopiedInUse, KnownPayloads};
 use crate::domain::store::StoreError;
@@ -20,7 +20,7 @@ const STAGING: &str = "staging";
 
 /// Folder in which the records and the new payloads of a backup are collected.
 pub(in crate::server) struct Staging {
-    claim: Claim,
+    claim: ClaimedFolder,
     folder: PathBuf,
 }
 
@@ -36,7 +36,7 @@ impl Staging {
     /// # Errors
     /// [`BackupError`] if the folder contains anything else, or is in use.
     pub(in crate::server) fn begin(target: &Path, name: &str, store_id: Option<String>) -> Result<Self, BackupError> {
-        let claim = Claim::of(target, name, store_id)?;
+        let claim = ClaimedFolder::of(target, name, store_id)?;
         let staging = Self { claim, folder: target.join(STAGING) };
         staging.take_over(target).map_err(BackupError::target)?;
         remove(&staging.folder).map_err(BackupError::target)?;
