@@ -140,7 +140,7 @@ async fn failing_webhooks_are_shown() {
         browser.click("#views a[href='#overview']").await;
         browser.click("#failing-targets a").await;
         let row = browser.wait_for_text("#webhook-list", "retrying").await;
-        assert!(row.contains("not reachable"), "{row}");
+        assert!(row.contains("The connection fails."), "{row}");
     })
     .await;
 }

@@ -48,6 +48,12 @@ async fn status(service: &Service, link: &str) -> Value {
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
+/// Returns the element's text now, which may be empty.
+async fn text_now(browser: &Browser, selector: &str) -> String {
+    let text = browser.script("return document.querySelector(args).textContent", json!(selector)).await;
+    text.as_str().unwrap().to_owned()
+}
+
 /// Opens `link` with a server that tells `lie`, and downloads if possible; returns the error.
 async fn refused(browser: &Browser, link: &str, lie: &Value) -> String {
     browser.script("localStorage.setItem('lie', JSON.stringify(args))", lie.clone()).await;
@@ -55,14 +61,14 @@ async fn refused(browser: &Browser, link: &str, lie: &Value) -> String {
     browser.goto(link).await;
     browser
         .until("an error or the button", async || {
-            (browser.is_visible("#download").await || !browser.text("#error").await.is_empty()).then_some(())
+            (browser.is_visible("#download").await || !text_now(browser, "#error").await.is_empty()).then_some(())
         })
         .await;
-    if browser.text("#error").await.is_empty() {
+    if text_now(browser, "#error").await.is_empty() {
         browser.click("#download").await;
     }
     let error = browser.wait_for_text("#error", "signature").await;
-    assert_eq!(browser.text("#outcome").await, "", "something was saved");
+    assert_eq!(text_now(browser, "#outcome").await, "", "something was saved");
     error
 }
 
