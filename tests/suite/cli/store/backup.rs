@@ -130,16 +130,17 @@ fn check_increments_and_restore(service: &BackedUp) {
 
 #[test]
 fn backups_beside_uploads_and_deletions_are_consistent() {
-    check_consistency_beside_changes(&BackedUp::start());
+    check_consistency_beside_changes(&BackedUp::start(), 6);
 }
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 fn s3_backups_beside_uploads_and_deletions_are_consistent() {
-    check_consistency_beside_changes(&BackedUp::start_over_bucket());
+    check_consistency_beside_changes(&BackedUp::start_over_bucket(), 3);
 }
 
-fn check_consistency_beside_changes(service: &BackedUp) {
+/// Makes `rounds` backups while transfers are created and deleted.
+fn check_consistency_beside_changes(service: &BackedUp, rounds: u32) {
     let is_over = AtomicBool::new(false);
     let kept = service.upload("kept", b"kept");
     std::thread::scope(|scope| {
@@ -157,7 +158,7 @@ fn check_consistency_beside_changes(service: &BackedUp) {
                 }
             });
         }
-        for _ in 0..6 {
+        for _ in 0..rounds {
             service.backup_numbers(&[]);
             let checked = service.home.run(&["store", "check", &service.backup_storage(), "--json"]);
             if checked.exit != 0 {
