@@ -14,11 +14,12 @@ set -euo pipefail
 
 # Each server runs the contract suite of stores. The tests of services and commands depend less on the server's maker:
 # S3_FULL=1 runs them against each server, otherwise only the first server does. $store and $suite are the test binaries.
-# Connections and proxies in front of a service depend on no store: only S3_FULL=1 runs their tests here.
+# Connections, proxies, sessions, admin keys, headers and rate limits depend on no store: only S3_FULL=1 runs their tests here.
 if [ -n "${S3_FULL:-}" ]; then
   skipped=''
 else
   skipped='--skip net::base_path --skip net::http:: --skip net::http2 --skip net::nginx --skip net::prox'
+  skipped="$skipped --skip api::sessions --skip api::key --skip api::browser_security --skip limits::rate_limits"
 fi
 contract='"$store" --ignored s3'
 services='
