@@ -16,7 +16,7 @@ const SILENT: [&str; 8] =
 
 /// Returns the tree as text: a line for each element, with role, name and state.
 async fn tree(browser: &Browser) -> String {
-    // What differs from run to run.
+    // Values that differ from run to run.
     let mask = "for (const [id, text] of Object.entries(args)) {
         const found = document.getElementById(id);
         if (found instanceof HTMLSelectElement) continue;

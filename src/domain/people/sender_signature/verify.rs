@@ -233,7 +233,7 @@ mod tests {
         ] {
             assert_eq!(verify(&with(other), case.statement(), None), Err(RejectedSignature::Form));
         }
-        // What an agent signs makes the same signature as the key itself.
+        // An agent makes the same signature as the key itself.
         let data = to_be_signed(text.as_bytes()).unwrap();
         let signed = ssh_key::SshSig::sign(&case.signer, NAMESPACE, HashAlg::Sha512, text.as_bytes()).unwrap();
         let key = SenderKey::new(case.signer.public_key().key_data()).unwrap();

@@ -44,7 +44,7 @@ async fn a_creation_that_is_killed_anywhere_exceeds_neither_quota() {
             usize::from(!requested.fixture.store.keys(&StorageKey::all_transfers(), None, 1).await.unwrap().is_empty());
         assert!(killed || exists == 1, "{operations} operations");
         let mut created = exists;
-        // What the killed process has reserved counts as abandoned after an hour.
+        // A reservation of the killed process counts as abandoned after an hour.
         for _ in 0..4 {
             created += usize::from(requested.create().await.is_ok());
             clock.advance(Duration::from_mins(61));

@@ -1,4 +1,4 @@
-// What the events of a transfer tell: its state, its further links, and the short list of events.
+// State, further links and short list of events of a transfer, read from its events.
 
 import { cell, element } from "../ui/dom.js";
 import { EVENTS, STATES } from "../ui/labels.js";

@@ -1,4 +1,4 @@
-// What has arrived for a request, opened with the keys of its owner.
+// Transfers that arrived for a request, opened with the keys of its owner.
 
 import { ApiError, call, request, root } from "../api.js";
 import { base64url } from "../format/bytes.js";

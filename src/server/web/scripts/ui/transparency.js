@@ -1,4 +1,4 @@
-// What the server says that it stored about the client of a request, in the language of the page.
+// Statements of the server about stored client data, in the language of the page.
 
 import { element } from "./dom.js";
 import { t } from "./text.js";
