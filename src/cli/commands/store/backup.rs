@@ -50,19 +50,11 @@ pub(super) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Output {
+struct Output<'a> {
     v: u8,
     ok: bool,
-    records: u64,
-    payloads: u64,
-    bytes: u64,
-    payloads_copied: u64,
-    bytes_copied: u64,
-    payloads_removed: u64,
-    pending: u64,
-    lost: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    findings: Option<u64>,
+    #[serde(flatten)]
+    report: &'a BackupReport,
 }
 
 /// Shows the progress.
@@ -103,32 +95,11 @@ fn interrupted(signal: Signal) -> Failure {
 }
 
 fn print(report: &BackupReport, context: &Context) -> Result<()> {
-    let BackupReport {
-        records,
-        payloads,
-        bytes,
-        payloads_copied,
-        bytes_copied,
-        payloads_removed,
-        pending,
-        lost,
-        findings,
-    } = *report;
+    let BackupReport { records, payloads, bytes, payloads_copied, bytes_copied, payloads_removed, .. } = *report;
+    let BackupReport { pending, lost, findings, .. } = *report;
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json(&Output {
-            v: 1,
-            ok: true,
-            records,
-            payloads,
-            bytes,
-            payloads_copied,
-            bytes_copied,
-            payloads_removed,
-            pending,
-            lost,
-            findings,
-        })?;
+        printer.json(&Output { v: 1, ok: true, report })?;
     } else {
         printer.result(&format!(
             "records   {records}\npayloads  {payloads}, {payloads_copied} of them new, {payloads_removed} older removed\n\

@@ -15,9 +15,7 @@ use crate::domain::clock::Clock;
 use crate::domain::id::{PayloadId, TransferId};
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::repair::repair;
-use crate::domain::store::{
-    Change, Commit, Condition, StorageKey, Store, StoreError, StoreHeader, TransferIndexEntry, from_json,
-};
+use crate::domain::store::{Change, Commit, Condition, StorageKey, Store, StoreError, StoreHeader, from_json};
 use crate::domain::transfer::Transfer;
 
 /// Number of attempts to copy a transfer whose payload is removed or replaced during each of them.
@@ -69,20 +67,9 @@ pub async fn copy_in_use(
     });
     let copy = |id| copying.transfer_in_use(id, known);
     Box::pin(ids.try_for_each_concurrent(MAX_CONCURRENT_TRANSFERS, copy)).await?;
-    for prefix in [
-        StorageKey::all_links(),
-        StorageKey::all_idempotency_records(),
-        StorageKey::all_schedule_entries(),
-        StorageKey::all_service_records(),
-        StorageKey::all_notifications(),
-        StorageKey::all_stats(),
-    ]
-    .into_iter()
-    .chain(TransferIndexEntry::all())
-    .chain([StorageKey::tokens()])
-    {
-        copying.records(&prefix, Pass::Write).await?;
-    }
+    copying.records(&StorageKey::all_links(), Pass::Write).await?;
+    copying.other_records(Pass::Write).await?;
+    copying.records(&StorageKey::tokens(), Pass::Write).await?;
     write(to, StorageKey::header(), header).await?;
     watch.compares();
     let found = Box::pin(check(to)).await.map_err(CopyError::To)?;

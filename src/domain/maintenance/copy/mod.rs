@@ -153,6 +153,11 @@ impl Copying<'_> {
             Ok::<_, CopyError>(next.map(|id| (id, Some(id))))
         });
         Box::pin(ids.try_for_each_concurrent(MAX_CONCURRENT_TRANSFERS, |id| self.transfer(id, pass))).await?;
+        self.other_records(pass).await
+    }
+
+    /// Copies or compares the records of no single token, link or transfer.
+    async fn other_records(&self, pass: Pass) -> Result<(), CopyError> {
         for prefix in [
             StorageKey::all_idempotency_records(),
             StorageKey::all_schedule_entries(),

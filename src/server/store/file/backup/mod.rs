@@ -17,6 +17,8 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::Serialize;
+
 pub use error::BackupError;
 pub(in crate::server) use staging::Staging;
 
@@ -59,7 +61,7 @@ pub(in crate::server) struct BackupJob<'a> {
 }
 
 /// Content of a backup, and the work of its run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BackupReport {
     /// Number of records.
     pub records: u64,
@@ -80,6 +82,7 @@ pub struct BackupReport {
     /// Number of findings that were not repaired; `None` for a folder.
     ///
     /// Records of a folder are of one point in time, and not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<u64>,
 }
 

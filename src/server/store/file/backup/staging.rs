@@ -94,7 +94,8 @@ impl KnownPayloads for LinkedPayloads {
         if length(&known)? != Some(size) {
             return Ok(false);
         }
-        make_directory(&self.staging.shard(id), Durability::Full)?;
+        // After a crash, the next run starts with an empty folder.
+        make_directory(&self.staging.shard(id), Durability::None)?;
         fs::hard_link(known, self.staging.finished(id))?;
         Ok(true)
     }
