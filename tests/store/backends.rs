@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -101,7 +102,9 @@ pub(crate) async fn next_writer(store: &dyn Store, id: PayloadId) -> (u64, Box<d
         let end = store.received(id).await.unwrap();
         match store.writer(id, end).await {
             Ok(writer) => return (end, writer),
-            Err(StoreError::WriterBusy | StoreError::OffsetMismatch { .. }) => tokio::task::yield_now().await,
+            Err(StoreError::WriterBusy | StoreError::OffsetMismatch { .. }) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             Err(error) => panic!("{error}"),
         }
     }

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -93,7 +94,7 @@ impl Nginx {
                 let log = std::fs::read_to_string(home.path().join("error.log")).unwrap_or_default();
                 panic!("nginx has ended: {log}");
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(2));
         }
         Self { process, public, admin, ca, serving, _addresses: addresses }
     }

@@ -53,6 +53,7 @@ fn audit_show_tells_that_earlier_reads_are_removed() {
             break shown;
         }
         assert!(start.elapsed() < Duration::from_secs(30), "{}{}", shown.text(), shown.stderr);
+        std::thread::sleep(Duration::from_millis(50));
     };
     assert!(shown.text().contains("transfer_completed"), "{}", shown.text());
     assert!(show(true).json()["reads_since"].is_u64());

@@ -1,7 +1,7 @@
 //! Buckets whose server fails or is slow: limits, access, deletions, streams, and what errors reveal.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use sgsend::domain::address::{TrustedProxies, network};
 use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::proof::{AccessProof, Grant};
+use sgsend::domain::id::PayloadId;
 use sgsend::domain::store::{Payloads, StorageKey, read};
 use sgsend::domain::transfer::Transfer;
 use sgsend::server::store::{S3Location, S3Store};
@@ -73,11 +74,15 @@ impl FlakyBucket {
         self.is_flaky.store(is_flaky, Ordering::Relaxed);
     }
 
+    /// Returns the id of a transfer's payload, which the payload's name contains.
+    async fn payload_id(&self, id: &str) -> PayloadId {
+        let (store, key) = (S3Store::open(&self.direct).await, StorageKey::transfer(id.parse().unwrap()));
+        read::<Transfer>(&store, &key).await.unwrap().unwrap().value.payload_id()
+    }
+
     /// Returns the stored size of a payload.
     async fn stored(&self, id: &str) -> u64 {
-        let (store, key) = (S3Store::open(&self.direct).await, StorageKey::transfer(id.parse().unwrap()));
-        let transfer = read::<Transfer>(&store, &key).await.unwrap().unwrap().value;
-        store.received(transfer.payload_id()).await.unwrap()
+        S3Store::open(&self.direct).await.received(self.payload_id(id).await).await.unwrap()
     }
 }
 
@@ -200,14 +205,13 @@ async fn s3_a_deletion_is_acknowledged_once_a_failing_or_slow_bucket_has_removed
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_downloads_from_a_slow_bucket_keep_no_other_network_out() {
     let mut bucket = FlakyBucket::new().await;
-    // Reads of this transfer's payload wait.
-    let slow = Arc::<Mutex<String>>::default();
+    // Reads of this payload wait.
+    let slow = Arc::<OnceLock<String>>::default();
     let is_slow = slow.clone();
     let location = bucket
         .behind(move |request| {
-            let slow = is_slow.lock().unwrap();
-            let is_payload = request.method() == "GET" && request.headers().contains_key("range");
-            let waits = is_payload && !slow.is_empty() && request.uri().path().contains(&*slow);
+            let is_read = request.method() == "GET" && request.headers().contains_key("range");
+            let waits = is_read && is_slow.get().is_some_and(|payload| request.uri().path().contains(payload));
             if waits { Fault::Held } else { Fault::None }
         })
         .await;
@@ -219,13 +223,14 @@ async fn s3_downloads_from_a_slow_bucket_keep_no_other_network_out() {
     let service = Service::at(StorageLocation::S3(location)).with(behind).start().await;
     let sender = service.sender().await;
     let (id, other) = (sender.send_payload(&[7; 9], "").await, sender.send_payload(&[7; 9], "").await);
-    slow.lock().unwrap().clone_from(&id);
+    slow.set(bucket.payload_id(&id).await.to_string()).unwrap();
     bucket.switch(true);
-    let rejected = AtomicU32::new(0);
+    let (rejected, served) = (AtomicU32::new(0), AtomicU32::new(0));
     let download = async |id: &str, address: &str| {
         let request = service.public().get(&path(id, "payload/download-bytes")).header("x-forwarded-for", address);
         let status = request.send().await.status;
         rejected.fetch_add(u32::from(status == 429), Ordering::Relaxed);
+        served.fetch_add(u32::from(status == 200), Ordering::Relaxed);
         status
     };
     let of_one_network = join_all((0..80).map(|_| download(&id, "203.0.113.7")));
@@ -233,6 +238,8 @@ async fn s3_downloads_from_a_slow_bucket_keep_no_other_network_out() {
         eventually(|| async { (rejected.load(Ordering::Relaxed) == 16).then_some(()) }).await;
         assert_eq!(service.public().get("/health").send().await.status, 200);
         assert_eq!(download(&other, "198.51.100.7").await, 200);
+        // All others wait for the bucket.
+        assert_eq!(served.load(Ordering::Relaxed), 1);
         bucket.switch(false);
     };
     let (statuses, ()) = tokio::join!(of_one_network, of_others);

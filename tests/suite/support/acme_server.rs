@@ -5,6 +5,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
@@ -100,7 +101,7 @@ impl AcmeServer {
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while TcpStream::connect(address).is_err() {
             assert!(process.try_wait().unwrap().is_none(), "{command:?} has ended");
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(2));
         }
         self.processes.push(process);
     }

@@ -47,7 +47,7 @@ pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use connect_proxy::ConnectProxy;
 pub(crate) use content::{content, overwrite};
-pub(crate) use eventually::eventually;
+pub(crate) use eventually::{eventually, wait_until};
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};
 pub(crate) use held_bucket::HeldBucket;
 pub(crate) use home::{FinishedCommand, Home, any_storage};

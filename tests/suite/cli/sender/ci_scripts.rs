@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{BlockingProxy, Direction, FinishedCommand, Home, content};
+use crate::support::{BlockingProxy, Direction, FinishedCommand, Home, content, wait_until};
 
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ci"))
@@ -98,9 +98,7 @@ fn a_retrying_job_sends_no_byte_twice() {
     let finished = std::thread::scope(|scope| {
         let running = scope.spawn(|| FinishedCommand::of(command.output().unwrap()));
         proxy.wait();
-        while lines(&home, "ended").is_empty() && !running.is_finished() {
-            std::thread::yield_now();
-        }
+        wait_until("a call has ended", || !lines(&home, "ended").is_empty() || running.is_finished());
         proxy.open();
         running.join().unwrap()
     });

@@ -32,6 +32,7 @@ fn health_tells_whether_a_service_can_serve_requests() {
             break checked;
         }
         assert!(started.elapsed() < std::time::Duration::from_secs(30), "the service is ready without a header");
+        std::thread::sleep(std::time::Duration::from_millis(50));
     };
     assert_eq!(not_ready.exit, 8);
     assert_eq!(not_ready.json()["error"]["code"], "records_not_readable");

@@ -2,23 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 
-use crate::support::{Home, ServerProcess};
+use crate::support::{Home, ServerProcess, wait_until};
 
 /// Id of a transfer that does not exist.
 const ID: &str = "01890a5dac96774bbcceb302099a8057";
-
-/// Waits until `check` holds, for at most 30 seconds.
-fn wait_until(what: &str, mut check: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !check() {
-        assert!(started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
-        std::thread::yield_now();
-    }
-}
 
 /// Writes a self-signed certificate and its key. Also returns a copy of the certificate for clients.
 fn certificate(home: &Home, copy: &str) -> (String, [String; 2]) {

@@ -2,9 +2,9 @@
 
 use http::Method;
 
-use super::{check_failure, download, run_download, until, upload};
+use super::{check_failure, download, run_download, upload};
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
-use crate::support::{FinishedCommand, Home, content};
+use crate::support::{FinishedCommand, Home, content, wait_until};
 
 /// Length of one range request, in bytes.
 const RANGE: u64 = 2 * MIB;
@@ -155,7 +155,7 @@ fn cut_off(stub: &Stub, home: &Home, link: &str, extra: &[&str]) -> std::process
     let before = stub.store_requests();
     let arguments = [&["download", link, "-o", "b.bin", "--json", "--verbose"], extra].concat();
     let downloading = stub.command(home, &arguments).spawn().unwrap();
-    until(|| stub.store_requests() >= before + 4);
+    wait_until("the store has answered again", || stub.store_requests() >= before + 4);
     stub.close_store();
     downloading
 }

@@ -7,9 +7,9 @@ use rcgen::{CertificateParams, KeyPair};
 use sgsend::domain::transfer::Status;
 use sgsend::domain::wire::Flow;
 
-use super::{check_failure, download, run_download, run_failing_upload, until, upload};
+use super::{check_failure, download, run_download, run_failing_upload, upload};
 use crate::support::stub::{Act, Plan, Stub, Terms};
-use crate::support::{FinishedCommand, Home, content};
+use crate::support::{FinishedCommand, Home, content, wait_until};
 
 #[test]
 fn an_unreachable_store_makes_payloads_go_through_the_service() {
@@ -67,7 +67,7 @@ fn the_flow_stays_once_a_part_has_arrived() {
     let stub = Plan::on(Terms::default()).store(script).start();
     let file = home.file("a.bin", &content(13_000_000));
     let uploading = stub.command(&home, &["upload", &file, "--timeout", "6s"]).spawn().unwrap();
-    until(|| stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
+    wait_until("other parts were sent", || stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
     stub.close_store();
     let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
     finished.expect_failure(10, "--resume");

@@ -8,7 +8,6 @@ mod leaks;
 mod upload;
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -60,13 +59,4 @@ fn check_failure(finished: &FinishedCommand, home: &Home, exit: i32) -> Value {
     let remaining: Vec<_> = remaining.filter(|name| name != "a.bin" && name != ".local" && !may_stay(name)).collect();
     assert_eq!(remaining, [""; 0], "a file was left");
     finished.json()["error"].clone()
-}
-
-/// Polls until `is_so` returns true, for at most 30 seconds.
-fn until(mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(30), "the condition wasn't met within 30 s");
-        std::thread::yield_now();
-    }
 }

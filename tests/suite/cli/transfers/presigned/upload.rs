@@ -6,9 +6,9 @@ use std::process::Command;
 use http::Method;
 use sgsend::domain::transfer::Status;
 
-use super::{check_no_upload_state, download, run_failing_upload, until, upload};
+use super::{check_no_upload_state, download, run_failing_upload, upload};
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
-use crate::support::{FinishedCommand, Home, content, overwrite};
+use crate::support::{FinishedCommand, Home, content, overwrite, wait_until};
 
 /// Starts a store that applies `script` to part uploads, and serves all other requests.
 fn store(script: impl Fn(&StoreRequest) -> Act + Send + Sync + 'static) -> Stub {
@@ -225,7 +225,7 @@ fn no_part_is_retried_with_different_content() {
     let stub = Plan::on(Terms { part_size: 8 * MIB, ..Terms::default() }).store(script).start();
     run_failing_upload(&stub, &home, &content(16_000_000), &[]).expect_failure(9, "changed");
     assert_eq!(stub.status(), Some(Status::Deleted));
-    until(|| stub.bodies(1).len() == 2);
+    wait_until("the first part came twice", || stub.bodies(1).len() == 2);
     let bodies = stub.bodies(1);
     assert!(bodies[0].starts_with(&bodies[1]), "a segment was sent with two different contents");
 }
@@ -243,7 +243,7 @@ fn an_upload_resumes_when_the_store_comes_back() {
     let content = content(13_000_000);
     let file = home.file("a.bin", &content);
     let mut uploading = stub.command(&home, &["upload", &file, "--json", "--verbose"]).spawn().unwrap();
-    until(|| stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
+    wait_until("other parts were sent", || stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
     stub.close_store();
     let mut stderr = BufReader::new(uploading.stderr.take().unwrap());
     let mut line = String::new();
@@ -268,7 +268,7 @@ fn an_interrupted_non_resumable_upload_leaves_no_state() {
     let stub = store(|_| Act::Silence);
     let file = home.file("a.bin", &content(13_000_000));
     let uploading = stub.command(&home, &["upload", &file, "--no-resume-state"]).spawn().unwrap();
-    until(|| stub.store_requests() >= 4);
+    wait_until("parts were sent", || stub.store_requests() >= 4);
     assert!(Command::new("kill").args(["-INT", &uploading.id().to_string()]).status().unwrap().success());
     let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
     finished.expect_failure(130, "deleted");
