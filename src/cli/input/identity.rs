@@ -43,6 +43,11 @@ pub(crate) struct UnwrappedKeys {
 }
 
 impl IdentityOptions {
+    /// Returns the files that the command line names.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Returns whether the command line names private keys.
     pub(crate) fn are_given(&self) -> bool {
         !self.files.is_empty()

@@ -83,6 +83,14 @@ async fn a_request_made_on_the_page_is_opened_with_its_key_file() {
         browser.click("#download").await;
         browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await, ("papers.txt".to_owned(), b"hello".to_vec()));
+
+        // The command opens it with the same file.
+        let folder = tempfile::tempdir_in(service.home.path()).unwrap();
+        let download = ["request", "download", &made.id, "-i", &made.key_file, "-o", folder.path().to_str().unwrap()];
+        let received = service.run(&[&download[..], &["--json", "--token", &service.token]].concat()).json();
+        assert_eq!((received["items"].as_array().unwrap().len(), &received["set_aside"]), (1, &json!([])));
+        let path = received["items"][0]["path"].as_str().unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), b"hello", "{path}");
     })
     .await;
 }
@@ -148,7 +156,7 @@ async fn what_was_not_sent_through_the_link_is_set_aside() {
         assert!(!shown.contains("papers.txt"), "{shown}");
         let foreign = service.home.file("foreign", keys.replace(&identity(&keys), &identity(&others)).as_bytes());
         open_with(browser, &service, &made.id, &[&foreign]).await;
-        browser.wait_for_text(&list, "does not open it").await;
+        browser.wait_for_text(&list, "does not open this upload").await;
     })
     .await;
 }

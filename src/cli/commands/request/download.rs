@@ -194,7 +194,7 @@ async fn prepare<'a>(
         return Err(failure.hint("create the directory, or choose another with -o").into());
     }
     let required = required_signature(arguments.require_signature.as_ref(), false)?;
-    let saved = SavedRequest::read(arguments.id)?;
+    let saved = SavedRequest::read_or_take_from(arguments.identity.files(), arguments.id)?;
     let RequestLink { secret, base_url: link_base_url, .. } = saved.link()?;
     if !arguments.identity.is_possible() {
         let failure = Failure::new(Exit::WrongKey, "identity_missing", "the identity of this user is missing");

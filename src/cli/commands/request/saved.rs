@@ -13,6 +13,8 @@ use crate::cli::config::paths;
 use crate::cli::config::private_file::{self, Existing};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::identity::read_private;
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::link::RequestLink;
 use crate::domain::people::sender_signature::SenderKey;
@@ -98,9 +100,29 @@ impl SavedRequest {
     pub(super) fn read(id: TokenId) -> Result<Self, Failure> {
         Self::find(id)?.ok_or_else(|| {
             let message = format!("the secret of request {id} is not on this machine");
-            Failure::new(Exit::LocalFile, "request_not_saved", message)
-                .hint("run the command where the request was created, or copy its file and the identity from there")
+            Failure::new(Exit::LocalFile, "request_not_saved", message).hint(
+                "run the command where the request was created, or copy its file and the identity from there; \
+                     for a request of the page, pass its key file with --identity",
+            )
         })
+    }
+
+    /// Reads the file of a request. A request of this user's page is taken from its key file, if that is one of the
+    /// identity files.
+    ///
+    /// # Errors
+    /// Like [`SavedRequest::read`], and for an identity file that cannot be read.
+    pub(super) fn read_or_take_from(identity_files: &[PathBuf], id: TokenId) -> Result<Self, Failure> {
+        if let Some(saved) = Self::find(id)? {
+            return Ok(saved);
+        }
+        for file in identity_files {
+            let bytes = read_private(file)?;
+            if let Some(link) = key_file_links(&bytes).find(|link| link.token_id == id) {
+                return Ok(Self::new(&link, SystemClock.now()));
+            }
+        }
+        Self::read(id)
     }
 
     /// Returns the link.
@@ -123,6 +145,12 @@ impl SavedRequest {
         })?;
         Ok(path)
     }
+}
+
+/// Returns the links in the comments of a key file, which the page writes as `# link: LINK`.
+fn key_file_links(bytes: &[u8]) -> impl Iterator<Item = RequestLink> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix("# link: ")?.parse().ok())
 }
 
 fn path_of(id: TokenId) -> Option<PathBuf> {

@@ -97,6 +97,36 @@ fn what_guests_send_arrives_once_each_in_its_own_directory() {
     assert_eq!(all["items"].as_array().unwrap().len(), 3);
 }
 
+/// A key file of the page has the link in a comment. It opens the request on any machine that has the token.
+#[test]
+fn a_key_file_opens_what_arrives_for_its_request_only() {
+    let requested = Requested::new(&[]);
+    requested.send("a.txt", b"first", &[]).text();
+    let identity = fs::read_to_string(requested.owner.path().join(".config/sgsend/identity")).unwrap();
+    let laptop = Home::new();
+    let config = requested.owner.path().join(".config/sgsend/config.toml");
+    fs::create_dir_all(laptop.path().join(".config/sgsend")).unwrap();
+    fs::copy(config, laptop.path().join(".config/sgsend/config.toml")).unwrap();
+    let inbox = laptop.path().join("inbox");
+    fs::create_dir(&inbox).unwrap();
+    let download = |options: &[&str]| {
+        let command = ["request", "download", &requested.id, "-o", inbox.to_str().unwrap()];
+        laptop.run_at(&requested.serving, &[&command[..], options].concat())
+    };
+    let key_file = |name: &str, link: &str| laptop.file(name, format!("# link: {link}\n{identity}").as_bytes());
+    download(&[]).expect_failure(9, "not on this machine");
+    let other = requested.link.replace(&requested.id, "0123456789abcdef");
+    for file in [key_file("other.key", &other), key_file("damaged.key", &requested.link[..requested.link.len() - 70])] {
+        download(&["-i", &file]).expect_failure(9, "pass its key file with --identity");
+    }
+    let own = key_file("own.key", &requested.link);
+    let received = download(&["-i", &own, "--json"]).json();
+    assert_eq!(fs::read(received["items"][0]["path"].as_str().unwrap()).unwrap(), b"first");
+    // The request is kept from then on, without the private key.
+    assert_eq!(download(&["-i", &own, "--json"]).json()["items"], Value::Array(Vec::new()));
+    download(&[]).expect_failure(6, "the identity of this user is missing");
+}
+
 #[test]
 fn an_archive_is_unpacked_and_a_large_file_goes_through() {
     let requested = Requested::new(&[]);
