@@ -40,7 +40,7 @@ install
 case ${1:-} in
   '')
     cd "$root"
-    # Each test starts its own browser; the test support limits the number of concurrent browsers.
+    # The test support limits the number of concurrent browsers.
     cargo test --locked --features lambda --test browser -- --include-ignored --skip s3::
     # Presigned flow: payloads go directly between pages and a bucket.
     tests/s3.sh run localstack -- cargo test --locked --features lambda --test browser -- --include-ignored s3:: receive:: send:: flows::large::

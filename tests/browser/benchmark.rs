@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Browser, Service, chromium, content};
+use crate::support::{Browser, Service, chromium_with_files, content};
 
 const MEBIBYTES: u32 = 100;
 const SIZE: usize = MEBIBYTES as usize * 1024 * 1024;
@@ -26,7 +26,7 @@ async fn measure_pages_beside_the_command() {
         let started = Instant::now();
         service.home.run(&["download", &link, "-o", "back.bin", "--overwrite"]).text();
         println!("round {round}, the command: {}", summary(upload, started.elapsed()));
-        let measured = chromium(async |browser| {
+        let measured = chromium_with_files(async |browser| {
             let before = most_memory(browser);
             let upload = send(browser, &service, &file).await;
             let link = browser.value("#link").await;
@@ -54,7 +54,7 @@ const WATCH: &str = "new MutationObserver((changes, observer) => {
 async fn measure_when_the_page_of_a_link_is_shown() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1", "--message", "see below"]);
-    chromium(async |browser| {
+    chromium_with_files(async |browser| {
         browser.before_scripts(WATCH).await;
         let mut visits = Vec::new();
         for _ in 0..VISITS {

@@ -9,7 +9,7 @@ use sgsend::domain::crypto::key::LinkSecret;
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::link::Link;
 
-use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, SentRequest, Service, chromium};
+use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, SentRequest, Service, chromium_with_files};
 
 const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
@@ -153,10 +153,10 @@ async fn an_upload_for_several_recipients_leaks_neither_keys_nor_names() {
 
 async fn check_leaks(recipients: &[&str]) {
     let (service, tap) = service();
-    let sent = chromium(async |browser| send(browser, &service, &tap, recipients).await).await;
+    let sent = chromium_with_files(async |browser| send(browser, &service, &tap, recipients).await).await;
     let Some(((link, mut requests), of_sender)) = sent else { return };
     assert_eq!(link.contains("#v2p."), !recipients.is_empty(), "{link}");
-    let (more, of_recipient) = chromium(async |browser| receive(browser, &link).await).await.unwrap();
+    let (more, of_recipient) = chromium_with_files(async |browser| receive(browser, &link).await).await.unwrap();
     requests.extend(more);
 
     let Service { home, serving, token } = service;
@@ -205,7 +205,7 @@ async fn check_leaks(recipients: &[&str]) {
 #[tokio::test]
 async fn a_text_does_not_outlive_its_tab() {
     let (service, _) = service();
-    let run = chromium(async |browser| {
+    let run = chromium_with_files(async |browser| {
         browser.goto(&service.page()).await;
         browser.use_token(&service.token).await;
         browser.write_text(CONTENT).await;
@@ -240,7 +240,7 @@ async fn an_upload_of_a_guest_leaks_neither_content_nor_secret() {
         secret.clone(),
     ];
     let texts = [CONTENT, NAME, "yellow-canary", MESSAGE, GUEST, PURPOSE].map(|text| text.as_bytes().to_vec());
-    let run = chromium(async |browser| {
+    let run = chromium_with_files(async |browser| {
         browser.goto(&link.replace(&service.serving.public, &tap.url)).await;
         browser.wait_for_text("#purpose-text", PURPOSE).await;
         browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;

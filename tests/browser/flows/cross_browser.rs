@@ -46,7 +46,7 @@ async fn a_file_goes_from_chromium_to_firefox() {
         let plain = send(browser, &service, NAME, &original, "").await;
         (plain, send(browser, &service, NAME, &original, PASSPHRASE).await)
     });
-    let Some(((plain, locked), _)) = links.await else { return };
+    let Some((plain, locked)) = links.await else { return };
     firefox(async |browser| {
         check_downloads(browser, &service, [&plain, &locked], &original).await;
     })
@@ -61,7 +61,7 @@ async fn a_file_goes_from_firefox_to_chromium() {
         let plain = send(browser, &service, NAME, &original, "").await;
         (plain, send(browser, &service, NAME, &original, PASSPHRASE).await)
     });
-    let Some(((plain, locked), _)) = links.await else { return };
+    let Some((plain, locked)) = links.await else { return };
     chromium(async |browser| {
         check_downloads(browser, &service, [&plain, &locked], &original).await;
     })

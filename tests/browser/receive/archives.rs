@@ -217,12 +217,13 @@ const LIE: &str = "
 #[tokio::test]
 async fn an_index_that_lies_saves_nothing() {
     let service = Service::start();
-    for (lie, name, words) in [
-        ("{ path: 'invoice.pdf' }", Some("invoice.pdf"), "the index of the archive is wrong"),
-        ("{ size: 7 }", Some("readme.txt"), "the index of the archive is wrong"),
-        ("{ path: '../escaped' }", None, "is unsafe"),
-        ("{ path: 'zero' }", None, "is unsafe"),
-        ("{ offset: 0, data: 512 }", None, "is unsafe"),
+    // The first two contradict the headers of the files, and the others contradict themselves.
+    for (lie, name) in [
+        ("{ path: 'invoice.pdf' }", Some("invoice.pdf")),
+        ("{ size: 7 }", Some("readme.txt")),
+        ("{ path: '../escaped' }", None),
+        ("{ path: 'zero' }", None),
+        ("{ offset: 0, data: 512 }", None),
     ] {
         chromium(async |browser| {
             let link = upload(&service, &[]);
@@ -234,7 +235,7 @@ async fn an_index_that_lies_saves_nothing() {
                 tick(browser, &format!("{name}, file")).await;
                 browser.click("#save-chosen").await;
             }
-            browser.wait_for_text("#error", words).await;
+            browser.wait_for_text("#error", "list of files is wrong").await;
             browser.until("all files to be removed", async || (browser.download_count() == 0).then_some(())).await;
         })
         .await;

@@ -2,7 +2,9 @@
 
 mod accessibility;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -10,6 +12,9 @@ use crate::support::{BlockingProxy, Browser, Direction, Service, Theme, axe, chr
 
 /// Maximum size of the page for guests with everything it loads, headers included, in bytes.
 const MAX_PAGE_BYTES: u64 = 60_000;
+
+/// Size of a block of a large file, in bytes.
+const BLOCK: usize = 1 << 20;
 
 /// A request of the service's operator.
 struct Request {
@@ -26,13 +31,19 @@ impl Request {
 
     /// Returns the JSON output of a download, and the files in the order of arrival.
     fn download(&self, service: &Service) -> (Value, Vec<Vec<u8>>) {
+        let (received, paths) = self.download_files(service);
+        (received, paths.iter().map(|path| fs::read(path).unwrap_or_default()).collect())
+    }
+
+    /// Returns the JSON output of a download, and the paths of the files in the order of arrival.
+    fn download_files(&self, service: &Service) -> (Value, Vec<PathBuf>) {
         let inbox = service.home.path().join(format!("inbox-{}", self.id));
         fs::create_dir_all(&inbox).unwrap();
         let download = ["request", "download", &self.id, "-o", inbox.to_str().unwrap(), "--json"];
         let received = service.run(&download).json();
         let items = received["items"].as_array().unwrap_or_else(|| panic!("{received}")).clone();
-        let files = items.iter().map(|item| fs::read(item["path"].as_str().unwrap()).unwrap_or_default()).collect();
-        (received, files)
+        let paths = items.iter().map(|item| item["path"].as_str().unwrap().into()).collect();
+        (received, paths)
     }
 }
 
@@ -83,7 +94,7 @@ async fn a_guest_deletes_an_upload_until_it_was_downloaded() {
         assert_eq!(request.download(&service).1, [b"hello"]);
         browser.click("#delete").await;
         browser.click("#confirm-yes").await;
-        browser.wait_for_text("#error", "has downloaded it already").await;
+        browser.wait_for_text("#error", "has already downloaded your files").await;
     })
     .await;
 }
@@ -120,24 +131,54 @@ async fn links_that_do_not_work_say_what_to_do() {
     .await;
 }
 
+/// Writes a file of blocks that differ from each other.
+fn write_blocks(path: &Path, bytes: u64) {
+    let (mut file, mut block) = (File::create(path).unwrap(), content(BLOCK));
+    for start in (0..bytes).step_by(BLOCK) {
+        block[..8].copy_from_slice(&start.to_be_bytes());
+        let length = usize::try_from(bytes - start).map_or(BLOCK, |left| left.min(BLOCK));
+        file.write_all(&block[..length]).unwrap();
+    }
+}
+
+/// Returns whether two files have the same content, without holding them in memory.
+fn are_equal(paths: [&Path; 2]) -> bool {
+    let [mut one, mut other] = paths.map(|path| File::open(path).unwrap());
+    if one.metadata().unwrap().len() != other.metadata().unwrap().len() {
+        return false;
+    }
+    let mut blocks = [vec![0; BLOCK], vec![0; BLOCK]];
+    loop {
+        let length = one.read(&mut blocks[0]).unwrap();
+        other.read_exact(&mut blocks[1][..length]).unwrap();
+        if length == 0 || blocks[0][..length] != blocks[1][..length] {
+            return length == 0;
+        }
+    }
+}
+
+/// `SGSEND_GUEST_BYTES` sets the size of the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_goes_on_after_a_cut_connection() {
-    let service = Service::on_disk();
+    let bytes = std::env::var("SGSEND_GUEST_BYTES").map_or(24_000_000, |text| text.parse().unwrap());
+    let service = Service::on_disk_with(&["--max-size", &(bytes * 2).to_string()]);
+    let sent = service.home.path().join("large.bin");
+    write_blocks(&sent, bytes);
     chromium(async |browser| {
         let request = Request::of(&service, &[]);
         let proxy = BlockingProxy::to(&service.serving.public);
         let (_, rest) = request.link.split_once("/r/").unwrap();
         browser.goto(&format!("{}/r/{rest}", proxy.url)).await;
         browser.wait_until_visible("#guest-form").await;
-        let sent = content(24_000_000);
-        browser.choose("#files", &[&service.home.file("large.bin", &sent)]).await;
+        browser.choose("#files", &[sent.to_str().unwrap()]).await;
         browser.wait_until_visible("#chosen li").await;
-        proxy.close_after(Direction::Upstream, 12_000_000);
+        proxy.close_after(Direction::Upstream, bytes / 2);
         browser.click("#send").await;
         tokio::task::block_in_place(|| proxy.wait());
         proxy.open();
-        browser.wait_until_visible("#sent").await;
-        assert!(request.download(&service).1 == [sent], "the file differs");
+        browser.patiently("the upload to finish", async || browser.is_visible("#sent").await.then_some(())).await;
+        let (_, files) = request.download_files(&service);
+        assert!(are_equal([&files[0], &sent]), "the file differs");
     })
     .await;
 }

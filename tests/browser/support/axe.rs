@@ -1,6 +1,6 @@
 //! Accessibility checks with axe-core.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Browser, cache, not_run};
 
@@ -18,11 +18,16 @@ pub(crate) fn axe() -> Option<String> {
 impl Browser {
     /// Returns all violations on the current page: rules with their elements.
     pub(crate) async fn violations(&self, axe: &str) -> Vec<String> {
-        self.script(&format!("if (!window.axe) {{ {axe} }}"), Value::Null).await;
-        let run = "const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+        let run = "if (!window.axe) return null;
+            const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
             return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) =>
                 `${html} ${failureSummary}`).join('; ')}`)";
-        let violations = self.script(run, json!({})).await;
+        let mut violations = self.script(run, Value::Null).await;
+        // The script is large: it is sent to each page once.
+        if violations.is_null() {
+            self.script(axe, Value::Null).await;
+            violations = self.script(run, Value::Null).await;
+        }
         violations.as_array().unwrap().iter().map(|violation| violation.as_str().unwrap().to_owned()).collect()
     }
 }

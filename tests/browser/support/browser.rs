@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 
 /// Certificates that a browser accepts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Trust {
+pub(super) enum Trust {
     /// Those of the authorities that the browser knows.
     Authorities,
     /// Any.
@@ -64,44 +64,6 @@ impl Drop for Session {
     }
 }
 
-/// Runs a test in Chromium; returns `None` if Chromium is not installed.
-pub(crate) async fn chromium<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
-    run(Browser::start(Kind::Chromium, &[]).await?, test).await
-}
-
-/// Runs a test in Firefox; returns `None` if Firefox is not installed.
-pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
-    run(Browser::start(Kind::Firefox, &[]).await?, test).await
-}
-
-/// Runs a test in both browsers.
-pub(crate) async fn each(test: impl AsyncFn(&Browser)) {
-    each_trusting(Trust::Authorities, test).await;
-}
-
-/// Runs a test in both browsers, which accept certificates of unknown authorities.
-pub(crate) async fn each_with_any_certificate(test: impl AsyncFn(&Browser)) {
-    each_trusting(Trust::Anybody, test).await;
-}
-
-async fn each_trusting(trust: Trust, test: impl AsyncFn(&Browser)) {
-    for kind in [Kind::Chromium, Kind::Firefox] {
-        if let Some(browser) = Browser::launch(kind, &[], trust).await {
-            Box::pin(test(&browser)).await;
-            if kind == Kind::Firefox && !startup_cache::is_kept() {
-                browser.end().await;
-            } else {
-                browser.kill().await;
-            }
-        }
-    }
-}
-
-async fn run<T>(browser: Browser, test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
-    let result = Box::pin(test(&browser)).await;
-    Some((result, browser.end().await))
-}
-
 impl Kind {
     /// Returns the paths of the browser and its driver.
     fn programs(self) -> Option<(PathBuf, PathBuf)> {
@@ -123,7 +85,7 @@ impl Browser {
         Self::launch(kind, preferences, Trust::Authorities).await
     }
 
-    async fn launch(kind: Kind, preferences: &[(&str, Value)], trust: Trust) -> Option<Self> {
+    pub(super) async fn launch(kind: Kind, preferences: &[(&str, Value)], trust: Trust) -> Option<Self> {
         let (program, driver) = kind.programs()?;
         let permit = BrowserPermit::take();
         let folder = tempfile::tempdir().unwrap();
@@ -139,19 +101,22 @@ impl Browser {
         };
         let driver = Driver::start(&driver, arguments, announcement, folder.path());
         let capabilities = capabilities(kind, &program, &folder, (preferences, trust));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        // Connections do not outlive the runtime of a test, but sessions do.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let session = WebDriver::builder(&driver.url, capabilities).client(client).await;
         let session = session.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}\n{}", driver.log()));
-        Some(Self {
-            kind,
-            session: Session(session),
-            driver,
-            folder,
-            events: Mutex::default(),
-            page_errors: Mutex::default(),
-            expected: Mutex::default(),
-            _permit: permit,
-        })
+        Some(Self::of(kind, (Session(session), driver, folder), permit))
+    }
+
+    /// Wraps a browser that no test has used since its start, or since [`Browser::clear`].
+    pub(super) fn of(kind: Kind, (session, driver, folder): (Session, Driver, TempDir), permit: BrowserPermit) -> Self {
+        let (events, page_errors, expected) = Default::default();
+        Self { kind, session, driver, folder, events, page_errors, expected, _permit: permit }
+    }
+
+    /// Returns the running browser, without its permit.
+    pub(super) fn into_parts(self) -> (Session, Driver, TempDir) {
+        (self.session, self.driver, self.folder)
     }
 
     /// Ends the browser, requires that no page logged an error, and returns the files left on disk.
@@ -169,11 +134,11 @@ impl Browser {
     /// Requires that no page logged an error, and kills the browser.
     ///
     /// The kill takes less time than an orderly end.
-    async fn kill(self) {
+    pub(super) async fn kill(self) {
         self.check_page_errors().await;
     }
 
-    async fn check_page_errors(&self) {
+    pub(super) async fn check_page_errors(&self) {
         let page_errors = self.unexpected_page_errors().await;
         assert!(page_errors.is_empty(), "{:?} reported errors: {page_errors:#?}", self.kind);
     }

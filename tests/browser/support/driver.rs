@@ -40,7 +40,7 @@ impl Driver {
         command.env("HOME", home).env("TMPDIR", home).env("LANG", "C.UTF-8").env("TZ", "UTC");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn().unwrap();
-        let watch = watch(&child);
+        let watch = watch(&child, home);
         let (found, port) = std::sync::mpsc::channel();
         let log = Arc::<Mutex<String>>::default();
         let streams: [Box<dyn std::io::Read + Send>; 2] =
@@ -87,11 +87,12 @@ impl Drop for Driver {
     }
 }
 
-/// Starts a process that kills the driver's group when this process ends for any reason. The end closes the watcher's
-/// stdin pipe, whose only writer is this process.
-fn watch(driver: &Child) -> Child {
+/// Starts a process that kills the driver's group and removes its folder when this process ends for any reason. The end
+/// closes the watcher's stdin pipe, whose only writer is this process.
+fn watch(driver: &Child, home: &Path) -> Child {
+    let script = "read -r _; kill -s KILL -- \"-$0\"; until rm -rf -- \"$1\" 2>/dev/null; do sleep 0.1; done";
     let mut command = Command::new("sh");
-    command.args(["-c", "read -r _; kill -s KILL -- \"-$0\"", &driver.id().to_string()]);
+    command.args(["-c", script, &driver.id().to_string()]).arg(home);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     // The watcher has its own group, because the group of this process may be killed as a whole.
     command.process_group(0).spawn().unwrap()

@@ -32,12 +32,14 @@ mod recording_proxy;
 #[path = "../../support/reserved_address.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod reserved_address;
+mod runs;
 #[path = "../../support/server_process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod server_process;
 mod service;
 mod startup_cache;
 mod storage;
+mod unused_browsers;
 
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
@@ -49,7 +51,7 @@ mod tink;
 pub(crate) use appearance::Theme;
 pub(crate) use axe::axe;
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
-pub(crate) use browser::{Browser, Kind, chromium, each, each_with_any_certificate, firefox};
+pub(crate) use browser::{Browser, Kind};
 pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::{content, png};
 pub(crate) use home::{FinishedCommand, Home};
@@ -60,6 +62,7 @@ pub(crate) use not_run::not_run;
 #[cfg(feature = "lambda")]
 pub(crate) use open_bucket::open_bucket;
 pub(crate) use recording_proxy::RecordingProxy;
+pub(crate) use runs::{chromium, chromium_with_files, each, each_with_any_certificate, firefox};
 pub(crate) use server_process::Serving;
 pub(crate) use service::Service;
 pub(crate) use tink::{tink_open, tink_seal};

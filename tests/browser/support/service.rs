@@ -36,9 +36,14 @@ impl Service {
 
     /// Starts a service over a file store, which uses the bytes flow only.
     pub(crate) fn on_disk() -> Self {
+        Self::on_disk_with(&[])
+    }
+
+    /// Starts a service over a file store, with additional arguments.
+    pub(crate) fn on_disk_with(arguments: &[&str]) -> Self {
         let home = Home::new();
         let storage = format!("file:{}", home.path().join("store").display());
-        let serving = home.serve(&["--storage", &storage]);
+        let serving = home.serve(&[&["--storage", &storage], arguments].concat());
         Self::of(home, serving)
     }
 
