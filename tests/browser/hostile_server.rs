@@ -62,7 +62,7 @@ async fn a_false_received_count_aborts_the_upload() {
                 browser.wait_until_hidden("#send-form").await;
                 browser.wait_until_visible("#send-form").await;
                 let finished = browser.wait_for_text("#error", "never sent").await;
-                assert!(finished.contains("What was uploaded was deleted"), "{lie} as {way}: {finished}");
+                assert!(finished.contains("The uploaded data was deleted"), "{lie} as {way}: {finished}");
                 let offsets = browser.script("return offsets", json!(null)).await;
                 assert_eq!(offsets, json!(["0"]), "{lie} as {way}");
             }

@@ -37,7 +37,7 @@ async fn stopped_during(route: &str) {
         let link = format!("{}/d/{}", service.serving.public, id.as_str().unwrap());
         // A fast user may press the button before it is visible.
         browser.script("document.querySelector('#cancel').click(); release()", Value::Null).await;
-        browser.wait_for_text("#outcome", "What was uploaded was deleted").await;
+        browser.wait_for_text("#outcome", "The uploaded data was deleted").await;
         assert!(browser.is_visible("#send-form").await && !browser.is_visible("#sent").await);
         assert_eq!(service.status(&link).await["status"], "deleted");
         assert_eq!(browser.value("#text").await, "hello");

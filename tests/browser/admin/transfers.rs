@@ -12,7 +12,7 @@ async fn a_pasted_link_is_reduced_to_its_id() {
         open(browser, &service, "transfer").await;
         browser.fill("#transfer-id", "no id").await;
         browser.click("#find button").await;
-        browser.wait_for_text("#error", "no transfer id").await;
+        browser.wait_for_text("#error", "Enter a transfer id").await;
         // Inserts the whole text at once, like a paste.
         let paste = "const field = document.querySelector('#transfer-id'); field.focus(); field.select();
             document.execCommand('insertText', false, args)";

@@ -43,13 +43,13 @@ async fn a_further_link_needs_its_key_and_passphrase() {
         assert!(!browser.is_visible("#state").await, "the id alone shows more than the state");
         browser.fill("#key", other.split_once('#').unwrap().1).await;
         browser.enter("#key").await;
-        browser.wait_for_text("#error", "The key is wrong. Nothing was counted").await;
+        browser.wait_for_text("#error", "The key is wrong: check that the link is complete").await;
         browser.fill("#key", key).await;
         browser.enter("#key").await;
         browser.wait_until_visible("#passphrase").await;
         browser.fill_option("#passphrase", "coffee").await;
         browser.enter("#passphrase").await;
-        browser.wait_for_text("#error", "Nothing was counted as a download").await;
+        browser.wait_for_text("#error", "This did not count as a download").await;
         browser.fill_option("#passphrase", "tea").await;
         browser.enter("#passphrase").await;
         browser.wait_for_text("#downloads-left", "1 download left").await;

@@ -38,6 +38,7 @@ async fn a_wrong_key_is_reported_before_a_download_is_counted() {
     chromium(async |browser| {
         browser.goto(&format!("{without_key}#{}", other.split_once('#').unwrap().1)).await;
         browser.wait_for_text("#error", "The key is wrong").await;
+        browser.wait_for_text("#file-name", "does not open the file").await;
         assert!(!browser.is_visible("#download").await);
         assert_eq!(service.downloads(&link).await, 0, "a wrong key counted a download");
         // The correct key is accepted afterwards.
@@ -62,6 +63,21 @@ async fn a_wrong_key_decrypts_nothing_of_an_unlimited_transfer() {
         browser.wait_for_text("#error", "The key is wrong").await;
         assert!(!browser.is_visible("#download").await);
         assert_eq!(service.downloads(&link).await, 0, "a wrong key counted a download");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_passphrase_of_an_unlimited_transfer_is_named() {
+    let service = Service::start();
+    let passphrase = service.home.file("passphrase", b"coffee");
+    let link = service.upload("a.txt", b"hello", &["--passphrase-file", &passphrase]);
+    chromium(async |browser| {
+        browser.goto(&link).await;
+        browser.wait_until_visible("#passphrase").await;
+        browser.fill_option("#passphrase", "tea").await;
+        browser.enter("#passphrase").await;
+        browser.wait_for_text("#error", "passphrase is wrong").await;
     })
     .await;
 }

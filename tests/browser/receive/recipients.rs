@@ -22,7 +22,7 @@ async fn a_link_for_recipients_opens_with_a_private_key() {
         assert!(!browser.is_visible("#download").await);
         browser.fill("#identity", "no key").await;
         browser.enter("#identity").await;
-        browser.wait_for_text("#error", "That is no private key").await;
+        browser.wait_for_text("#error", "That is not a private key").await;
         browser.fill("#identity", &other).await;
         browser.enter("#identity").await;
         browser.wait_for_text("#error", "not for this key").await;

@@ -22,7 +22,7 @@ async fn a_stopped_upload_is_deleted() {
         let proxy = service.start_partial_upload(browser).await;
         proxy.let_others_in();
         browser.click("#cancel").await;
-        browser.wait_for_text("#outcome", "What was uploaded was deleted").await;
+        browser.wait_for_text("#outcome", "The uploaded data was deleted").await;
         assert!(browser.is_visible("#send-form").await && browser.is_visible("#chosen li").await);
         proxy.open();
         let stats = service.run(&["stats", "--json"]).json();

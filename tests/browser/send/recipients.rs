@@ -68,7 +68,7 @@ async fn names_are_checked_before_anything_is_sent() {
     chromium(async |browser| {
         open_send_page(browser, &service).await;
         browser.write_text("hello").await;
-        for (names, words) in [("Ada, Bob, Ada", "Ada is there twice"), (&"x".repeat(65), "too long")] {
+        for (names, words) in [("Ada, Bob, Ada", "Ada appears twice"), (&"x".repeat(65), "too long")] {
             browser.fill_option("#recipients", names).await;
             browser.click("#send").await;
             browser.wait_for_text("#error", words).await;

@@ -73,9 +73,9 @@ export function parseIndex(bytes, { start }) {
     const json = bytes.subarray(MAGIC.length, bytes.length - LENGTH_BYTES);
     entries = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
   } catch (cause) {
-    throw new Damaged("the index of the archive cannot be read", { cause });
+    throw new Damaged("index", "the index of the archive cannot be read", { cause });
   }
-  if (!Array.isArray(entries)) throw new Damaged("the index of the archive is no list");
+  if (!Array.isArray(entries)) throw new Damaged("index", "the index of the archive is no list");
   let free = 0;
   /** @type {Map<string, string>} */
   const kinds = new Map();
@@ -114,7 +114,7 @@ function check(entry) {
   const { path, kind, offset, data, size, mode, modified_ms: modified, link } = entry ?? {};
   const isText = typeof path === "string" && path.isWellFormed();
   if (!isText || ![offset, data, size, mode].every((number) => Number.isSafeInteger(number) && number >= 0)) {
-    throw new Damaged("the index of the archive has an entry without a path or place");
+    throw new Damaged("index", "the index of the archive has an entry without a path or place");
   }
   const reason = rejectionReason(path);
   if (reason) refuse(entry, reason);
@@ -259,5 +259,5 @@ function paxRecords(bytes) {
  * @returns {never}
  */
 function refuse({ path }, reason) {
-  throw new Damaged(`the index of the archive is unsafe: "${path}" ${reason}`);
+  throw new Damaged("index", `the index of the archive is unsafe: "${path}" ${reason}`);
 }

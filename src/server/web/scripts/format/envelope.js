@@ -42,14 +42,16 @@ export function envelopeHead(metadata) {
  */
 export function readEnvelope(first, plaintextBytes) {
   if (first.length < PREFIX_BYTES || MAGIC.some((byte, index) => first[index] !== byte)) {
-    throw new Damaged("the payload holds no envelope with a file's name");
+    throw new Damaged("envelope", "the payload holds no envelope with a file's name");
   }
   const length = new DataView(first.buffer, first.byteOffset).getUint32(MAGIC.length);
   const contentStart = PREFIX_BYTES + length;
-  if (length > MAX_METADATA_BYTES || contentStart > first.length) throw new Damaged("the envelope is too large");
+  if (length > MAX_METADATA_BYTES || contentStart > first.length) {
+    throw new Damaged("envelope", "the envelope is too large");
+  }
   const metadata = parse(first.subarray(PREFIX_BYTES, contentStart));
   if (plaintextBytes - contentStart < metadata.size) {
-    throw new Damaged("the content is shorter than its envelope says");
+    throw new Damaged("envelope", "the content is shorter than its envelope says");
   }
   return { metadata, contentStart };
 }
@@ -63,10 +65,10 @@ function parse(json) {
   try {
     metadata = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
   } catch (cause) {
-    throw new Damaged("the envelope cannot be read", { cause });
+    throw new Damaged("envelope", "the envelope cannot be read", { cause });
   }
   if (typeof metadata?.filename !== "string" || !Number.isSafeInteger(metadata.size) || metadata.size < 0) {
-    throw new Damaged("the envelope lacks a name or a size");
+    throw new Damaged("envelope", "the envelope lacks a name or a size");
   }
   const { content_type: type } = metadata;
   return { ...metadata, content_type: typeof type === "string" ? type : undefined };

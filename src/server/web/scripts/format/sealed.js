@@ -20,20 +20,29 @@ const ASSOCIATED_DATA = utf8("sgsend/v1");
 /** Minimum payload size in bytes: the header and the tag of an empty segment. */
 const MIN_BYTES = HEADER_BYTES + TAG_BYTES;
 
-/** The payload was modified, or not encrypted with this key. */
+/** @typedef {"content" | "envelope" | "index"} DamagedPart */
+
+/** The payload was modified, or not encrypted with this key. The message is for developers; pages show the part. */
 export class Damaged extends Error {
   /**
+   * @param {DamagedPart} part
    * @param {string} message
    * @param {ErrorOptions} [options]
    */
-  constructor(message, options) {
+  constructor(part, message, options) {
     super(message, options);
     this.name = "Damaged";
+    this.part = part;
   }
 }
 
 /** The signature of the sender is missing, damaged or not that of the payload. The message is in the user's language. */
-export class WrongSignature extends Damaged {}
+export class WrongSignature extends Damaged {
+  /** @param {string} message */
+  constructor(message) {
+    super("content", message);
+  }
+}
 
 /** Segment layout of a payload. */
 export class Layout {
@@ -57,7 +66,7 @@ export class Layout {
     const segments = Math.ceil(sealedBytes / SEGMENT_BYTES);
     const layout = new Layout(Math.max(0, sealedBytes - HEADER_BYTES - segments * TAG_BYTES));
     if (sealedBytes < MIN_BYTES || layout.sealedBytes !== sealedBytes) {
-      throw new Damaged("no sealed payload has this size");
+      throw new Damaged("content", "no sealed payload has this size");
     }
     return layout;
   }
@@ -129,7 +138,7 @@ export class Cipher {
    * @param {Bytes} segment
    */
   static async toOpen(payloadKey, segment) {
-    if (segment.length < MIN_BYTES || segment[0] !== HEADER_BYTES) throw new Damaged("this is no sealed payload");
+    if (segment.length < MIN_BYTES || segment[0] !== HEADER_BYTES) throw new Damaged("content", "this is no sealed payload");
     const header = segment.slice(0, HEADER_BYTES);
     return new Cipher(await segmentKey(payloadKey, header), header);
   }
@@ -158,7 +167,7 @@ export class Cipher {
     try {
       return new Uint8Array(await crypto.subtle.decrypt(this.#parameters(index, isLast), this.#key, sealed));
     } catch (cause) {
-      throw new Damaged(`segment ${index + 1} is not what was sealed with this key`, { cause });
+      throw new Damaged("content", `segment ${index + 1} is not what was sealed with this key`, { cause });
     }
   }
 

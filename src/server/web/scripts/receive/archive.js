@@ -123,7 +123,7 @@ function zipped(entries) {
  */
 async function checkedHead(download, entry, options) {
   const head = await read(download, entry.offset, entry.data, options);
-  if (!headAgrees(head, entry)) throw new Damaged(`the index of the archive is wrong about "${entry.path}"`);
+  if (!headAgrees(head, entry)) throw new Damaged("index", `the index of the archive is wrong about "${entry.path}"`);
   return head;
 }
 

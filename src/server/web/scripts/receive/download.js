@@ -98,7 +98,7 @@ export class Download {
     for await (const piece of this.#plaintext(options)) {
       const content = piece.subarray(0, missing);
       if (piece.subarray(content.length).some((byte) => byte !== 0)) {
-        throw new Damaged("other data follows the content");
+        throw new Damaged("content", "other data follows the content");
       }
       missing -= content.length;
       if (content.length > 0) yield content;

@@ -115,9 +115,10 @@ async function lastDownload() {
  * Asks for the key; the heading says what is wrong with the link.
  *
  * @param {string} problem
+ * @param {string} heading
  */
-function askForKey(problem) {
-  showHeading(t("receive.incomplete"));
+function askForKey(problem, heading = t("receive.incomplete")) {
+  showHeading(heading);
   show("key-form");
   byId("key").focus();
   if (problem) showFieldError("key", problem);
@@ -131,6 +132,7 @@ async function useKey(key) {
   linkKey = key;
   hide("key-form");
   if (key.isCommitment) {
+    byId("who-opens").textContent = t("receive.encrypted_to");
     const { askForIdentity } = await import("./recipient.js");
     return askForIdentity(path, key.bytes, (secret, found) => {
       opener = found;
@@ -170,7 +172,7 @@ async function unlock(secret) {
   const info = payloadKey && sealed !== undefined ? await openInfo(sealed, payloadKey) : undefined;
   // The info block tells a wrong key from the right one before a download is counted.
   if (!payloadKey || transfer.size_bytes === undefined || (sealed !== undefined && !info)) {
-    refuse(t("error.wrong_key"));
+    refuse(t(linkKey.needsPassphrase ? "error.wrong_passphrase" : "error.wrong_key"));
     return;
   }
   showMessage("");
@@ -231,7 +233,7 @@ function refuse(problem) {
     field("passphrase").select();
     showFieldError("passphrase", problem);
   } else {
-    askForKey(problem);
+    askForKey(problem, t("receive.wrong_link"));
   }
 }
 

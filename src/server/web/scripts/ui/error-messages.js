@@ -5,6 +5,8 @@ import { Damaged, WrongSignature } from "../format/sealed.js";
 import { messageOf, span } from "./format.js";
 import { t } from "./text.js";
 
+/** @import { DamagedPart } from "../format/sealed.js" */
+
 /** The user or the browser stopped the download in the browser's download list. */
 export class Stopped extends Error {
   constructor() {
@@ -72,6 +74,17 @@ const MESSAGES = new Map([
 ]);
 
 /**
+ * Keys of messages by the damaged part.
+ *
+ * @type {Record<DamagedPart, string>}
+ */
+const DAMAGED = {
+  content: "error.damaged_content",
+  envelope: "error.damaged_envelope",
+  index: "error.damaged_index",
+};
+
+/**
  * Returns the message for `error`; `withPassphrase` tells whether the key includes a passphrase.
  *
  * @param {unknown} error
@@ -93,7 +106,7 @@ export function errorMessage(error, withPassphrase = false) {
     return t("error.refused", { code: error.code ?? `${error.status}` });
   }
   if (error instanceof WrongSignature) return t("error.signature", { reason: error.message });
-  if (error instanceof Damaged) return t("error.damaged", { reason: error.message });
+  if (error instanceof Damaged) return t(DAMAGED[error.part]);
   if (error instanceof Unreachable) return t("error.unreachable");
   if (error instanceof TooLarge) return t("error.too_large");
   if (error instanceof Changed) return t("error.changed");
