@@ -14,12 +14,15 @@ set -euo pipefail
 
 # Each server runs the contract suite of stores. The tests of services and commands depend less on the server's maker:
 # S3_FULL=1 runs them against each server, otherwise only the first server does. $store and $suite are the test binaries.
-# Connections, proxies, sessions, admin keys, headers and rate limits depend on no store: only S3_FULL=1 runs their tests here.
+# Connections, proxies, sessions, admin keys, headers, rate limits and the OpenAPI documents depend on no store, and some
+# cases of `storage` and `notifications` always use a folder: only S3_FULL=1 runs them here.
 if [ -n "${S3_FULL:-}" ]; then
   skipped=''
 else
   skipped='--skip net::base_path --skip net::http:: --skip net::http2 --skip net::nginx --skip net::prox'
-  skipped="$skipped --skip api::sessions --skip api::key --skip api::browser_security --skip limits::rate_limits"
+  skipped="$skipped --skip api::sessions --skip api::key --skip api::browser_security"
+  skipped="$skipped --skip api::openapi --skip limits::rate_limits --skip limits::floods --skip storage::upgrade::"
+  skipped="$skipped --skip storage::full_disk --skip storage::sqlite --skip storage::disk_space --skip notifications::kills"
 fi
 contract='"$store" --ignored s3'
 services='

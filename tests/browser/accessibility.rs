@@ -2,23 +2,21 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Service, Theme, axe, chromium, content};
+use crate::support::{Axe, Browser, Service, Theme, axe, chromium, content};
 
-/// Window widths in pixels; no page may overflow horizontally.
-const WIDTHS: [u32; 3] = [320, 360, 1280];
+/// Themes with widths of the window in pixels.
+const VARIANTS: [(Theme, u32); 6] = [
+    (Theme::Light, 320),
+    (Theme::Dark, 360),
+    (Theme::Light, 1280),
+    (Theme::Dark, 320),
+    (Theme::Light, 360),
+    (Theme::Dark, 1280),
+];
 
-/// Checks the current state of the page in every theme and width.
-async fn check(browser: &Browser, axe: &str, state: &str) {
-    for theme in Theme::EACH {
-        browser.prefer(theme).await;
-        for width in WIDTHS {
-            browser.resize(width, 900).await;
-            let overflow = browser.overflow().await;
-            assert_eq!(overflow, 0, "{state}: {overflow} pixels wider than {width}");
-            let violations = browser.violations(axe).await;
-            assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
-        }
-    }
+/// Checks the current state of the page.
+async fn check(browser: &Browser, axe: &Axe, state: &str) {
+    browser.check_accessible(axe, state, &VARIANTS).await;
 }
 
 #[tokio::test]

@@ -43,18 +43,8 @@ async fn the_admin_page_is_accessible() {
     let Some(axe) = axe() else { return };
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "3"]);
-    let check = async |browser: &Browser, state: &str| {
-        for theme in Theme::EACH {
-            browser.prefer(theme).await;
-            for width in [360, 1280] {
-                browser.resize(width, 900).await;
-                let overflow = browser.overflow().await;
-                assert_eq!(overflow, 0, "{state}: {overflow} pixels wider than {width}");
-                let violations = browser.violations(&axe).await;
-                assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
-            }
-        }
-    };
+    let variants = [(Theme::Light, 360), (Theme::Dark, 1280), (Theme::Light, 1280), (Theme::Dark, 360)];
+    let check = async |browser: &Browser, state: &str| browser.check_accessible(&axe, state, &variants).await;
     chromium(async |browser| {
         browser.goto(&service.admin_page()).await;
         browser.fill("#key", "wrong").await;

@@ -3,22 +3,17 @@
 use serde_json::json;
 
 use super::{Request, send};
-use crate::support::{BlockingProxy, Browser, Direction, Service, Theme, axe, chromium, content};
+use crate::support::{Axe, BlockingProxy, Browser, Direction, Service, Theme, axe, chromium, content};
 
 /// Keys as `WebDriver` names them.
 const ENTER: &str = "\u{e007}";
 const ESCAPE: &str = "\u{e00c}";
 
-/// Checks the current state of the page in each width.
-async fn check(browser: &Browser, axe: &str, state: &str) {
+/// Checks the current state of the page.
+async fn check(browser: &Browser, axe: &Axe, state: &str) {
     let language = browser.script("return document.documentElement.lang", json!(null)).await;
-    for (theme, width) in [(Theme::Light, 320), (Theme::Dark, 360), (Theme::Light, 1280)] {
-        browser.prefer(theme).await;
-        browser.resize(width, 900).await;
-        assert_eq!(browser.overflow().await, 0, "{language}: {state}, {width}");
-        let violations = browser.violations(axe).await;
-        assert!(violations.is_empty(), "{language}: {state}, {width}: {violations:#?}");
-    }
+    let variants = [(Theme::Light, 320), (Theme::Dark, 360), (Theme::Light, 1280)];
+    browser.check_accessible(axe, &format!("{language}: {state}"), &variants).await;
 }
 
 async fn speak(browser: &Browser, page: &str, language: &str) {

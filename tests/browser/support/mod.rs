@@ -49,7 +49,7 @@ mod buffering_proxy;
 mod tink;
 
 pub(crate) use appearance::Theme;
-pub(crate) use axe::axe;
+pub(crate) use axe::{Axe, axe};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use browser::{Browser, Kind};
 pub(crate) use buffering_proxy::BufferingProxy;
