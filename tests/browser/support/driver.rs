@@ -87,8 +87,10 @@ impl Drop for Driver {
     }
 }
 
-/// Starts a process that kills the driver's group and removes its folder when this process ends for any reason. The end
-/// closes the watcher's stdin pipe, whose only writer is this process.
+/// Starts a process that ends the driver when this process ends for any reason.
+///
+/// It kills the driver's group, and removes its folder. The end of this process closes the watcher's stdin pipe, whose only
+/// writer is this process.
 fn watch(driver: &Child, home: &Path) -> Child {
     let script = "read -r _; kill -s KILL -- \"-$0\"; until rm -rf -- \"$1\" 2>/dev/null; do sleep 0.1; done";
     let mut command = Command::new("sh");

@@ -43,7 +43,9 @@ impl Browser {
         }
     }
 
-    /// Removes what a test has left in Chromium: tabs with their settings, all data, permissions, downloads, log entries.
+    /// Removes what a test has left in Chromium.
+    ///
+    /// That is: tabs with their settings, data of all origins, permissions, downloads and log entries.
     pub(crate) async fn clear(&self) -> WebDriverResult<()> {
         let old = self.session.windows().await?;
         let new = self.session.new_tab().await?;
