@@ -14,6 +14,38 @@ const DURATIONS: [(&str, [&str; 2]); 6] = [
     ("ar", ["90 يومًا", "12 ساعة"]),
 ];
 
+/// Sizes as readers of each language write them: 2 GiB and 1.5 MB.
+const SIZES: [(&str, [&str; 2]); 6] = [
+    ("en", ["2 GiB", "1.5 MB"]),
+    ("de", ["2 GiB", "1,5 MB"]),
+    ("fr", ["2 Gio", "1,5 Mo"]),
+    ("es", ["2GiB", "1,5 MB"]),
+    ("ja", ["2 gib", "1.5MB"]),
+    ("ar", ["٢ GiB", "١٫٥ MB"]),
+];
+
+#[tokio::test]
+async fn sizes_are_read_as_each_language_writes_them() {
+    let service = Service::start();
+    chromium(async |browser| {
+        for (language, examples) in SIZES {
+            browser.goto(&service.admin_page()).await;
+            browser.script("document.cookie = `sgsend-language=${args}; path=/`", json!(language)).await;
+            browser.reload().await;
+            let parse = "const { bytesIn } = await import(new URL('web/admin/parse.js', location.href));
+                return args.map((text) => bytesIn(text) ?? null)";
+            assert_eq!(
+                browser.script(parse, json!(examples)).await,
+                json!([2_147_483_648_u64, 1_500_000]),
+                "{language}"
+            );
+            let wrong = ["", "GiB", "1,000,000", "-1", "2 GB of 3", "0.4 B"];
+            assert!(browser.script(parse, json!(wrong)).await.as_array().unwrap().iter().all(|it| it.is_null()));
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn durations_are_read_as_the_page_writes_them() {
     let service = Service::start();
@@ -32,11 +64,19 @@ async fn durations_are_read_as_the_page_writes_them() {
                   texts: [t('admin.wrong_expiry'), t('admin.expires_in_hint')],
                   changed: durations.filter((seconds) => secondsIn(span(seconds)) !== seconds),
                   accepted: wrong.filter((text) => secondsIn(text) !== undefined),
+                  inflected: [['de', '90 Tagen'], ['ar', 'يومين']].flatMap(([language, text]) =>
+                    document.documentElement.lang === language ? [secondsIn(text) / 86400] : []),
                   english: ['90 days', '1h 30m', '2 weeks'].map(secondsIn),
                 }";
             let found = browser.script(parse, json!(examples)).await;
             assert_eq!(found["examples"], json!([90 * 86_400, 12 * 3_600]), "{language}");
             assert_eq!((&found["changed"], &found["accepted"]), (&json!([]), &json!([])), "{language}");
+            let inflected: &[u64] = match language {
+                "de" => &[90],
+                "ar" => &[2],
+                _ => &[],
+            };
+            assert_eq!(found["inflected"], json!(inflected), "{language}");
             assert_eq!(found["english"], json!([90 * 86_400, 5_400, 14 * 86_400]), "{language}");
             for text in found["texts"].as_array().unwrap() {
                 let text = text.as_str().unwrap();

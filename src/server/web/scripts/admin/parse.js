@@ -5,7 +5,7 @@ import { locale } from "../ui/text.js";
 /**
  * Units of durations and their seconds; a year as the Gregorian calendar has it on average.
  *
- * @type {[unit: string, seconds: number][]}
+ * @type {[unit: Intl.RelativeTimeFormatUnit, seconds: number][]}
  */
 const UNITS = [
   ["second", 1],
@@ -24,12 +24,14 @@ const ENGLISH = /^(?:(s|sec|seconds?)|(m|min|minutes?)|(h|hours?)|(d|days?)|(w|w
 const ZEROS = [0x660, 0x6f0, 0xff10];
 
 /**
- * Parses a size such as `2 GiB`, `500MB` or `1024` into bytes; `undefined` if invalid or less than 1 byte.
+ * Parses a size such as `2 GiB`, `500MB`, `1,5 Go` or `1024` into bytes; `undefined` if invalid or less than 1 byte.
  *
  * @param {string} text
  */
 export function bytesIn(text) {
-  const [, number, prefix = "", binary = ""] = /^([\d.]+)\s*(?:([kmgt])(i)?b|b|bytes?)?$/i.exec(text.trim()) ?? [];
+  const plain = withAsciiDigits(text.trim()).replace(decimalMark(), ".").replace("\u066b", ".");
+  // French counts octets.
+  const [, number, prefix = "", binary = ""] = /^([\d.]+)\s*(?:([kmgt])(i)?[bo]|b|bytes?|o|octets?)?$/i.exec(plain) ?? [];
   const bytes = Number(number) * (binary ? 1024 : 1000) ** " kmgt".indexOf(prefix.toLowerCase() || " ");
   return bytes >= 1 && Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : undefined;
 }
@@ -85,10 +87,28 @@ function localWords() {
         const hasNumber = parts.some(({ type }) => type === "integer");
         if (hasNumber && !words.units.has(word)) words.units.set(word, seconds);
         if (!hasNumber && !words.alone.has(word)) words.alone.set(word, sample * seconds);
+        const inflected = inflectedWord(sample, unit, unitDisplay);
+        const known = hasNumber ? words.units : words.alone;
+        if (inflected && !known.has(inflected)) known.set(inflected, hasNumber ? seconds : sample * seconds);
       }
     }
   }
   return words;
+}
+
+/**
+ * Returns the word of a unit as it follows a preposition, such as *Tagen* of *in 90 Tagen*.
+ *
+ * @param {number} sample
+ * @param {Intl.RelativeTimeFormatUnit} unit
+ * @param {"long" | "short" | "narrow"} style
+ */
+function inflectedWord(sample, unit, style) {
+  const parts = new Intl.RelativeTimeFormat(locale, { style }).formatToParts(sample, unit);
+  const last = parts.at(-1);
+  const words = last?.type === "literal" ? plainWord(last.value).split(/\p{Z}+/u) : [];
+  // Without a number, Arabic has the preposition and one word for two.
+  return parts.length > 1 || words.length === 2 ? words.at(-1) : undefined;
 }
 
 /**
@@ -98,6 +118,11 @@ function localWords() {
  */
 function plainWord(text) {
   return text.replace(/^[\p{Z}\p{Cf}\p{P}]+|[\p{Z}\p{Cf}\p{P}]+$/gu, "").toLocaleLowerCase(locale);
+}
+
+/** Returns the mark before the decimals of a number, in the language of the page. */
+function decimalMark() {
+  return new Intl.NumberFormat(locale).formatToParts(1.5).find(({ type }) => type === "decimal")?.value ?? ".";
 }
 
 /** @param {string} text */
