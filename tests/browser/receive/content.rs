@@ -118,3 +118,25 @@ async fn a_tampered_payload_is_not_saved() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_previewed_text_is_copied_or_selected() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"two\nlines", &[]);
+    chromium(async |browser| {
+        browser
+            .tell("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}))
+            .await;
+        browser.goto(&link).await;
+        browser.click("#preview").await;
+        browser.click("#copy-text").await;
+        browser.wait_for_text("#outcome", "copied").await;
+        assert_eq!(browser.script("return navigator.clipboard.readText()", json!([])).await, "two\nlines");
+        browser.script("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))", json!([])).await;
+        browser.script("getSelection().removeAllRanges()", json!([])).await;
+        browser.click("#copy-text").await;
+        browser.wait_for_text("#error", "copy it by hand").await;
+        assert_eq!(browser.script("return `${getSelection()}`", json!([])).await, "two\nlines");
+    })
+    .await;
+}

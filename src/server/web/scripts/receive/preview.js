@@ -1,7 +1,7 @@
 // Previews on request: pictures, texts, PDF, sounds and videos.
 
 import { button, byId, element, show, showMessage } from "../ui/dom.js";
-import { copyText } from "../ui/clipboard.js";
+import { copyTextOf } from "../ui/clipboard.js";
 import { t } from "../ui/text.js";
 import { showPdf } from "./pdf-preview.js";
 import { showPlayer } from "./player.js";
@@ -90,6 +90,7 @@ async function picture({ filename }, type, content) {
  */
 function showText(container, text) {
   const copy = element("button", { type: "button", id: "copy-text" }, t("receive.copy_text"));
-  copy.addEventListener("click", () => copyText(text, t("receive.preview")));
-  container.replaceChildren(element("pre", { tabindex: "0", dir: "auto" }, text), copy);
+  const shown = element("pre", { tabindex: "0", dir: "auto" }, text);
+  copy.addEventListener("click", () => copyTextOf(shown, t("receive.preview")));
+  container.replaceChildren(shown, copy);
 }

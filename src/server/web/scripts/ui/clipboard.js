@@ -12,16 +12,27 @@ import { t } from "./text.js";
 export async function copy(id, what) {
   const source = field(id);
   source.select();
-  return copyText(source.value, what);
+  return write(source.value, what);
 }
 
 /**
- * Copies a text and reports it; `what` names it in the message. Returns whether it is copied.
+ * Copies the text of an element and reports it; `what` names it in the message. Returns whether it is copied.
+ *
+ * @param {HTMLElement} source
+ * @param {string} what
+ */
+export async function copyTextOf(source, what) {
+  getSelection()?.selectAllChildren(source);
+  return write(source.textContent ?? "", what);
+}
+
+/**
+ * Writes what is selected to the clipboard.
  *
  * @param {string} text
  * @param {string} what
  */
-export async function copyText(text, what) {
+async function write(text, what) {
   try {
     await navigator.clipboard.writeText(text);
     showMessage(t("common.copied", { what }));
