@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use thirtyfour::error::WebDriverResult;
 
@@ -24,10 +24,9 @@ impl Browser {
     /// Returns an unused browser, or starts one; `None` if the browser is not installed.
     pub(super) async fn unused(kind: Kind) -> Option<Self> {
         if kind == Kind::Chromium {
-            let permit = BrowserPermit::take();
             let found = UNUSED.lock().unwrap().pop();
             if let Some(UnusedBrowser { session, driver, folder }) = found {
-                return Some(Self::of(kind, (session, driver, folder), permit));
+                return Some(Self::of(kind, (session, driver, folder), BrowserPermit::take()));
             }
         }
         Self::start(kind, &[]).await
@@ -54,15 +53,13 @@ impl Browser {
             self.session.close_window().await?;
         }
         self.session.switch_to_window(new).await?;
-        let everything = json!({ "origin": "*", "storageTypes": "all" });
         let commands = [
-            ("Storage.clearDataForOrigin", everything),
-            ("Network.clearBrowserCookies", Value::Null),
-            ("Network.clearBrowserCache", Value::Null),
-            ("Browser.resetPermissions", Value::Null),
+            ("Storage.clearDataForOrigin", json!({ "origin": "*", "storageTypes": "all" })),
+            ("Network.clearBrowserCookies", json!({})),
+            ("Network.clearBrowserCache", json!({})),
+            ("Browser.resetPermissions", json!({})),
         ];
         for (command, parameters) in commands {
-            let parameters = if parameters.is_null() { json!({}) } else { parameters };
             self.session.cdp().send_raw(command, parameters).await?;
         }
         for entry in std::fs::read_dir(self.downloads()).unwrap() {

@@ -131,8 +131,9 @@ function askForKey(problem, heading = t("receive.incomplete")) {
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
+  // Another key may be pasted into the page.
+  byId("who-opens").textContent = t(key.isCommitment ? "receive.encrypted_to" : "receive.encrypted");
   if (key.isCommitment) {
-    byId("who-opens").textContent = t("receive.encrypted_to");
     const { askForIdentity } = await import("./recipient.js");
     return askForIdentity(path, key.bytes, (secret, found) => {
       opener = found;
