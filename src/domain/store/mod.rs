@@ -83,7 +83,9 @@ pub trait Store: Records + Payloads + fmt::Debug {
         Ok(())
     }
 
-    /// Writes counter changes buffered from commits, in backends without transactions.
+    /// Writes what earlier commits have left to do, in backends without transactions.
+    ///
+    /// These are buffered counter changes, and records of commits that were cancelled.
     async fn flush(&self) -> Result<(), StoreError> {
         Ok(())
     }

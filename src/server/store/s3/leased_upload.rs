@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::S3Store;
 use super::lease::{Lease, RENEW_INTERVAL};
 use super::manifest::{ServicePart, ServiceUpload, Tail, UploadManifest};
-use super::part_size::part_size;
+use super::multipart::part_size;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::id::PayloadId;

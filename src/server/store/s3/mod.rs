@@ -19,7 +19,6 @@ mod listing;
 mod manifest;
 mod multipart;
 mod object_format;
-mod part_size;
 mod payloads;
 mod presigner;
 mod probe;
@@ -28,6 +27,7 @@ mod records;
 mod storage;
 #[cfg(test)]
 pub(crate) mod test_server;
+mod unfinished;
 mod writer;
 
 use std::fmt;
@@ -44,6 +44,7 @@ use applied::AppliedWrites;
 use bucket::Bucket;
 use counters::CounterBuffer;
 use probe::ProbeInterval;
+use unfinished::UnfinishedCommits;
 
 use super::S3Location;
 use crate::domain::error::chain;
@@ -72,6 +73,7 @@ pub struct S3Store(Arc<S3StoreInner>);
 struct S3StoreInner {
     bucket: Bucket,
     applied: AppliedWrites,
+    unfinished: UnfinishedCommits,
     counters: CounterBuffer,
     location: S3Location,
     /// Permits for uploads whose parts are buffered in memory.
@@ -101,11 +103,12 @@ impl S3Store {
     }
 
     fn over(bucket: Bucket, location: &S3Location, outbox_delay: Duration) -> Self {
-        let (applied, counters) = Default::default();
+        let (applied, unfinished, counters) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
         Self(Arc::new(S3StoreInner {
             bucket,
             applied,
+            unfinished,
             counters,
             location: location.clone(),
             writers,
@@ -154,6 +157,7 @@ impl Store for S3Store {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
+        self.finish_commits().await?;
         self.write_counters().await
     }
 

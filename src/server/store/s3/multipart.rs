@@ -14,6 +14,12 @@ use crate::domain::store::{StorageKey, StoreError};
 ///
 /// An upload has at most 10 000 parts, a page usually 1 000.
 const MAX_PART_PAGES: usize = 100;
+/// Size of each of the first [`FIRST_PART_COUNT`] parts in bytes (8 MiB). An upload buffers up to two parts in memory.
+const FIRST_PART_SIZE: usize = 8 << 20;
+/// Size of later parts in bytes (72 MiB). 10 000 parts hold the largest payload that can be configured.
+const LATER_PART_SIZE: usize = 72 << 20;
+/// Number of parts with the smaller size.
+const FIRST_PART_COUNT: usize = 500;
 
 /// Part of a multipart upload, as listed by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +27,11 @@ pub(super) struct ListedPart {
     pub(super) number: u32,
     pub(super) etag: String,
     pub(super) size: u64,
+}
+
+/// Returns the size in bytes of the part that follows `before` parts of an upload through the service.
+pub(super) fn part_size(before: usize) -> usize {
+    if before < FIRST_PART_COUNT { FIRST_PART_SIZE } else { LATER_PART_SIZE }
 }
 
 impl Bucket {

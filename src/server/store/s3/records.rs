@@ -2,7 +2,8 @@
 //!
 //! A commit writes its schedule entries, then the one object that decides, then its further records. The deciding
 //! object carries the further records in its outbox, so a crash in between loses none: the next writer of the object
-//! stores them first, and a reader stores them after [`OUTBOX_DELAY`](super::OUTBOX_DELAY).
+//! stores them first, and a reader stores them after [`OUTBOX_DELAY`](super::OUTBOX_DELAY). A server that has not
+//! crashed does so itself, with its next flush ([`UnfinishedCommits`](super::unfinished::UnfinishedCommits)).
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -122,9 +123,19 @@ impl S3Store {
         let id = WriteId::random();
         let log_before = before.as_ref().and_then(|before| before.log.as_ref());
         let log = WriteLog::after(log_before, id.clone(), SystemClock.now(), records);
-        let written = self.write(&change, before.as_ref(), &id, &log).await?;
+        let unfinished = self.0.unfinished.guard(change.key.clone(), id.clone());
+        let written = match self.write(&change, before.as_ref(), &id, &log).await {
+            Err(StoreError::Conflict) => {
+                unfinished.finish();
+                return Err(StoreError::Conflict);
+            }
+            written => written?,
+        };
         match self.put_records(records.to_vec()).await {
-            Ok(()) => self.0.applied.insert(id),
+            Ok(()) => {
+                self.0.applied.insert(id);
+                unfinished.finish();
+            }
             // The records are durable in the outbox of the written object.
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "cannot store the records of a write; will retry");
@@ -205,7 +216,7 @@ impl S3Store {
     }
 
     /// Stores the outbox records of the latest write in `log`, unless they are known to be stored.
-    async fn write_outbox(&self, log: &WriteLog) -> Result<(), StoreError> {
+    pub(super) async fn write_outbox(&self, log: &WriteLog) -> Result<(), StoreError> {
         let Some(id) = log.last().filter(|_| !log.outbox.is_empty()) else { return Ok(()) };
         if self.0.applied.contains(id) {
             return Ok(());
