@@ -25,6 +25,8 @@ fi
 SERVE_OPTIONS=(--max-size "$size")
 # shellcheck source=examples/services.sh
 . "$root/examples/services.sh"
+# shellcheck source=benches/statistics.sh
+. "$root/benches/statistics.sh"
 "$sgsend" --quiet --server "$public" --admin-server "$admin" token create compare --login >/dev/null
 export SGSEND_SERVER=$public
 
@@ -149,19 +151,11 @@ check() {
 
 # timed ROW ours|theirs ROUND: runs a program, and notes its seconds, unless the round is 0.
 timed() {
-  local start end
+  local times=$work/$1.$2
+  if [ "$3" = 0 ]; then times=/dev/null; fi
   prepare "$1"
-  start=$(date +%s%N)
-  "$2" "$1" >"$work/output" || { echo "failed: $2 of $1" >&2; exit 1; }
-  end=$(date +%s%N)
+  note_seconds "$times" "$2" "$1" >"$work/output" || { echo "failed: $2 of $1" >&2; exit 1; }
   check "$1" "$2" || { echo "wrong result: $2 of $1" >&2; exit 1; }
-  if [ "$3" != 0 ]; then awk "BEGIN { printf \"%.6f\n\", ($end - $start) / 1e9 }" >>"$work/$1.$2"; fi
-}
-# summary UNIT: median (least to largest) of the numbers on stdin.
-summary() {
-  sort -n | awk -v unit="$1" '
-    { value[NR] = $1 * (unit == "ms" ? 1000 : 1) }
-    END { f = unit == "ms" ? "%.1f" : "%.2f"; printf f " (" f " to " f ")", value[int((NR + 1) / 2)], value[1], value[NR] }'
 }
 
 read -ra chosen <<<"${ROWS:-${rows[*]}}"
@@ -170,12 +164,12 @@ for row in "${chosen[@]}"; do
     timed "$row" ours "$round"
     timed "$row" theirs "$round"
   done
-  unit=ms
-  case $row in large-* | age-up | open) unit=s ;; esac
+  scale=(1 1000) unit=ms
+  case $row in large-* | age-up | open) scale=(2 1) unit=s ;; esac
   what=${title[$row]%|*} beside=${title[$row]#*|}
-  ratio=$(paste "$work/$row.ours" "$work/$row.theirs" | awk '{ print $1 / $2 }' | summary ratio)
+  ratio=$(ratios "$work/$row.ours" "$work/$row.theirs" | spread)
   # Printed at the end only, so that a table is that of a run without a failure.
-  echo "| $what | $(summary "$unit" <"$work/$row.ours") $unit | $beside | $(summary "$unit" <"$work/$row.theirs") $unit | $ratio |" >>"$work/table"
+  echo "| $what | $(spread "${scale[@]}" <"$work/$row.ours") $unit | $beside | $(spread "${scale[@]}" <"$work/$row.theirs") $unit | $ratio |" >>"$work/table"
 done
 
 cat <<T

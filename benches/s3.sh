@@ -29,7 +29,7 @@ if [ -z "${SGSEND_BIN:-}" ]; then
   cargo build --release --locked --manifest-path "$here/../Cargo.toml"
   SGSEND_BIN=${CARGO_TARGET_DIR:-$here/../target}/release/sgsend
 fi
-endpoint=$SGSEND_TEST_S3_ENDPOINT
+endpoint=$SGSEND_TEST_S3_ENDPOINT server=$SGSEND_TEST_S3_SERVER
 bucket=sgsend-bench-$RANDOM$RANDOM
 curl --silent --show-error --fail --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
   -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$endpoint/$bucket" >/dev/null
@@ -37,12 +37,18 @@ SERVE_STORAGE="s3://$bucket/bench?endpoint=$endpoint&path_style=1"
 SERVE_OPTIONS=(--max-size "$((size + files * 1048576 * 2))")
 # shellcheck source=examples/services.sh
 . "$here/../examples/services.sh"
+# shellcheck source=benches/statistics.sh
+. "$here/statistics.sh"
 "$sgsend" --quiet --server "$public" --admin-server "$admin" token create bench --login >/dev/null
+
+printf '[default]\nregion = us-east-1\ns3 =\n  addressing_style = path\n' >"$work/aws"
+export AWS_CONFIG_FILE=$work/aws
 
 head -c "$size" /dev/urandom >"$work/large"
 mkdir "$work/many"
 head -c "$((files * 1048576))" /dev/urandom | split --bytes 1048576 --suffix-length 5 --numeric-suffixes - "$work/many/"
-remote=(--config /dev/null --s3-provider Other --s3-env-auth --s3-endpoint "$endpoint" --s3-region us-east-1 --s3-no-check-bucket)
+# `--ignore-times`: otherwise rclone does not copy what is there from an earlier round.
+remote=(--config /dev/null --ignore-times --s3-provider Other --s3-env-auth --s3-endpoint "$endpoint" --s3-region us-east-1 --s3-no-check-bucket)
 
 # copy PROGRAM up|down WHAT PATH: copies a file or a directory to the object or prefix WHAT, or back.
 copy() {
@@ -70,19 +76,17 @@ copy() {
   esac
 }
 
-# timed PROGRAM up|down WHAT ROUND: runs a program, and notes its seconds and its peak memory in KiB, unless the round is 0.
+# timed PROGRAM up|down WHAT ROUND: runs a program, and notes its seconds, unless the round is 0.
 timed() {
-  local path=$work/$3 start end
+  local path=$work/$3 times=$work/$1-$2-$3
   if [ "$2" = down ]; then path=$work/got; fi
-  start=$(date +%s%N)
-  copy "$1" "$2" "$3" "$path" >"$work/output" || { echo "failed: $1 $2 of $3" >&2; exit 1; }
-  end=$(date +%s%N)
+  if [ "$4" = 0 ]; then times=/dev/null; fi
+  note_seconds "$times" copy "$1" "$2" "$3" "$path" >"$work/output" || { echo "failed: $1 $2 of $3" >&2; exit 1; }
   if [ "$2" = down ]; then
     diff -rq "$work/$3" "$work/got" >&2 || { echo "wrong result: $1 $2 of $3" >&2; exit 1; }
     rm -r "$work/got"
     if [ "$1" = sgsend ]; then "$sgsend" --quiet delete "$(cat "$work/link.$3")" >/dev/null; fi
   fi
-  if [ "$4" != 0 ]; then awk "BEGIN { printf \"%.3f\n\", ($end - $start) / 1e9 }" >>"$work/$1-$2-$3"; fi
 }
 
 for what in large many; do
@@ -96,14 +100,6 @@ for what in large many; do
   done
 done
 
-summary() { sort -n "$1" | awk '{ v[NR] = $1 } END { printf "%.2f s (%.2f to %.2f)", v[int((NR + 1) / 2)], v[1], v[NR] }'; }
-# ratio ROW: median of the ratios of our time to the least time of the others in the same round.
-ratio() {
-  local others=("${beside[@]/%/-$1}")
-  paste "$work/sgsend-$1" "${others[@]/#/$work/}" | awk '{ b = $2; for (i = 3; i <= NF; i++) if ($i < b) b = $i; print $1 / b }' |
-    sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", v[int((NR + 1) / 2)] }'
-}
-
 # Peak memory, and the bytes that the service moves.
 strace -f -q -e trace=network,read,write,readv,writev -e signal=none -o "$work/trace" -p "${pids[0]}" &
 strace=$!
@@ -115,14 +111,15 @@ kill "$strace"
 wait "$strace" 2>/dev/null || true
 moved=$(sed -nE 's/.*(recv|send|read|write)[a-z]*(\(| resumed).* = ([0-9]+)$/\3/p' "$work/trace" | awk '{ n += $1 } END { print n }')
 
-echo "| Work over $SGSEND_TEST_S3_SERVER | sgsend |$(printf ' %s |' "${beside[@]}") sgsend / best other |"
+echo "| Work over $server | sgsend |$(printf ' %s |' "${beside[@]}") sgsend / best other |"
 echo "|---|---|$(printf -- '---|%.0s' "${beside[@]}")---|"
 for row in up-large down-large up-many down-many; do
   case $row in *-large) what=$named ;; *) what="$files × 1 MiB" ;; esac
   case $row in up-*) what="upload of $what" ;; *) what="download of $what" ;; esac
   printf '| %s |' "$what"
-  for program in sgsend "${beside[@]}"; do printf ' %s |' "$(summary "$work/$program-$row")"; done
-  printf ' %s |\n' "$(ratio "$row")"
+  for program in sgsend "${beside[@]}"; do printf ' %s s |' "$(spread <"$work/$program-$row")"; done
+  others=("${beside[@]/%/-$row}")
+  printf ' %s |\n' "$(ratios "$work/sgsend-$row" "${others[@]/#/$work/}" | median)"
 done
 printf '\nPeak memory of the command: %s KiB up, %s KiB down; of `serve public`: %d KiB, which moved %d bytes.\n' \
   "$(cat "$work/up.kib")" "$(cat "$work/down.kib")" \

@@ -12,21 +12,18 @@ rounds=${2:-5}
 SERVE_OPTIONS=(--max-size "$size" --durability "${DURABILITY:-none}")
 # shellcheck source=examples/services.sh
 . "$(dirname "$0")/../examples/services.sh"
+# shellcheck source=benches/statistics.sh
+. "$(dirname "$0")/statistics.sh"
 
 file=$work/large.bin
 head -c "${size%B}" /dev/urandom >"$file"
 "$sgsend" --quiet --server "$public" --admin-server "$admin" token create bench --login >/dev/null
 ssh-keygen -q -t ed25519 -N '' -f "$work/key"
 
-# timed NAME COMMAND…: runs COMMAND and records its wall time in seconds.
+# timed NAME COMMAND…: runs COMMAND and records its seconds.
 timed() {
-  local name=$1 start end
-  shift
   cp "$file" "$work/warm" && rm "$work/warm"
-  start=$(date +%s.%N)
-  "$@" >"$work/output"
-  end=$(date +%s.%N)
-  awk "BEGIN { print $end - $start }" >>"$work/$name.times"
+  note_seconds "$work/$1.times" "${@:2}" >"$work/output"
 }
 
 for _ in $(seq "$rounds"); do
@@ -41,10 +38,8 @@ for _ in $(seq "$rounds"); do
   done
 done
 
-median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-ratio() { paste "$work/$1.times" "$work/$2.times" | awk '{ printf "%.2f\n", $1 / $2 }' | median; }
 for name in upload-plain upload-signed download-plain download-signed; do
-  printf '%-16s %6.2f s\n' "$name" "$(median <"$work/$name.times")"
+  printf '%-16s %6s s\n' "$name" "$(median <"$work/$name.times")"
 done
-echo "upload, signed / plain    $(ratio upload-signed upload-plain)"
-echo "download, signed / plain  $(ratio download-signed download-plain)"
+echo "upload, signed / plain    $(ratios "$work"/upload-{signed,plain}.times | median)"
+echo "download, signed / plain  $(ratios "$work"/download-{signed,plain}.times | median)"

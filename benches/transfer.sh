@@ -13,6 +13,8 @@ rounds=${2:-5}
 SERVE_OPTIONS=(--max-size "$size" --durability "${DURABILITY:-none}")
 # shellcheck source=examples/services.sh
 . "$(dirname "$0")/../examples/services.sh"
+# shellcheck source=benches/statistics.sh
+. "$(dirname "$0")/statistics.sh"
 
 file=$work/large.bin
 head -c "${size%B}" /dev/urandom >"$file"
@@ -32,15 +34,8 @@ pids+=($!)
 until [ -S "$work/nginx/socket" ]; do kill -0 "${pids[-1]}"; done
 nginx_curl() { curl --silent --show-error --fail --unix-socket "$work/nginx/socket" "$@"; }
 
-# timed NAME COMMAND…: runs COMMAND and records its wall time in seconds.
-timed() {
-  local name=$1 start end
-  shift
-  start=$(date +%s.%N)
-  "$@" >"$work/output"
-  end=$(date +%s.%N)
-  awk "BEGIN { print $end - $start }" >>"$work/$name.times"
-}
+# timed NAME COMMAND…: runs COMMAND and records its seconds.
+timed() { note_seconds "$work/$1.times" "${@:2}" >"$work/output"; }
 # Warms up the page cache: the first use of a memory page is expensive, so every run finds pages in use before.
 warm() { cp "$file" "$work/warm" && rm "$work/warm"; }
 
@@ -58,9 +53,7 @@ for _ in $(seq "$rounds"); do
   nginx_curl -X DELETE http://localhost/large
 done
 
-median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-ratio() { paste "$work/$1.times" "$work/$2.times" | awk '{ printf "%.2f\n", $1 / $2 }' | median; }
-for name in nginx-put upload dd nginx-get download; do printf '%-10s %6.2f s\n' "$name" "$(median <"$work/$name.times")"; done
-echo "upload / nginx PUT by curl    $(ratio upload nginx-put)"
-echo "upload / dd conv=fsync        $(ratio upload dd)"
-echo "download / nginx GET by curl  $(ratio download nginx-get)"
+for name in nginx-put upload dd nginx-get download; do printf '%-10s %6s s\n' "$name" "$(median <"$work/$name.times")"; done
+echo "upload / nginx PUT by curl    $(ratios "$work"/{upload,nginx-put}.times | median)"
+echo "upload / dd conv=fsync        $(ratios "$work"/{upload,dd}.times | median)"
+echo "download / nginx GET by curl  $(ratios "$work"/{download,nginx-get}.times | median)"

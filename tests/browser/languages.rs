@@ -77,8 +77,7 @@ async fn pages_are_accessible_and_fit_in_each_language() {
     chromium(async |browser| {
         for (at, (language, way)) in LANGUAGES.into_iter().enumerate() {
             browser.goto(&service.page()).await;
-            let cookie = "document.cookie = `sgsend-language=${args}; path=/`";
-            browser.script(cookie, json!(language)).await;
+            browser.set_language(language).await;
             browser.prefer(Theme::EACH[at % 2]).await;
             browser.resize(320, 900).await;
             let check = async |state: &str| {

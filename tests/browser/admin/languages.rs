@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Service, chromium};
+use crate::support::{Service, chromium};
 
 /// Languages with two durations as the texts of the page write them: 90 days and 12 hours.
 const DURATIONS: [(&str, [&str; 2]); 6] = [
@@ -24,19 +24,14 @@ const SIZES: [(&str, [&str; 2]); 6] = [
     ("ar", ["٢ GiB", "١٫٥ MB"]),
 ];
 
-/// Opens the admin page in a language.
-async fn open(browser: &Browser, service: &Service, language: &str) {
-    browser.goto(&service.admin_page()).await;
-    browser.script("document.cookie = `sgsend-language=${args}; path=/`", json!(language)).await;
-    browser.reload().await;
-}
-
 #[tokio::test]
 async fn sizes_are_read_as_each_language_writes_them() {
     let service = Service::start();
     chromium(async |browser| {
         for (language, examples) in SIZES {
-            open(browser, &service, language).await;
+            browser.goto(&service.admin_page()).await;
+            browser.set_language(language).await;
+            browser.reload().await;
             let parse = "const { bytesIn } = await import(new URL('web/admin/parse.js', location.href));
                 return args.map((text) => bytesIn(text) ?? null)";
             assert_eq!(
@@ -60,7 +55,9 @@ async fn durations_are_read_as_the_page_writes_them() {
     let service = Service::start();
     chromium(async |browser| {
         for (language, examples) in DURATIONS {
-            open(browser, &service, language).await;
+            browser.goto(&service.admin_page()).await;
+            browser.set_language(language).await;
+            browser.reload().await;
             let parse = "const { secondsIn } = await import(new URL('web/admin/parse.js', location.href));
                 const { span } = await import(new URL('web/ui/format.js', location.href));
                 const { t } = await import(new URL('web/ui/text.js', location.href));

@@ -144,7 +144,7 @@ async fn the_admin_page_fits_and_is_accessible_in_each_language() {
         open(browser, &service, "overview").await;
         browser.resize(360, 900).await;
         for (language, way) in [("de", "ltr"), ("fr", "ltr"), ("es", "ltr"), ("ja", "ltr"), ("ar", "rtl")] {
-            browser.script("document.cookie = `sgsend-language=${args}; path=/`", language.into()).await;
+            browser.set_language(language).await;
             browser.reload().await;
             for (view, element) in [
                 ("overview", "#facts div"),

@@ -16,11 +16,6 @@ async fn check(browser: &Browser, axe: &Axe, state: &str) {
     browser.check_accessible(axe, &format!("{language}: {state}"), &variants).await;
 }
 
-async fn speak(browser: &Browser, page: &str, language: &str) {
-    browser.goto(page).await;
-    browser.script("document.cookie = `sgsend-language=${args}; path=/`", json!(language)).await;
-}
-
 #[tokio::test]
 async fn the_page_for_guests_is_accessible_and_fits_in_each_language() {
     let Some(axe) = axe() else { return };
@@ -32,7 +27,8 @@ async fn the_page_for_guests_is_accessible_and_fits_in_each_language() {
         let page = request.link.split_once('#').unwrap().0;
         let file = service.home.file("a name that does not fit in a window.txt", b"hello");
         for language in ["en", "de", "fr", "es", "ja", "ar"] {
-            speak(browser, page, language).await;
+            browser.goto(page).await;
+            browser.set_language(language).await;
             browser.goto(page).await;
             browser.wait_until_visible("#link-form").await;
             check(browser, &axe, "without the rest of the link").await;
@@ -80,7 +76,8 @@ async fn the_page_for_guests_is_accessible_during_an_upload() {
             let request = Request::of(&service, &[]);
             let proxy = BlockingProxy::to(&service.serving.public);
             let link = request.link.replace(&service.serving.public, &proxy.url);
-            speak(browser, link.split_once('#').unwrap().0, language).await;
+            browser.goto(link.split_once('#').unwrap().0).await;
+            browser.set_language(language).await;
             browser.goto(&link).await;
             browser.wait_until_visible("#guest-form").await;
             browser.choose("#files", &[&service.home.file("large.bin", &content(12_000_000))]).await;

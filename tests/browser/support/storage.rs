@@ -18,4 +18,9 @@ impl Browser {
     pub(crate) async fn stored_data(&self) -> Value {
         self.script(DUMP, Value::Null).await
     }
+
+    /// Chooses the language of the pages of this origin, from the next loaded page on.
+    pub(crate) async fn set_language(&self, language: &str) {
+        self.script("document.cookie = `sgsend-language=${args}; path=/`", language.into()).await;
+    }
 }

@@ -154,7 +154,7 @@ mod tests {
             () = server.until_held() => {}
         }
         server.hold(None);
-        tokio::time::timeout(Duration::from_secs(60), store.flush()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_mins(1), store.flush()).await.unwrap().unwrap();
         assert!(store.get(&key("events/transfers/a")).await.unwrap().is_some());
     }
 }
