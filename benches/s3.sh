@@ -81,6 +81,8 @@ timed() {
   local path=$work/$3 times=$work/$1-$2-$3
   if [ "$2" = down ]; then path=$work/got; fi
   if [ "$4" = 0 ]; then times=/dev/null; fi
+  # What earlier programs have written must not slow down one that waits until its own data is on disk.
+  sync
   note_seconds "$times" copy "$1" "$2" "$3" "$path" >"$work/output" || { echo "failed: $1 $2 of $3" >&2; exit 1; }
   if [ "$2" = down ]; then
     diff -rq "$work/$3" "$work/got" >&2 || { echo "wrong result: $1 $2 of $3" >&2; exit 1; }
