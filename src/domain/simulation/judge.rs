@@ -10,7 +10,7 @@ use crate::domain::id::{LinkId, TokenId, TransferId};
 use crate::domain::limits::failed_attempts::WRONG_PROOFS;
 use crate::domain::store::{MemoryStore, Records, StorageKey, StoreError, from_json};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{GrantRecord, LinkState, PayloadState, Status};
+use crate::domain::transfer::{FurtherLink, GrantRecord, LinkState, PayloadState, Status};
 
 /// Access proof that a request presents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -217,7 +217,7 @@ impl WorldState {
             }
             Error::GrantInvalid => of_transfer(|model| model.was_unlimited) && grant_is_over,
             Error::TransferExpired => {
-                let has_ended = of_transfer(|model| model.last.state.status() == Status::Expired);
+                let has_ended = of_transfer(|model| model.was_expired);
                 // Requests under the own link have no token.
                 let uses_link = subject.token.is_none();
                 let is_late = |end: Timestamp| end <= latest_clock.plus(MAX_SKEW * 2);
@@ -231,6 +231,10 @@ impl WorldState {
                     || model.last.state.status() == Status::Exhausted;
                 let has_expired = model.last.own_link.expires_at <= latest_clock;
                 is_full && (grant_is_over || is_worthless || has_expired || model.last.payload != PayloadState::Stored)
+            }),
+            // The end of a transfer has closed the id of a link that was being created, and found another link in use.
+            Error::LinkMismatch => self.model.links.values().any(|link| {
+                Some(link.last.transfer_id) == subject.transfer && link.last.wrapped_key == FurtherLink::no_key()
             }),
             Error::GrantExpired => grant.is_some() && grant_is_over,
             Error::NotCompleted => model.is_some_and(|model| !before_start(model.completion_acknowledged)),

@@ -13,6 +13,8 @@ use crate::domain::transfer::Transfer;
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 pub(super) struct TransferModel {
     pub(super) last: Transfer,
+    /// Whether the transfer has ever been recorded as expired. A deletion may follow.
+    pub(super) was_expired: bool,
     /// Whether a request to delete the transfer has started.
     pub(super) deletion_started: bool,
     /// Whether a server has acknowledged the deletion.
@@ -116,6 +118,7 @@ impl TransferModel {
             was_unlimited: last.own_link.max_downloads.is_none(),
             close_started: !last.own_link.state.is_open(),
             last,
+            was_expired: false,
             deletion_started: false,
             deletion_acknowledged: false,
             upload_acknowledged: None,

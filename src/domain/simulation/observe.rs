@@ -180,6 +180,7 @@ impl WorldState {
             model.first_deadline = model.first_deadline.min(after.deadline().unwrap_or(after.own_link.expires_at));
             model.first_expiry = model.first_expiry.min(after.own_link.expires_at);
             model.was_unlimited |= after.own_link.max_downloads.is_none();
+            model.was_expired |= after.state.status() == Status::Expired;
             model.last = after;
             self.check(!acknowledged || to == Status::Deleted, || format!("the deletion of {id} is lost"));
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{CountedDownload, GrantObjects, LinkAt, LinkChange, LinkRecord, Transfer};
 use crate::domain::audit::EventKind;
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::crypto::link_text::{SealedLabel, WrappedKey};
+use crate::domain::crypto::link_text::{SealedLabel, WRAPPED_KEY_BYTES, WrappedKey};
 use crate::domain::error::Error;
 use crate::domain::id::{LinkId, TransferId};
 use crate::domain::timestamp::Timestamp;
@@ -33,6 +33,12 @@ pub struct FurtherLink {
 }
 
 impl FurtherLink {
+    /// Returns what stands for the wrapped key in a record that only closes its id: no key unwraps it.
+    #[must_use]
+    pub fn no_key() -> WrappedKey {
+        WrappedKey::from_bytes(&[0; WRAPPED_KEY_BYTES])
+    }
+
     /// Returns the link of `transfer` at `now`.
     #[must_use]
     pub fn at<'a>(&'a self, transfer: &'a Transfer, now: Timestamp) -> LinkAt<'a> {

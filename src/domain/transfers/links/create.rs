@@ -41,7 +41,7 @@ impl Transfers {
         let with = scope.transfer_commit(id, now, ChangeResult::Created, &[EventKind::LinkCreated], with);
         match create(self.store(), StorageKey::link(link_id), &link, with).await {
             Ok(()) => Ok(ResolvedLink { transfer, further: Some(link) }),
-            Err(StoreError::Conflict) => self.link_created_before(scope, transfer, &link).await,
+            Err(StoreError::Conflict) => self.link_created_before(transfer, &link).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -63,12 +63,7 @@ impl Transfers {
     }
 
     /// Returns the existing link if it is that of an earlier request with the same body.
-    async fn link_created_before(
-        &self,
-        scope: &RequestScope,
-        transfer: Transfer,
-        link: &FurtherLink,
-    ) -> Result<ResolvedLink, Error> {
+    async fn link_created_before(&self, transfer: Transfer, link: &FurtherLink) -> Result<ResolvedLink, Error> {
         let (id, link_id) = (transfer.transfer_id, link.link_id);
         let found = self.read_link(link_id).await?.ok_or(StoreError::Conflict)?;
         if found.transfer_id != id {
@@ -83,8 +78,8 @@ impl Transfers {
         if is_same_request(&found, link) {
             return Ok(ResolvedLink { transfer, further: Some(found) });
         }
-        // The transfer may have ended, and its end closed the id.
-        self.find(scope, id).await?.check_can_have_links(self.now())?;
+        // The end of the transfer closes ids without a link first, so it may have to be completed.
+        self.end_transfer_if_over(id).await?.check_can_have_links(self.now())?;
         Err(Error::LinkMismatch)
     }
 }

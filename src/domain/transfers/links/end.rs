@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use super::Transfers;
 use crate::domain::audit::with_transfer_keys;
 use crate::domain::crypto::digest::Sha256;
-use crate::domain::crypto::link_text::{WRAPPED_KEY_BYTES, WrappedKey};
 use crate::domain::error::Error;
 use crate::domain::id::{LinkId, TransferId};
 use crate::domain::notification::NotificationKind;
@@ -95,7 +94,7 @@ impl Transfers {
         if let Some(link) = self.read_link(id).await? {
             return Ok(link.transfer_id != of || link.at(transfer, now).needed_until().is_none());
         }
-        // No proof has this digest, and no key unwraps the text of zeros.
+        // No proof has this digest.
         let mut link = LinkRecord::new(now, None, Some(Sha256::of(b"")), false);
         link.close(now);
         let closed = FurtherLink {
@@ -103,7 +102,7 @@ impl Transfers {
             link_id: id,
             transfer_id: of,
             created_at: now,
-            wrapped_key: WrappedKey::from_bytes(&[0; WRAPPED_KEY_BYTES]),
+            wrapped_key: FurtherLink::no_key(),
             label: None,
             link,
         };

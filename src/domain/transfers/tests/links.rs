@@ -5,7 +5,7 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::link_text::{SEALED_LABEL_BYTES, SealedLabel, WRAPPED_KEY_BYTES, WrappedKey};
 use crate::domain::crypto::proof::AccessProof;
 use crate::domain::crypto::random;
-use crate::domain::transfer::{FurtherLink, LinkState, PayloadState};
+use crate::domain::transfer::{FurtherLink, LinkState, PayloadState, State};
 use crate::domain::wire::{CompleteUpload, CreateLink, LinkPageQuery, LinkStatus};
 
 /// Returns a request for a link with `proof`.
@@ -253,6 +253,30 @@ async fn a_link_whose_creation_is_overtaken_by_the_end_is_refused() {
     // The server goes on, and finds the id closed.
     let link = FurtherLink { link_id: late.link_id, ..fixture.stored_link(late.link_id).await };
     assert!(matches!(link.link.state, LinkState::Closed { .. }));
+}
+
+#[tokio::test]
+async fn a_creation_completes_the_end_that_has_closed_its_id() {
+    let fixture = Fixture::new();
+    let (transfer, first) = fixture.linked_transfer(None).await;
+    let id = transfer.transfer_id;
+    let late = link_request(&Fixture::proof(), None);
+    // Simulates an end that stopped between its writes: the id is closed, the transfer not yet ended.
+    fixture.clock.advance(Duration::from_hours(1));
+    let mut closed = FurtherLink {
+        link_id: late.link_id,
+        wrapped_key: FurtherLink::no_key(),
+        ..fixture.stored_link(first.id).await
+    };
+    closed.link.close(fixture.clock.now());
+    crate::domain::store::create(&*fixture.store, StorageKey::link(late.link_id), &closed, Commit::default())
+        .await
+        .unwrap();
+
+    let scope = fixture.scope(ActionName::LinkCreate);
+    let created = fixture.transfers.create_link(&scope, fixture.stored(id).await, &late).await;
+    assert!(matches!(created, Err(Error::TransferExpired)), "{created:?}");
+    assert!(matches!(fixture.stored(id).await.state, State::Expired { .. }));
 }
 
 #[tokio::test]
