@@ -157,8 +157,9 @@ impl Store for S3Store {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
-        self.finish_commits().await?;
-        self.write_counters().await
+        // A commit that cannot be completed must not keep the counters in memory.
+        let counted = self.write_counters().await;
+        self.finish_commits().await.and(counted)
     }
 
     fn space(&self) -> SpaceReading {
