@@ -105,7 +105,12 @@ impl Browser {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let session = WebDriver::builder(&driver.url, capabilities).client(client).await;
         let session = session.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}\n{}", driver.log()));
-        Some(Self::of(kind, (Session(session), driver, folder), permit))
+        let browser = Self::of(kind, (Session(session), driver, folder), permit);
+        if kind == Kind::Chromium {
+            // Its first tab loads the page of a new tab, whose errors would count as those of the test.
+            browser.clear().await.unwrap();
+        }
+        Some(browser)
     }
 
     /// Wraps a browser that no test has used since its start, or since [`Browser::clear`].

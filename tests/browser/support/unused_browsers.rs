@@ -42,7 +42,7 @@ impl Browser {
         }
     }
 
-    /// Removes what a test has left in Chromium.
+    /// Removes what a test, or the start, has left in Chromium.
     ///
     /// That is: tabs with their settings, data of all origins, permissions, downloads and log entries.
     pub(crate) async fn clear(&self) -> WebDriverResult<()> {
