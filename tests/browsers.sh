@@ -27,7 +27,7 @@ install() {
     cd "$SGSEND_BROWSERS_CACHE"
     if [ "$(bin/geckodriver --version 2>/dev/null | sed -n '1s/geckodriver \([^ ]*\).*/\1/p')" != "$geckodriver" ]; then
       say "== Building geckodriver $geckodriver"
-      env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
+      env -u CARGO_TARGET_DIR -u RUSTC_WORKSPACE_WRAPPER CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
         cargo install geckodriver --quiet --debug --locked --version "$geckodriver" --root . --force
     fi
     install_npm axe-core "$axe"

@@ -9,6 +9,9 @@ use serde_json::Value;
 use sgsend::domain::notification::WebhookSecret;
 use sgsend::domain::timestamp::Timestamp;
 
+/// Timeout for requests. A server that was killed during a delivery keeps the others from delivering for a minute.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// Received request.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
@@ -87,7 +90,7 @@ impl Receiver {
             if condition(&received) {
                 return received;
             }
-            assert!(started.elapsed() < Duration::from_mins(1), "received only {}: {received:?}", received.len());
+            assert!(started.elapsed() < PATIENCE, "received only {}: {received:?}", received.len());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
