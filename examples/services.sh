@@ -44,11 +44,11 @@ start_service() {
   : >"$work/$1.log"
   "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "${SERVE_STORAGE:-file:$work/store}" ${SERVE_OPTIONS[@]+"${SERVE_OPTIONS[@]}"} 2>"$work/$1.log" &
   pids+=($!)
-  for _ in $(seq 100); do
+  for _ in $(seq 500); do
     url=$(sed -n "s/^$1 listening on //p" "$work/$1.log")
     if [ -n "$url" ]; then return; fi
     kill -0 "$!" 2>/dev/null || break
-    sleep 0.1
+    sleep 0.02
   done
   cat "$work/$1.log" >&2
   exit 1

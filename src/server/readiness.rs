@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_hangs_is_not_ready_within_two_seconds_and_gets_no_further_checks() {
-        let faults = FaultInjector::delaying(|| Duration::from_hours(1));
+        let faults = FaultInjector::default().delaying(|| Duration::from_hours(1));
         let store = Arc::new(FaultyStore::over(memory_with_header().await).with(faults));
         let app = app_over(store.clone()).await;
         let began = Instant::now();

@@ -87,7 +87,7 @@ impl Fixture {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_on_a_slow_store_hides_no_request_of_an_admin() {
-    let fixture = Fixture::new(FaultInjector::delaying(|| Duration::from_secs(1)));
+    let fixture = Fixture::new(FaultInjector::default().delaying(|| Duration::from_secs(1)));
     for number in 0..FLOOD {
         fixture.finish("/flood", u8::try_from(number % 200).unwrap(), 404, false).await;
     }

@@ -102,8 +102,8 @@ impl FaultInjector {
     }
 
     /// Delays each operation and its result.
-    pub(crate) fn delaying(delay: fn() -> Duration) -> Self {
-        Self { delay: Some(delay), ..Self::default() }
+    pub(crate) fn delaying(self, delay: fn() -> Duration) -> Self {
+        Self { delay: Some(delay), ..self }
     }
 
     /// Returns the number of operations so far.

@@ -180,6 +180,10 @@ impl Store for LayoutGuard {
         self.store.stop_writing();
     }
 
+    fn cleanup_concurrency(&self) -> usize {
+        self.store.cleanup_concurrency()
+    }
+
     fn counter_delay(&self) -> Duration {
         self.store.counter_delay()
     }

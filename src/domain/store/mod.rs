@@ -48,7 +48,7 @@ pub use records::{Listed, Records};
 pub use schedule_entry::{ScheduleEntry, ScheduledWork};
 pub use transfer_index::{IndexCursor, IndexOrder, InvalidIndexCursor, TransferIndexEntry};
 pub(crate) use typed::from_json;
-pub use typed::{Read, Swap, create, list, read, swap, to_json};
+pub use typed::{Read, Swap, create, list, read, swap, swap_known, to_json};
 
 use crate::domain::limits::free_space::{FreeSpace, SpaceReading};
 
@@ -73,6 +73,13 @@ pub trait Store: Records + Payloads + fmt::Debug {
     /// 0 if none buffers.
     fn counter_delay(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Returns the number of transfers that a sweep processes at once.
+    ///
+    /// Their commits can be combined.
+    fn cleanup_concurrency(&self) -> usize {
+        64
     }
 
     /// Proves that payloads can be written and read back, by an object of its own that does not remain.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Backoff, Change, Condition, Listed, Prefix, StorageKey, Store, StoreError, Versioned};
+use super::{Backoff, Change, Condition, Listed, Prefix, StorageKey, Store, StoreError, Version, Versioned};
 use crate::domain::audit::RecordedCommit;
 
 /// Result of a read: the value with its version; `None` if the object does not exist.
@@ -90,8 +90,27 @@ pub async fn swap<'scope, T, A, E>(
     store: &dyn Store,
     key: &StorageKey,
     missing: impl Fn() -> E + Send,
-    mut decide: impl FnMut(T) -> Result<Swap<'scope, T, A>, E> + Send,
+    decide: impl FnMut(T) -> Result<Swap<'scope, T, A>, E> + Send,
 ) -> Result<A, E>
+where
+    T: Serialize + DeserializeOwned + Send,
+    A: Send,
+    E: From<StoreError> + Send,
+{
+    Ok(swap_known(store, key, None, missing, decide).await?.0)
+}
+
+/// As [`swap`], but first tries to change the object as it is `known`, without a read. Also returns the version that was
+/// written, if any.
+///
+/// What `decide` makes of a known object counts only if it is written: that proves that the object is still the same.
+pub async fn swap_known<'scope, T, A, E>(
+    store: &dyn Store,
+    key: &StorageKey,
+    mut known: Option<Versioned<T>>,
+    missing: impl Fn() -> E + Send,
+    mut decide: impl FnMut(T) -> Result<Swap<'scope, T, A>, E> + Send,
+) -> Result<(A, Option<Version>), E>
 where
     T: Serialize + DeserializeOwned + Send,
     A: Send,
@@ -99,14 +118,21 @@ where
 {
     let mut backoff = Backoff::of_changes();
     loop {
-        let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
-        let (value, commit, output) = match decide(found.value)? {
-            Swap::Keep(output) => return Ok(output),
-            Swap::Write(write, output) => (write.0, write.1, output),
+        let is_known = known.is_some();
+        let found = match known.take() {
+            Some(known) => known,
+            None => read::<T>(store, key).await?.ok_or_else(&missing)?,
+        };
+        let (value, commit, output) = match decide(found.value) {
+            Ok(Swap::Write(write, output)) => (write.0, write.1, output),
+            Ok(Swap::Keep(_)) | Err(_) if is_known => continue,
+            Ok(Swap::Keep(output)) => return Ok((output, None)),
+            Err(error) => return Err(error),
         };
         let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
         match commit.apply(store, Some(change)).await {
-            Ok(_) => return Ok(output),
+            Ok(version) => return Ok((output, version)),
+            Err(StoreError::Conflict) if is_known => {}
             Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
             Err(error) => return Err(error.into()),
         }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 pub use authenticate::AuthenticatedToken;
-pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark};
+pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark, Verdicts};
 pub use requests::MAX_REQUESTS;
 
 use super::error::Error;

@@ -7,9 +7,17 @@ use crate::domain::error::Error;
 use crate::domain::id::{PayloadId, RecordId, TransferId};
 use crate::domain::notification::NotificationKind;
 use crate::domain::stats::CounterDelta;
-use crate::domain::store::{Commit, StorageKey, Swap, read};
+use crate::domain::store::{Commit, StorageKey, Swap, Version, Versioned, read};
 use crate::domain::token::QuotaEntry;
 use crate::domain::transfer::{DeletionCause, PayloadState, Transfer};
+
+/// Transfer whose payload is removed.
+pub(super) struct RemovedPayload {
+    /// State after the removal.
+    pub(super) transfer: Transfer,
+    /// Whether the schedule entry of the sweep was replaced.
+    pub(super) is_rescheduled: bool,
+}
 
 impl Transfers {
     /// Deletes a transfer in any state, and removes its payload before returning; idempotent.
@@ -42,10 +50,10 @@ impl Transfers {
         if transfer.payload == PayloadState::Removed {
             return Ok(transfer);
         }
-        match self.remove_payload(&transfer, Some(scope.request().request_id)).await {
+        match self.remove_payload(&transfer, None, Some(scope.request().request_id), None).await {
             // The payload is removed; the sweeper records it.
             Err(Error::StorageFull) => Ok(transfer),
-            removed => removed,
+            removed => removed.map(|removed| removed.transfer),
         }
     }
 
@@ -109,29 +117,37 @@ impl Transfers {
     }
 
     /// Removes a released payload, and records the removal as an event.
+    ///
+    /// The same commit replaces the schedule `entry` that a sweep processes, unless the transfer is due at once. `version`
+    /// is that of `transfer`, if it was just written.
     pub(super) async fn remove_payload(
         &self,
         transfer: &Transfer,
+        version: Option<Version>,
         request_id: Option<RecordId>,
-    ) -> Result<Transfer, Error> {
+        entry: Option<&StorageKey>,
+    ) -> Result<RemovedPayload, Error> {
         let id = transfer.transfer_id;
         self.remove_stored(transfer.payload_id()).await?;
         let now = self.now();
         // The bytes count as used while an upload URL may write the payload again.
         let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);
-        self.change_after_removal(id, is_final, |mut transfer| {
+        let known = version.map(|version| Versioned { value: transfer.clone(), version });
+        self.change_after_removal(id, known, is_final, |mut transfer| {
             if transfer.payload != PayloadState::PendingRemoval {
-                return Ok(Swap::Keep(transfer));
+                return Ok(Swap::Keep(RemovedPayload { transfer, is_rescheduled: false }));
             }
             transfer.record_removal(now);
+            let next_entry = entry.and_then(|entry| self.next_entry(&transfer, entry, now));
+            let is_rescheduled = next_entry.is_some();
             let event = Event::server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
             let completed_bytes = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
                 records: with_transfer_keys(id, &[Record::Event(event)]),
                 counter_delta: Some(CounterDelta { bytes_removed: completed_bytes, ..CounterDelta::on(now.day()) }),
-                ..Commit::with_reserve()
+                ..next_entry.unwrap_or_else(Commit::with_reserve)
             };
-            Ok(Swap::write(transfer.clone(), with, transfer))
+            Ok(Swap::write(transfer.clone(), with, RemovedPayload { transfer, is_rescheduled }))
         })
         .await
     }
@@ -142,13 +158,12 @@ impl Transfers {
         self.store().remove(transfer.payload_id()).await?;
         let now = self.now();
         let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);
-        self.change_after_removal(id, is_final, |mut transfer| {
-            if !transfer.record_second_removal(now) {
-                return Ok(Swap::Keep(transfer));
-            }
-            Ok(Swap::write(transfer.clone(), Commit::with_reserve(), transfer))
-        })
-        .await
+        let removed = self.change_after_removal(id, None, is_final, |mut transfer| {
+            let is_due = transfer.record_second_removal(now);
+            let removed = RemovedPayload { transfer: transfer.clone(), is_rescheduled: false };
+            Ok(if is_due { Swap::write(transfer, Commit::with_reserve(), removed) } else { Swap::Keep(removed) })
+        });
+        Ok(removed.await?.transfer)
     }
 
     /// Changes a transfer whose payload is removed. With `is_final`, first releases the transfer's bytes in the token's
@@ -156,13 +171,17 @@ impl Transfers {
     async fn change_after_removal(
         &self,
         id: TransferId,
+        known: Option<Versioned<Transfer>>,
         is_final: bool,
-        decide: impl FnMut(Transfer) -> Result<Swap<'static, Transfer, Transfer>, Error> + Send,
-    ) -> Result<Transfer, Error> {
+        decide: impl FnMut(Transfer) -> Result<Swap<'static, Transfer, RemovedPayload>, Error> + Send,
+    ) -> Result<RemovedPayload, Error> {
         // Under this lock, no other task of this process releases the bytes; `release_quota` detects releases by other
         // processes.
         let _lock = self.0.transfer_locks.lock(id).await;
-        let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
+        let found = match known {
+            Some(known) => known,
+            None => read(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?,
+        };
         let mut released = Vec::new();
         if is_final && found.value.holds_quota {
             for token in found.value.charged_tokens() {
@@ -171,12 +190,12 @@ impl Transfers {
                 }
             }
         }
-        let transfer = self.change_locked(id, decide).await?;
-        if !transfer.holds_quota {
+        let (changed, _) = Box::pin(self.change_locked(id, Some(found), decide)).await?;
+        if !changed.transfer.holds_quota {
             for token in released {
                 self.mark_entry_completed(token, QuotaEntry::released(id));
             }
         }
-        Ok(transfer)
+        Ok(changed)
     }
 }

@@ -43,7 +43,7 @@ use super::error::Error;
 use super::id::{LinkId, RecordIds, TransferId};
 use super::limits::Limits;
 use super::stats::{CounterDelta, StatusMoves};
-use super::store::{StorageKey, Store, Swap, read, swap};
+use super::store::{StorageKey, Store, Swap, Version, Versioned, read, swap_known};
 use super::timestamp::Timestamp;
 use super::transfer::{ResolvedLink, Status, Transfer};
 use super::wire::{Flow, Mode};
@@ -71,7 +71,7 @@ struct TransfersInner {
     /// Permits for reading a page of stored events into memory.
     event_counts: tokio::sync::Semaphore,
     transfer_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
-    token_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
+    quota_changes: reservations::QuotaChanges,
     link_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     failed_proofs: FailedAttempts<(LinkId, NetworkKey)>,
     completed_entries: reservations::CompletedEntries,
@@ -107,7 +107,7 @@ impl Transfers {
         audit: AuditLog,
         settings: TransferSettings,
     ) -> Self {
-        let (counts, event_limit, transfer_locks, token_locks, completed_entries) = Default::default();
+        let (counts, event_limit, transfer_locks, quota_changes, completed_entries) = Default::default();
         let (open_uploads, unstored_grants, link_locks) = Default::default();
         let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
         Self(Arc::new(TransfersInner {
@@ -120,7 +120,7 @@ impl Transfers {
             event_limit,
             event_counts: tokio::sync::Semaphore::new(EVENT_COUNTS),
             transfer_locks,
-            token_locks,
+            quota_changes,
             link_locks,
             failed_proofs,
             completed_entries,
@@ -189,17 +189,20 @@ impl Transfers {
         decide: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
         let _lock = self.0.transfer_locks.lock(id).await;
-        self.change_locked(id, decide).await
+        Ok(self.change_locked(id, None, decide).await?.0)
     }
 
     /// Changes a transfer by compare-and-swap; the caller holds the transfer's lock.
+    ///
+    /// The first try takes the transfer as it is `known`, without reading it. Also returns the version that was written.
     async fn change_locked<'scope, A: Send>(
         &self,
         id: TransferId,
+        known: Option<Versioned<Transfer>>,
         decide: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, A>, Error> + Send,
-    ) -> Result<A, Error> {
+    ) -> Result<(A, Option<Version>), Error> {
         self.write_deletion(id).await?;
-        swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
+        swap_known(self.store(), &StorageKey::transfer(id), known, || Error::TransferNotFound, decide).await
     }
 }
 

@@ -13,14 +13,14 @@ use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::notification::{LOG_PERIOD, NotificationKind};
 use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
-use crate::domain::store::{Commit, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, TransferIndexEntry, read};
+use crate::domain::store::{
+    Commit, Prefix, ScheduleEntry, ScheduledWork, StorageKey, Swap, TransferIndexEntry, Version, read,
+};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
 /// Number of schedule entries per list request.
 const PAGE_SIZE: usize = 500;
-/// Number of transfers processed concurrently, so that the store can batch their commits.
-const CONCURRENCY: usize = 64;
 /// Maximum number of records removed per commit.
 pub(super) const REMOVALS_PER_COMMIT: usize = 500;
 /// Minimum delay before a transfer is processed again.
@@ -68,6 +68,7 @@ impl Transfers {
         self.remove_days(&StorageKey::all_notifications(), now.minus(LOG_PERIOD), 0).await?;
         // The most recent day stays regardless of its age, since it contains the totals.
         self.remove_days(&StorageKey::all_stats(), now.minus(STATS_RETENTION), 1).await?;
+        let concurrency = self.store().cleanup_concurrency();
         let mut swept = SweepResult::default();
         let mut after = None;
         loop {
@@ -77,7 +78,7 @@ impl Transfers {
             let (due, later): (Vec<_>, Vec<_>) = page
                 .into_iter()
                 .partition(|key| ScheduleEntry::from_key(key).is_none_or(|entry| entry.minute <= minute));
-            let results = stream::iter(due).map(|entry| self.process(entry)).buffer_unordered(CONCURRENCY);
+            let results = stream::iter(due).map(|entry| self.process(entry)).buffer_unordered(concurrency);
             swept = results.fold(swept, async |swept, one| swept.plus(one)).await;
             if !later.is_empty() {
                 return Ok(swept);
@@ -149,7 +150,7 @@ impl Transfers {
         swept: &mut SweepResult,
     ) -> Result<(), Error> {
         let id = due.transfer_id;
-        let mut transfer = match self.apply_expiry(id).await {
+        let (mut transfer, version) = match self.apply_expiry(id).await {
             // The space of the payload may be what the change needs.
             Err(Error::StorageFull) if self.remove_unreachable(id).await? => self.apply_expiry(id).await?,
             applied => applied?,
@@ -161,17 +162,19 @@ impl Transfers {
             *next = reminder.min(*next);
         }
         if transfer.payload == PayloadState::PendingRemoval {
-            transfer = self.remove_payload(&transfer, None).await?;
+            let removed = self.remove_payload(&transfer, version, None, Some(&entry)).await?;
             swept.payloads_removed += 1;
+            if removed.is_rescheduled {
+                return Ok(());
+            }
+            transfer = removed.transfer;
         }
-        let (now, retain) = (self.now(), self.settings().retention.changes());
+        let now = self.now();
         let is_removed = transfer.payload == PayloadState::Removed;
         if is_removed && transfer.second_removal_at().is_some_and(|at| at <= now) {
             transfer = self.remove_late_payload(&transfer).await?;
         }
-        let may_return = transfer.second_removal_at().is_some();
-        let over = is_removed && !may_return && transfer.retained_until(retain) <= now;
-        if over || transfer.forgotten {
+        if self.is_over(&transfer, now) {
             self.forget_reservations(&transfer).await?;
             self.subtract_from_counters(id).await?;
             swept.removed += 1;
@@ -181,8 +184,32 @@ impl Transfers {
         if transfer.payload == PayloadState::Stored && self.is_fresh(due) {
             return Ok(());
         }
-        let next = links_next.unwrap_or_else(|| transfer.next_sweep_at(now, retain)).max(now.plus(RETRY_AFTER));
+        let next = links_next.map_or_else(|| self.next_visit(&transfer, now), |next| next.max(now.plus(RETRY_AFTER)));
         self.reschedule(entry, Some(StorageKey::schedule_entry(next, id))).await
+    }
+
+    /// Returns whether all records of a transfer are to be removed.
+    fn is_over(&self, transfer: &Transfer, now: Timestamp) -> bool {
+        let retain = self.settings().retention.changes();
+        let is_removed = transfer.payload == PayloadState::Removed && transfer.second_removal_at().is_none();
+        is_removed && transfer.retained_until(retain) <= now || transfer.forgotten
+    }
+
+    /// Returns the time of the next schedule entry of a transfer.
+    fn next_visit(&self, transfer: &Transfer, now: Timestamp) -> Timestamp {
+        transfer.next_sweep_at(now, self.settings().retention.changes()).max(now.plus(RETRY_AFTER))
+    }
+
+    /// Returns the writes that replace a schedule entry after a payload was removed.
+    ///
+    /// `None` if the sweep is not done with the transfer.
+    pub(super) fn next_entry(&self, transfer: &Transfer, entry: &StorageKey, now: Timestamp) -> Option<Commit> {
+        let is_due = transfer.second_removal_at().is_some_and(|at| at <= now);
+        if is_due || self.is_over(transfer, now) {
+            return None;
+        }
+        let next = StorageKey::schedule_entry(self.next_visit(transfer, now), transfer.transfer_id);
+        Some(replacing(entry.clone(), Some(next)))
     }
 
     /// Removes a payload that nobody can download any more, before the store knows it. Returns whether it did.
@@ -197,10 +224,12 @@ impl Transfers {
         Ok(is_unreachable)
     }
 
-    /// Persists the expiry of a transfer and the release of its payload, if either is due.
-    pub(super) async fn apply_expiry(&self, id: TransferId) -> Result<Transfer, Error> {
+    /// Persists the expiry of a transfer and the release of its payload, if either is due. Also returns the version that
+    /// was written.
+    pub(super) async fn apply_expiry(&self, id: TransferId) -> Result<(Transfer, Option<Version>), Error> {
         let now = self.now();
-        self.change(id, |mut transfer| {
+        let _lock = self.0.transfer_locks.lock(id).await;
+        self.change_locked(id, None, |mut transfer| {
             let before = transfer.state.status();
             let event = transfer.apply_expiry(now);
             let released = transfer.release_payload(now);
@@ -225,10 +254,7 @@ impl Transfers {
 
     /// Replaces a schedule entry by `next`, or removes the entry; `next` is written before the removal.
     pub(super) async fn reschedule(&self, entry: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
-        let removals = if next.as_ref() == Some(&entry) { Vec::new() } else { vec![entry] };
-        self.store()
-            .commit(Commit { schedule: next.into_iter().collect(), removals, ..Commit::with_reserve() })
-            .await?;
+        self.store().commit(replacing(entry, next)).await?;
         Ok(())
     }
 
@@ -275,6 +301,12 @@ impl Transfers {
         })
         .await
     }
+}
+
+/// Returns the writes that replace a schedule entry by `next`.
+fn replacing(entry: StorageKey, next: Option<StorageKey>) -> Commit {
+    let removals = if next.as_ref() == Some(&entry) { Vec::new() } else { vec![entry] };
+    Commit { schedule: next.into_iter().collect(), removals, ..Commit::with_reserve() }
 }
 
 /// Creates the counter change of a removed transfer.

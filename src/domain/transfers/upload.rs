@@ -207,7 +207,7 @@ impl Transfers {
         let result = self.change(id, change).await;
         if let Err(Error::TransferDeleted | Error::TransferExpired) = &result {
             // Removes the payload only after its release is persisted, not on the local clock alone.
-            let transfer = self.apply_expiry(id).await?;
+            let (transfer, _) = self.apply_expiry(id).await?;
             if transfer.payload != PayloadState::Stored {
                 self.store().remove(transfer.payload_id()).await?;
             }

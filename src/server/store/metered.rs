@@ -110,6 +110,10 @@ impl Store for MeteredStore {
         self.inner.stop_writing();
     }
 
+    fn cleanup_concurrency(&self) -> usize {
+        self.inner.cleanup_concurrency()
+    }
+
     fn counter_delay(&self) -> Duration {
         self.inner.counter_delay()
     }

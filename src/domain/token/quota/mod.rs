@@ -109,6 +109,9 @@ pub enum EntryOutcome {
     Unused,
 }
 
+/// Verdicts on abandoned entries.
+pub type Verdicts = HashMap<QuotaEntry, EntryOutcome>;
+
 impl Quota {
     /// Creates the quota of a new token with these limits.
     #[must_use]
@@ -233,7 +236,7 @@ impl Quota {
     }
 
     /// Drops or cancels abandoned entries according to `verdicts`; entries without a verdict stay.
-    pub fn resolve_abandoned(&mut self, verdicts: &HashMap<QuotaEntry, EntryOutcome>, now: Timestamp) {
+    pub fn resolve_abandoned(&mut self, verdicts: &Verdicts, now: Timestamp) {
         let abandoned: Vec<_> = self.abandoned(now).collect();
         for entry in abandoned {
             match (verdicts.get(&entry), entry.mark) {

@@ -25,7 +25,7 @@ impl Transfers {
         let mut transfer = self.with_deletion(found.value);
         self.end_with_links(&mut transfer).await?;
         if transfer.payload == PayloadState::PendingRemoval {
-            transfer = self.remove_payload(&transfer, None).await?;
+            transfer = self.remove_payload(&transfer, None, None, None).await?.transfer;
         }
         Ok(transfer)
     }

@@ -195,7 +195,7 @@ async fn a_creation_in_progress_keeps_its_reservation_when_a_clock_jumps() {
     for begin in (0..40).map(|step| step * HALF / 2) {
         let memory = MemoryStore::default();
         let server = |now, delay: fn() -> Duration| {
-            let store = FaultyStore::over(memory.clone()).with(FaultInjector::delaying(delay));
+            let store = FaultyStore::over(memory.clone()).with(FaultInjector::default().delaying(delay));
             Fixture::with_store_and_clock(Arc::new(store), Arc::new(ManualClock::at(now)))
         };
         let first = server(START, || HALF);
@@ -211,4 +211,63 @@ async fn a_creation_in_progress_keeps_its_reservation_when_a_clock_jumps() {
         kept += usize::from(one.is_ok());
     }
     assert!((5..40).contains(&kept), "the two servers did not overlap: {kept}");
+}
+
+/// Returns a service over a slow store, and a token for 10 transfers of at most 5 bytes in all.
+///
+/// The operations with the numbers `failing` fail.
+async fn slow(failing: std::ops::Range<u64>) -> (Arc<FaultyStore>, Fixture, Token) {
+    let memory = MemoryStore::default();
+    let token = limited(&Fixture::with_store(Arc::new(memory.clone()))).await;
+    let faults = FaultInjector::failing_within(failing).delaying(|| Duration::from_millis(10));
+    let store = Arc::new(FaultyStore::over(memory).with(faults));
+    (store.clone(), Fixture::with_store(store), token)
+}
+
+/// Reserves one byte for each of 20 transfers at once, and returns the results.
+async fn reserve_at_once(
+    fixture: &Fixture,
+    token: &Token,
+) -> Vec<Result<crate::domain::token::ReservationMark, Error>> {
+    let reserve = || fixture.transfers.reserve_quota(token, TransferId::random(), 1);
+    futures_util::future::join_all((0..20).map(|_| reserve())).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_reservations_share_a_write_and_keep_the_limit() {
+    let (store, fixture, token) = slow(0..0).await;
+    let results = reserve_at_once(&fixture, &token).await;
+    let is_exceeded =
+        |result: &&Result<_, Error>| matches!(result, Err(Error::QuotaExceeded { member: "max_total_bytes" }));
+    assert_eq!((results.iter().flatten().count(), results.iter().filter(is_exceeded).count()), (5, 15), "{results:?}");
+    assert_eq!(used(&fixture, &token).await, (5, 5));
+    // The first alone, and those that arrive during its write.
+    assert_eq!(store.commits(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_fails_one_of_the_changes_that_share_it() {
+    // The second write reads the token, and commits: operations 2 and 3.
+    let (_, fixture, token) = slow(3..4).await;
+    let results = reserve_at_once(&fixture, &token).await;
+    let is_failed = |result: &&Result<_, Error>| matches!(result, Err(Error::StorageUnavailable(_)));
+    assert_eq!((results.iter().flatten().count(), results.iter().filter(is_failed).count()), (5, 1), "{results:?}");
+    assert_eq!(used(&fixture, &token).await, (5, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_given_up_during_its_write_counts_those_that_share_it_once() {
+    // Each operation takes 20 ms, and changes the store in the middle. The first change is written until 40 ms. The second
+    // then reads the token, and writes its own change and the third; it is given up before or after the store has changed.
+    for (given_up_ms, expected) in [(65, 2), (75, 3)] {
+        let (store, fixture, token) = slow(0..0).await;
+        let reserve = || fixture.transfers.reserve_quota(&token, TransferId::random(), 1);
+        let second = tokio::time::timeout(Duration::from_millis(given_up_ms), reserve());
+        let (first, second, third) = tokio::join!(reserve(), second, reserve());
+        first.unwrap();
+        second.unwrap_err();
+        third.unwrap();
+        assert_eq!(used(&fixture, &token).await, (expected, expected), "given up after {given_up_ms} ms");
+        assert_eq!(store.commits(), 3);
+    }
 }

@@ -15,7 +15,7 @@ fn random_delay() -> Duration {
 
 /// Creates two services, as two server processes would, that share only the store.
 fn two_processes() -> [Fixture; 2] {
-    let store = Arc::new(FaultyStore::default().with(FaultInjector::delaying(random_delay)));
+    let store = Arc::new(FaultyStore::default().with(FaultInjector::default().delaying(random_delay)));
     [Fixture::with_store(store.clone()), Fixture::with_store(store)]
 }
 

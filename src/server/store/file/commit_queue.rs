@@ -14,7 +14,7 @@ use super::transaction::{CommitOutcome, write_all};
 use crate::domain::store::{Commit, StoreError};
 
 /// Maximum number of queued commits, and of commits in one transaction.
-const QUEUE: usize = 512;
+pub(super) const QUEUE: usize = 512;
 
 /// Sends commits to the single writer thread.
 ///

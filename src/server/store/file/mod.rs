@@ -10,6 +10,7 @@ mod backup;
 mod ballast;
 mod commit_queue;
 mod connection;
+mod counters;
 mod diagnose;
 mod folder;
 mod folder_state;
@@ -126,6 +127,11 @@ fn is_open(directory: &Path) -> Result<bool, FolderError> {
 
 #[async_trait]
 impl Store for FileStore {
+    /// Half of what one transaction holds: requests find place beside a sweep.
+    fn cleanup_concurrency(&self) -> usize {
+        commit_queue::QUEUE / 2
+    }
+
     async fn probe_payloads(&self) -> Result<(), PayloadProbeError> {
         let folder = Arc::clone(&self.0.payloads);
         let probed = tokio::task::spawn_blocking(move || probe::probe(&folder)).await;

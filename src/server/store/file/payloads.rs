@@ -61,13 +61,16 @@ impl Payloads for FileStore {
     async fn remove(&self, id: PayloadId) -> Result<(), StoreError> {
         let (folder, disk) = (Arc::clone(&self.0.payloads), Arc::clone(&self.0.disk));
         blocking(move || {
+            let mut is_removed = false;
             for file in [folder.part(id), folder.finished(id)] {
-                optional(remove_and_empty(&file))?;
+                is_removed |= optional(remove_and_empty(&file))?.is_some();
             }
             // Another process may have crashed between removing the files and syncing the directory.
             optional(folder.sync(id))?;
-            // Completes the reserve before other programs on a full disk take the space.
-            disk.measure();
+            if is_removed {
+                // Completes the reserve before other programs on a full disk take the space.
+                disk.measure();
+            }
             Ok(())
         })
         .await

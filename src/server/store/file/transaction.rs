@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::connection::{layout, note_layout};
-use super::records::{PrefixRange, bytes};
+use super::counters::Counters;
 use crate::domain::stats::DayStats;
-use crate::domain::store::{Commit, Condition, LayoutVersion, StorageKey, StoreError, Version, to_json};
+use crate::domain::store::{Commit, Condition, LayoutVersion, StorageKey, StoreError, Version};
 
 /// Outcome of one commit in a transaction that succeeds.
 pub(super) type CommitOutcome = Result<Option<Version>, StoreError>;
@@ -26,13 +26,21 @@ pub(super) fn write_all<'a>(
     }
     let mut done: i64 = transaction.prepare_cached("SELECT done FROM commits")?.query_row([], |row| row.get("done"))?;
     let mut outcomes = Vec::with_capacity(commits.size_hint().0);
+    let mut counters = Counters::default();
     for commit in commits {
         done += 1;
-        outcomes.push(match check(&transaction, commit)? {
-            Ok(stats) => Ok(write(&transaction, commit, stats.as_ref(), done)?),
+        counters.before(&transaction, commit)?;
+        outcomes.push(match check(&transaction, commit, &mut counters)? {
+            Ok(stats) => {
+                if let Some(stats) = stats {
+                    counters.set(&transaction, stats, done)?;
+                }
+                Ok(write(&transaction, commit, done)?)
+            }
             Err(rejected) => Err(rejected),
         });
     }
+    counters.write(&transaction)?;
     if outcomes.iter().any(Result::is_ok) {
         transaction.prepare_cached("UPDATE commits SET done = ?1")?.execute([done])?;
         transaction.commit()?;
@@ -41,7 +49,11 @@ pub(super) fn write_all<'a>(
 }
 
 /// Checks everything that can reject a commit before it is written. Returns the day's counters after the commit.
-fn check(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
+fn check(
+    connection: &Connection,
+    commit: &Commit,
+    counters: &mut Counters,
+) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
     if let Some(change) = &commit.change {
         let holds = match (&change.condition, version_of(connection, &change.key)?) {
             (Condition::Absent, found) => found.is_none(),
@@ -52,33 +64,15 @@ fn check(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Op
         }
     }
     let Some(counter_delta) = &commit.counter_delta else { return Ok(Ok(None)) };
-    let latest = match latest_stats(connection)? {
-        Some((key, stored)) => match DayStats::parse(&key, &stored) {
-            Ok(stats) => Some(stats),
-            Err(corrupt) => return Ok(Err(corrupt)),
-        },
-        None => None,
-    };
-    Ok(Ok(Some(DayStats::after(latest, counter_delta))))
+    Ok(counters.after(connection, counter_delta)?.map(Some))
 }
 
-fn write(
-    connection: &Connection,
-    commit: &Commit,
-    stats: Option<&DayStats>,
-    version: i64,
-) -> rusqlite::Result<Option<Version>> {
-    let put =
-        |key: &StorageKey, value: &[u8]| {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO object (key, version, value) VALUES (?1, ?2, ?3)")?
-                .execute((key.as_str(), version, value))
-        };
+fn write(connection: &Connection, commit: &Commit, version: i64) -> rusqlite::Result<Option<Version>> {
     for entry in &commit.schedule {
-        put(entry, &[])?;
+        put(connection, entry, version, &[])?;
     }
     if let Some(change) = &commit.change {
-        put(&change.key, &change.value)?;
+        put(connection, &change.key, version, &change.value)?;
         if change.key == StorageKey::header() {
             note_layout(connection, &change.value)?;
         }
@@ -88,26 +82,25 @@ fn write(
             .prepare_cached("INSERT OR IGNORE INTO object (key, version, value) VALUES (?1, ?2, ?3)")?
             .execute((key.as_str(), version, value.as_ref()))?;
     }
-    if let Some(stats) = stats {
-        put(&StorageKey::stats(&stats.day), &to_json(stats))?;
-    }
     for key in &commit.removals {
         connection.prepare_cached("DELETE FROM object WHERE key = ?1")?.execute([key.as_str()])?;
     }
     Ok(commit.change.as_ref().map(|_| Version(version.to_string())))
 }
 
+/// Writes an object, which may exist.
+pub(super) fn put(connection: &Connection, key: &StorageKey, version: i64, value: &[u8]) -> rusqlite::Result<()> {
+    connection.prepare_cached("INSERT OR REPLACE INTO object (key, version, value) VALUES (?1, ?2, ?3)")?.execute((
+        key.as_str(),
+        version,
+        value,
+    ))?;
+    Ok(())
+}
+
 fn version_of(connection: &Connection, key: &StorageKey) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT version FROM object WHERE key = ?1")?
         .query_row([key.as_str()], |row| row.get("version"))
-        .optional()
-}
-
-fn latest_stats(connection: &Connection) -> rusqlite::Result<Option<(String, Vec<u8>)>> {
-    let all = PrefixRange::of(&StorageKey::all_stats(), None);
-    connection
-        .prepare_cached("SELECT key, value FROM object WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1")?
-        .query_row((all.from, all.before), |row| Ok((row.get("key")?, bytes(row, "value")?)))
         .optional()
 }
