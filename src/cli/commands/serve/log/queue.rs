@@ -16,6 +16,8 @@ use crate::server::DroppedLines;
 ///
 /// Further lines are dropped and counted.
 const MAX_QUEUED_BYTES: usize = 1 << 20;
+/// Time after a write in which further lines are gathered for the next one. A line after a quiet time is written at once.
+const GATHER: Duration = Duration::from_millis(10);
 /// Maximum wait for the output when the service ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause before a retry at an output that is not ready, such as a terminal in non-blocking mode.
@@ -95,7 +97,7 @@ impl SharedQueue {
         }
     }
 
-    /// Writes all queued lines at once, again and again, until the queue is closed and empty.
+    /// Writes all queued lines at once, again and again with a pause, until the queue is closed and empty.
     fn run(&self, mut output: impl Write) {
         let mut batch = Vec::new();
         loop {
@@ -119,6 +121,9 @@ impl SharedQueue {
             if unreported > 0 {
                 tracing::warn!(lines = unreported, "log lines were dropped, since stderr was not read in time");
             }
+            // Without a pause, a busy service would wake this thread for every line.
+            let paused = self.changed.wait_timeout_while(self.lock(), GATHER, |state| !state.is_closed);
+            drop(paused.expect("nothing panics while it holds this lock"));
         }
     }
 }
