@@ -10,6 +10,8 @@ import { ApiError, apiError, at, call, isStoreUnusable, root, Unreachable, withR
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;
+/** Size of the memory that a browser fills with received bytes, in bytes. */
+const BUFFER_BYTES = 512 * 1024;
 
 /** Reads a payload from an offset under one grant, so that reconnects count as the same download. */
 export class PayloadReader {
@@ -181,36 +183,61 @@ export class Source {
     );
     if (response.body && (response.status === 206 || (response.status === 200 && start === 0))) {
       if (mode === "presigned") this.#hasStoreServed = true;
-      return new Connection(response.body.getReader(), abort);
+      return new Connection(response.body, abort);
     }
     if (response.ok) throw new Unreachable(new Error("the server sent another part than it was asked for"));
     throw await apiError(response);
   }
 }
 
-/** Response body in transfer. */
+/**
+ * Response body in transfer. The browser fills the same memory again and again: browsers free memory late, and a page
+ * that receives a gigabyte would hold most of it.
+ */
 class Connection {
-  #reader;
+  #read;
   #abort;
 
   /**
-   * @param {ReadableStreamDefaultReader<Bytes>} reader
+   * @param {ReadableStream<Bytes>} body
    * @param {AbortController} abort
    */
-  constructor(reader, abort) {
-    this.#reader = reader;
+  constructor(body, abort) {
+    this.#read = reads(body);
     this.#abort = abort;
   }
 
-  /** Returns the next bytes, at least one; throws at the end of the body. */
+  /** Returns the next bytes, at least one, until the next call; throws at the end of the body. */
   async read() {
-    const { value, done } = await withTimeout(this.#abort, () => this.#reader.read());
-    if (done) throw new Unreachable(new Error("the payload ended early"));
+    const { value, done } = await withTimeout(this.#abort, this.#read);
+    if (done || !value) throw new Unreachable(new Error("the payload ended early"));
     return value;
   }
 
   abort() {
     this.#abort.abort();
+  }
+}
+
+/**
+ * Returns a function that reads the next bytes of `body`. They are valid until its next call.
+ *
+ * @param {ReadableStream<Bytes>} body
+ * @returns {() => Promise<ReadableStreamReadResult<Bytes>>}
+ */
+function reads(body) {
+  let buffer = new ArrayBuffer(BUFFER_BYTES);
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    return async () => {
+      const result = await reader.read(new Uint8Array(buffer));
+      if (result.value) buffer = result.value.buffer;
+      return /** @type {ReadableStreamReadResult<Bytes>} */ (result);
+    };
+  } catch {
+    // In this browser, responses are no byte streams.
+    const reader = body.getReader();
+    return () => reader.read();
   }
 }
 

@@ -1,6 +1,8 @@
-//! Benchmarks: 100 MiB in a page and with the command, and how soon a link is shown.
+//! Benchmarks of the pages: a large file, and how soon a link is shown.
 //!
-//! `benches/browser.sh` runs them.
+//! The file is also sent by the command, and by pages that do one part of the work only. `benches/browser.sh` runs them.
+
+mod bounds;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,8 +11,11 @@ use serde_json::json;
 
 use crate::support::{Browser, Service, chromium_with_files, content};
 
-const MEBIBYTES: u32 = 100;
-const SIZE: usize = MEBIBYTES as usize * 1024 * 1024;
+/// Returns the size of the large file, in MiB.
+fn mebibytes() -> u32 {
+    std::env::var("SGSEND_BENCH_MIB").map_or(100, |size| size.parse().expect("SGSEND_BENCH_MIB is a number"))
+}
+
 /// Number of measurements per figure.
 const ROUNDS: usize = 3;
 
@@ -18,7 +23,7 @@ const ROUNDS: usize = 3;
 #[ignore = "a benchmark that prints figures"]
 async fn measure_pages_beside_the_command() {
     let service = Service::start();
-    let file = service.home.file("large.bin", &content(SIZE));
+    let file = service.home.file("large.bin", &content(mebibytes() as usize * 1024 * 1024));
     for round in 1..=ROUNDS {
         let started = Instant::now();
         let link = service.run(&["upload", &file]).text();
@@ -36,6 +41,10 @@ async fn measure_pages_beside_the_command() {
             println!("round {round}, the page: {}; {memory} ({before} MiB when empty)", summary(upload, download));
         });
         assert!(measured.await.is_some(), "no browser is installed");
+        let measured = chromium_with_files(async |browser| bounds::measure(browser, mebibytes()).await).await;
+        for (what, rate) in measured.into_iter().flat_map(|(rates, _)| rates) {
+            println!("round {round}, a page that {what}: {rate:.0} MiB/s");
+        }
     }
 }
 
@@ -101,12 +110,12 @@ async fn receive(browser: &Browser, link: &str) -> Duration {
     let is_finished = async || browser.text("#outcome").await.contains("Download finished").then_some(());
     browser.patiently("the download to finish", is_finished).await;
     let duration = started.elapsed();
-    assert_eq!(browser.download().await.1.len(), SIZE);
+    assert_eq!(browser.download().await.1.len(), mebibytes() as usize * 1024 * 1024);
     duration
 }
 
 fn summary(upload: Duration, download: Duration) -> String {
-    let rate = |duration: Duration| f64::from(MEBIBYTES) / duration.as_secs_f64();
+    let rate = |duration: Duration| f64::from(mebibytes()) / duration.as_secs_f64();
     let figures = [("up", upload), ("down", download)];
     figures
         .map(|(way, duration)| format!("{way} {:.2} s ({:.0} MiB/s)", duration.as_secs_f64(), rate(duration)))
