@@ -37,7 +37,9 @@ fn describe(id: &str, nodes: &BTreeMap<&str, &Value>, depth: usize, lines: &mut 
     let Some(node) = nodes.get(id) else { return };
     let text = |member: &str| node[member]["value"].as_str().unwrap_or_default();
     let (role, name) = (text("role"), text("name"));
-    let is_silent = node["ignored"] == true || SILENT.contains(&role) || (role == "StaticText" && name.is_empty());
+    // A form without a name is no landmark. Chromium lists it since version 156 only.
+    let says_nothing = ["StaticText", "form"].contains(&role) && name.is_empty();
+    let is_silent = node["ignored"] == true || SILENT.contains(&role) || says_nothing;
     let mut inner = depth;
     if !is_silent {
         let states = node["properties"].as_array().into_iter().flatten().filter_map(|property| {
