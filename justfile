@@ -40,6 +40,10 @@ fuzz seconds="30" *targets:
 bench seconds="30" rate="300":
     benches/load.sh {{seconds}} {{rate}}
 
+# Single operations, by criterion
+bench-operations *filter:
+    cargo bench --locked --package sgsend-benches -- {{filter}}
+
 # Documentation of all items, with warnings as errors
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --features lambda --no-deps --document-private-items
