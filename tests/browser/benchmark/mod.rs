@@ -22,7 +22,7 @@ const ROUNDS: usize = 3;
 #[tokio::test]
 #[ignore = "a benchmark that prints figures"]
 async fn measure_pages_beside_the_command() {
-    let service = Service::start();
+    let service = Service::on_disk_with(&["--max-size", "16GiB"]);
     let file = service.home.file("large.bin", &content(mebibytes() as usize * 1024 * 1024));
     for round in 1..=ROUNDS {
         let started = Instant::now();
