@@ -2,7 +2,7 @@
 # Measures a service with many transfers in a folder: creation, start, lists, `store check`, and the expiry of all of them
 # in one `sweep`, beside requests to the running service.
 #
-#   benches/many.sh [TRANSFERS]      (default: 100000; 960000 for the long form, which needs 10 GiB of disk)
+#   benches/many.sh [TRANSFERS]      (default: 100000; 960000 for the long form)
 #
 # The transfers are created without a payload, over 64 connections and by one token. Fails if a count is wrong. Needs wrk,
 # curl, jq, GNU time and faketime, which lets the sweep run two days later. Builds sgsend in release mode, unless

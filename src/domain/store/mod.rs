@@ -77,7 +77,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
 
     /// Returns the number of transfers that a sweep processes at once.
     ///
-    /// Their commits can be combined.
+    /// The store combines their commits: more at once take fewer transactions.
     fn cleanup_concurrency(&self) -> usize {
         64
     }

@@ -100,10 +100,10 @@ where
     Ok(swap_known(store, key, None, missing, decide).await?.0)
 }
 
-/// As [`swap`], but first tries to change the object as it is `known`, without a read. Also returns the version that was
-/// written, if any.
+/// As [`swap`], but the first try uses the `known` object instead of a read.
 ///
-/// What `decide` makes of a known object counts only if it is written: that proves that the object is still the same.
+/// Also returns the version that was written, if any.
+/// A decision about the known object is used only if its write succeeds, which proves that the object is unchanged.
 pub async fn swap_known<'scope, T, A, E>(
     store: &dyn Store,
     key: &StorageKey,

@@ -1,5 +1,5 @@
-// What a page can reach in this browser with one part of a transfer alone. Each function takes a number of MiB, and
-// returns the milliseconds that they took.
+// Benchmarks of single parts of a transfer, for the limits of the browser itself. Each function takes a number of MiB and
+// returns milliseconds.
 
 const MIB = 1024 * 1024;
 
@@ -10,7 +10,7 @@ async function timed(work) {
   return performance.now() - began;
 }
 
-/** Encrypts or decrypts segments of 1 MiB, four at once: as many as the pages do. */
+/** Encrypts or decrypts segments of 1 MiB, four at once. */
 async function crypt(mib, decrypts) {
   const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
   const algorithm = { name: "AES-GCM", iv: new Uint8Array(12) };
@@ -38,40 +38,33 @@ async function receiveEach(mib, take) {
 /** Receives, and drops what is received. */
 const receive = (mib) => timed(() => receiveEach(mib, () => {}));
 
-/** Sends bodies of 8 MiB, two at once: as the pages do. */
+/** Sends bodies of 8 MiB, one after another. */
 function send(mib) {
   const body = new Uint8Array(8 * MIB);
-  let left = Math.ceil(mib / 8);
-  const sender = async () => {
-    while (left-- > 0) await (await fetch("bytes", { method: "PUT", body })).text();
-  };
-  return timed(() => Promise.all([sender(), sender()]));
+  return timed(async () => {
+    for (let sent = 0; sent < mib; sent += 8) await (await fetch("bytes", { method: "PUT", body })).text();
+  });
 }
 
-/** Begins a download through the service worker. Returns a function that saves a buffer, and one that ends the file. */
-async function beginSaving(bytes) {
+/** Begins a download through the pages' service worker. Returns a function that saves a buffer, and one that ends the file. */
+async function beginSaving(size) {
   const registration = await navigator.serviceWorker.register("worker.js");
   await navigator.serviceWorker.ready;
   const { port1: port, port2 } = new MessageChannel();
   let demand = Promise.withResolvers();
   port.onmessage = () => demand.resolve();
-  registration.active.postMessage(bytes, [port2]);
+  registration.active.postMessage({ id: "bounds", name: "saved.bin", size }, [port2]);
   await demand.promise;
   demand = Promise.withResolvers();
   const frame = document.createElement("iframe");
-  frame.src = "save";
+  frame.src = "save/bounds";
   document.body.append(frame);
   const post = async (message, transferred) => {
     await demand.promise;
     demand = Promise.withResolvers();
     port.postMessage(message, transferred);
   };
-  const end = async () => {
-    await post("end", []);
-    // The worker's answer: the browser has read to the end.
-    await demand.promise;
-  };
-  return { write: (buffer) => post(buffer, [buffer]), end };
+  return { write: (buffer) => post(buffer, [buffer]), end: () => post("end", []) };
 }
 
 /** Saves pieces of 1 MiB. */

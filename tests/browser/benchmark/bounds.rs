@@ -1,4 +1,4 @@
-//! What the browser itself reaches: pages that only encrypt, only send, only receive or only save.
+//! Limits of the browser itself: pages that only encrypt, only send, only receive or only save.
 
 use axum::Router;
 use axum::body::Body;
@@ -44,7 +44,7 @@ fn router() -> Router {
     Router::new()
         .route("/", get(async || Html(include_str!("bounds.html"))))
         .route("/bounds.js", script(include_str!("bounds.js")))
-        .route("/worker.js", script(include_str!("bounds-worker.js")))
+        .route("/worker.js", script(include_str!("../../../src/server/web/save/worker.js")))
         .route("/bytes/{mebibytes}", get(async |Path(mebibytes): Path<usize>| bytes(mebibytes).into_response()))
         .route("/bytes", put(drop_body))
 }

@@ -30,7 +30,7 @@ pub(super) enum QuotaChange {
     Drop(QuotaEntry),
 }
 
-/// What a change has done.
+/// Outcome of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QuotaOutcome {
     /// Nothing: the quota was as the change leaves it.
@@ -187,8 +187,9 @@ impl Transfers {
             let quota = &mut found.value.quota;
             let dropped = completed_entries.iter().filter(|entry| quota.drop_entry(**entry)).count();
             let results: Vec<_> = batch.iter().map(|waiting| waiting.change.apply(quota, &transfers)).collect();
-            let is_changed =
-                |result: &Result<QuotaOutcome, Error>| !matches!(result, Ok(QuotaOutcome::Unchanged) | Err(_));
+            let is_changed = |result: &Result<QuotaOutcome, Error>| {
+                matches!(result, Ok(QuotaOutcome::Changed | QuotaOutcome::Reserved(_)))
+            };
             if dropped == 0 && !results.iter().any(is_changed) {
                 return Ok(results);
             }

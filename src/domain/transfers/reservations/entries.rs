@@ -1,4 +1,4 @@
-//! What this process knows of the entries in quotas.
+//! Quota entries known to this process: those that are completed, and those that it has seen.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};

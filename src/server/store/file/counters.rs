@@ -19,12 +19,15 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Returns the counters after a change, without keeping them.
-    pub(super) fn after(
+    /// Adds the change of the commit with `version`, and writes the counters of a day that is over.
+    ///
+    /// Unreadable counters reject the commit.
+    pub(super) fn add(
         &mut self,
         connection: &Connection,
         counter_delta: &CounterDelta,
-    ) -> rusqlite::Result<Result<DayStats, StoreError>> {
+        version: i64,
+    ) -> rusqlite::Result<Result<(), StoreError>> {
         if self.latest.is_none() {
             self.latest = match stored(connection)? {
                 Some((key, value)) => match DayStats::parse(&key, &value) {
@@ -34,16 +37,12 @@ impl Counters {
                 None => None,
             };
         }
-        Ok(Ok(DayStats::after(self.latest.clone(), counter_delta)))
-    }
-
-    /// Keeps the counters after the commit with `version`, and writes those of a day that is over.
-    pub(super) fn set(&mut self, connection: &Connection, stats: DayStats, version: i64) -> rusqlite::Result<()> {
+        let stats = DayStats::after(self.latest.clone(), counter_delta);
         if self.latest.as_ref().is_some_and(|latest| latest.day != stats.day) {
             self.write(connection)?;
         }
         (self.latest, self.unwritten) = (Some(stats), Some(version));
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Prepares for a commit, which may read or write the counters as objects.

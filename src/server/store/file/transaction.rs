@@ -4,7 +4,6 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::connection::{layout, note_layout};
 use super::counters::Counters;
-use crate::domain::stats::DayStats;
 use crate::domain::store::{Commit, Condition, LayoutVersion, StorageKey, StoreError, Version};
 
 /// Outcome of one commit in a transaction that succeeds.
@@ -29,16 +28,7 @@ pub(super) fn write_all<'a>(
     let mut counters = Counters::default();
     for commit in commits {
         done += 1;
-        counters.before(&transaction, commit)?;
-        outcomes.push(match check(&transaction, commit, &mut counters)? {
-            Ok(stats) => {
-                if let Some(stats) = stats {
-                    counters.set(&transaction, stats, done)?;
-                }
-                Ok(write(&transaction, commit, done)?)
-            }
-            Err(rejected) => Err(rejected),
-        });
+        outcomes.push(apply(&transaction, commit, &mut counters, done)?);
     }
     counters.write(&transaction)?;
     if outcomes.iter().any(Result::is_ok) {
@@ -48,12 +38,14 @@ pub(super) fn write_all<'a>(
     Ok(outcomes)
 }
 
-/// Checks everything that can reject a commit before it is written. Returns the day's counters after the commit.
-fn check(
+/// Checks everything that can reject a commit, and writes the commit.
+fn apply(
     connection: &Connection,
     commit: &Commit,
     counters: &mut Counters,
-) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
+    version: i64,
+) -> rusqlite::Result<CommitOutcome> {
+    counters.before(connection, commit)?;
     if let Some(change) = &commit.change {
         let holds = match (&change.condition, version_of(connection, &change.key)?) {
             (Condition::Absent, found) => found.is_none(),
@@ -63,8 +55,12 @@ fn check(
             return Ok(Err(StoreError::Conflict));
         }
     }
-    let Some(counter_delta) = &commit.counter_delta else { return Ok(Ok(None)) };
-    Ok(counters.after(connection, counter_delta)?.map(Some))
+    if let Some(counter_delta) = &commit.counter_delta
+        && let Err(corrupt) = counters.add(connection, counter_delta, version)?
+    {
+        return Ok(Err(corrupt));
+    }
+    Ok(Ok(write(connection, commit, version)?))
 }
 
 fn write(connection: &Connection, commit: &Commit, version: i64) -> rusqlite::Result<Option<Version>> {
