@@ -24,13 +24,18 @@ pub(crate) fn axe() -> Option<Axe> {
     script.map(|script| Axe { script, states: AtomicUsize::new(0) })
 }
 
+/// Returns whether axe-core checks each state in all themes, widths and languages.
+fn is_everything_checked() -> bool {
+    std::env::var_os("SGSEND_AXE").is_some_and(|value| value == "all")
+}
+
 impl Browser {
     /// Requires that the page fits into each width, and that axe-core finds nothing.
     ///
     /// axe-core checks a state in one of the variants, in turn, and in all of them if `SGSEND_AXE` is `all`.
     pub(crate) async fn check_accessible(&self, axe: &Axe, state: &str, variants: &[(Theme, u32)]) {
         let turn = axe.states.fetch_add(1, Ordering::Relaxed) % variants.len();
-        let all = std::env::var_os("SGSEND_AXE").is_some_and(|value| value == "all");
+        let all = is_everything_checked();
         for (at, (theme, width)) in variants.iter().enumerate() {
             let is_checked = all || at == turn;
             if is_checked {
@@ -43,6 +48,23 @@ impl Browser {
                 let violations = self.violations(axe).await;
                 assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
             }
+        }
+    }
+
+    /// Requires that axe-core finds nothing on the current page, which is shown in the language with this index.
+    ///
+    /// axe-core checks a state in one of the languages, in turn, and in all of them if `SGSEND_AXE` is `all`. `state_index`
+    /// counts the states of a language.
+    pub(crate) async fn check_in_turn(
+        &self,
+        axe: &Axe,
+        state: &str,
+        state_index: usize,
+        (language_index, languages): (usize, usize),
+    ) {
+        if state_index % languages == language_index || is_everything_checked() {
+            let violations = self.violations(axe).await;
+            assert!(violations.is_empty(), "language {language_index}: {state}: {violations:#?}");
         }
     }
 
