@@ -144,10 +144,9 @@ impl Shared {
     }
 }
 
-/// Waits until the receiver has read everything from its socket, or has closed it, for a limited time: a receiver may
-/// wait for something else.
+/// Waits until the receiver has read everything from its socket, or has closed it.
 ///
-/// Returns at once where the system has no `/proc/net/tcp`.
+/// Waits for a limited time, since a receiver may wait for something else. Returns at once where the system has no `/proc/net/tcp`.
 fn wait_until_read(to: &TcpStream) {
     let (Ok(own), Ok(receiver)) = (to.local_addr(), to.peer_addr()) else { return };
     let until = Instant::now() + Duration::from_secs(5);
@@ -156,10 +155,9 @@ fn wait_until_read(to: &TcpStream) {
     }
 }
 
-/// Returns the number of bytes between a sender and a receiver over IPv4 on this machine: those that the sender's kernel
-/// has not delivered, and those that the receiver has not read. `None` if there is no such connection.
+/// Returns the number of bytes that a local IPv4 connection holds; `None` if there is no such one.
 ///
-/// Source of the columns: `proc_net_tcp.rst` of the Linux documentation.
+/// They are those not delivered yet to the socket of the receiver, and those not read yet from it. Source of the columns: `proc_net_tcp.rst` of the Linux documentation.
 fn unread_bytes(sender: u16, receiver: u16) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
     let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();

@@ -51,9 +51,9 @@ impl Browser {
         }
     }
 
-    /// Requires that axe-core finds nothing on the current page, which is shown in the language with this index.
+    /// Requires that axe-core finds nothing on the current page, in the language of this index.
     ///
-    /// axe-core checks a state in one of the languages, in turn, and in all of them if `SGSEND_AXE` is `all`. `state_index`
+    /// It checks a state in one of the languages, in turn, and in all of them if `SGSEND_AXE` is `all`. `state_index`
     /// counts the states of a language.
     pub(crate) async fn check_in_turn(
         &self,
