@@ -2,10 +2,10 @@
 //!
 //! Its DNS server resolves all names to loopback.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
@@ -59,7 +59,8 @@ impl AcmeServer {
         let mut resolver = Command::new("pebble-challtestsrv");
         resolver.args(["-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", ""]);
         resolver.args(["-dns01", &dns.to_string(), "-management", &dns_management.to_string()]);
-        this.spawn(&mut resolver, dns_management);
+        this.spawn(&mut resolver, &[dns_management]);
+        wait_for_resolver(dns);
         this.start_pebble(api, dns);
         Some(this)
     }
@@ -93,15 +94,17 @@ impl AcmeServer {
         pebble.args(["-strict", "-config", &file("pebble.json"), "-dnsserver", &dns.to_string()]);
         // No pause before a validation; some nonces are rejected; no validation is reused.
         pebble.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "2"), ("PEBBLE_AUTHZREUSE", "0")]);
-        self.spawn(&mut pebble, api);
+        self.spawn(&mut pebble, &[api, self.management]);
     }
 
-    /// Starts a process, and waits until it listens.
-    fn spawn(&mut self, command: &mut Command, address: SocketAddr) {
+    /// Starts a process, and waits until it listens at all `addresses`: their order is not defined.
+    fn spawn(&mut self, command: &mut Command, addresses: &[SocketAddr]) {
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while TcpStream::connect(address).is_err() {
-            assert!(process.try_wait().unwrap().is_none(), "{command:?} has ended");
-            std::thread::sleep(Duration::from_millis(2));
+        for address in addresses {
+            while TcpStream::connect(address).is_err() {
+                assert!(process.try_wait().unwrap().is_none(), "{command:?} has ended");
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
         self.processes.push(process);
     }
@@ -112,6 +115,20 @@ impl AcmeServer {
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
         let url = format!("https://localhost:{}/roots/0", self.management.port());
         client.get(url).send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    }
+}
+
+/// Waits until the DNS server responds. It listens some time after its management interface.
+fn wait_for_resolver(dns: SocketAddr) {
+    // RFC 1035, section 4.1: header with one question, for the address of the name `a`.
+    const QUERY: [u8; 19] = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(dns).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while socket.send(&QUERY).is_err() || socket.recv(&mut [0; 512]).is_err() {
+        assert!(Instant::now() < until, "the DNS server at {dns} does not respond");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
