@@ -328,3 +328,44 @@ async fn s3_a_cut_read_continues_where_it_ended() {
     direct.remove(id).await.unwrap();
     assert_eq!(rest_of(removed).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_cut_read_of_a_record_is_repeated() {
+    // The first two reads end inside the body; those of "b.json" always do.
+    let reads = Arc::new([const { AtomicU32::new(0) }; 2]);
+    let counted = reads.clone();
+    let (store, direct, _faulty) = behind_faults(move |request| {
+        let object = ["a.json", "b.json"].into_iter().position(|name| request.uri().path().ends_with(name));
+        let (true, Some(object)) = (request.method() == "GET", object) else { return Fault::None };
+        let earlier = counted[object].fetch_add(1, Ordering::Relaxed);
+        if object == 1 || earlier < 2 { Fault::Cut(3) } else { Fault::None }
+    })
+    .await;
+    for object in ["a.json", "b.json"] {
+        direct.commit(creating(object, "first")).await.unwrap();
+    }
+    assert_eq!(value(&store, "a.json").await.unwrap(), "first");
+    let cut = store.get(&key("b.json")).await;
+    assert!(matches!(cut, Err(StoreError::Unavailable(_))), "{cut:?}");
+    assert_eq!([&reads[0], &reads[1]].map(|reads| reads.load(Ordering::Relaxed)), [3, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_failing_store_leaves_retries_to_another() {
+    let (failing, _direct, _faulty) =
+        behind_faults(|request| if request.method() == "GET" { Fault::Refused(503) } else { Fault::None }).await;
+    let reads = AtomicU32::new(0);
+    let (store, direct, _faulty) = behind_faults(move |request| {
+        let is_first = request.method() == "GET" && reads.fetch_add(1, Ordering::Relaxed) == 0;
+        if is_first { Fault::Refused(503) } else { Fault::None }
+    })
+    .await;
+    direct.commit(creating("a.json", "first")).await.unwrap();
+    // More failures than a client may retry.
+    let name = key("a.json");
+    let failed = futures_util::future::join_all((0..200).map(|_| failing.get(&name))).await;
+    assert!(failed.iter().all(Result::is_err));
+    assert_eq!(value(&store, "a.json").await.unwrap(), "first");
+}
