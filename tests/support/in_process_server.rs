@@ -1,7 +1,7 @@
 //! Both services over one store in the test process. All tests that start servers without a process use them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use sgsend::domain::audit::{ServiceName, WriteMode};
@@ -96,6 +96,7 @@ impl Service {
 }
 
 async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClock>) -> Started {
+    show_log();
     let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = (public.local_addr().unwrap(), admin.local_addr().unwrap());
@@ -106,6 +107,15 @@ async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClo
     let running = tokio::spawn(async move { server.run(listeners, stopped).await.unwrap() });
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     Started { client, clock, public: addresses.0, admin: addresses.1, folder, settings, stop, running }
+}
+
+/// Adds warnings and errors of the services to the output of the test, which is shown if the test fails. A response
+/// does not say why the storage is unavailable; the log does.
+fn show_log() {
+    static SHOWN: Once = Once::new();
+    SHOWN.call_once(|| {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_ansi(false).with_test_writer().init();
+    });
 }
 
 impl Started {

@@ -10,7 +10,7 @@ use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -21,6 +21,7 @@ use url::Url;
 use super::error::{PutError, is_missing_bucket, request_error, status};
 use super::http_client;
 use super::object_format::{CONTENT_LENGTH, StoredObject};
+use crate::domain::error::chain;
 use crate::domain::store::{StorageKey, StoreError};
 use crate::server::fd_limit::{Possible, Uses};
 use crate::server::store::S3Location;
@@ -35,6 +36,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGE_ATTEMPT_TIMEOUT: Duration = Duration::from_mins(5);
 /// Maximum size of a small body in bytes; larger bodies get [`LARGE_ATTEMPT_TIMEOUT`].
 const MAX_SMALL_BODY: usize = 1 << 20;
+/// Maximum number of requests for one object, or the rest of one, that fail in a row within the response's body.
+pub(super) const MAX_ATTEMPTS: u32 = 3;
 /// Maximum number of keys in one delete or list request.
 const PAGE_SIZE: usize = 1_000;
 
@@ -114,6 +117,8 @@ impl Bucket {
             .region(shared.region().cloned().unwrap_or(Region::from_static(DEFAULT_REGION)))
             .force_path_style(location.path_style)
             .retry_config(RetryConfig::standard())
+            // By default, the clients of all stores in a process share their retries: one failing store would use them up.
+            .retry_partition(RetryPartition::custom("store").build())
             .timeout_config(timeouts)
             .http_client(http_client::limited(Possible::in_this_process(Uses::Bucket).store_connections))
             // Checksums are not needed: payloads are authenticated and records are JSON, so both reveal damage
@@ -164,19 +169,29 @@ impl Bucket {
     }
 
     /// Reads an object; `None` if it does not exist.
+    ///
+    /// The SDK retries a request up to the response's headers, and this function reads the object again if the connection
+    /// ends within the body.
     pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<RawObject>, StoreError> {
-        let request = self.client.get_object().bucket(&self.name).key(self.object_key(key));
-        let mut response = match request.send().await {
-            Ok(response) => response,
-            Err(error) if status(&error) == Some(404) && !is_missing_bucket(&error) => return Ok(None),
-            Err(error) => return Err(request_error(error)),
-        };
-        let etag = response.e_tag.take().unwrap_or_default();
-        let content_length = response.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
-        // An unparsable length becomes one that exceeds every body, which `StoredObject::parse` rejects.
-        let content_length = content_length.map(|length| length.parse().unwrap_or(usize::MAX));
-        let body = response.body.collect().await.map_err(StoreError::unavailable)?.into_bytes();
-        Ok(Some(RawObject { etag, body, content_length }))
+        let mut failures = 0;
+        loop {
+            let request = self.client.get_object().bucket(&self.name).key(self.object_key(key));
+            let mut response = match request.send().await {
+                Ok(response) => response,
+                Err(error) if status(&error) == Some(404) && !is_missing_bucket(&error) => return Ok(None),
+                Err(error) => return Err(request_error(error)),
+            };
+            let etag = response.e_tag.take().unwrap_or_default();
+            let content_length = response.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
+            // An unparsable length becomes one that exceeds every body, which `StoredObject::parse` rejects.
+            let content_length = content_length.map(|length| length.parse().unwrap_or(usize::MAX));
+            failures += 1;
+            match response.body.collect().await {
+                Ok(body) => return Ok(Some(RawObject { etag, body: body.into_bytes(), content_length })),
+                Err(error) if failures == MAX_ATTEMPTS => return Err(StoreError::unavailable(error)),
+                Err(error) => tracing::debug!(error = %chain(&error), key = key.as_str(), "reading an object again"),
+            }
+        }
     }
 
     /// Opens a non-empty range of an object; `None` if the object is missing or shorter.

@@ -7,12 +7,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, MAX_ATTEMPTS};
 use crate::domain::error::chain;
 use crate::domain::store::{PayloadStream, StorageKey, StoreError};
-
-/// Maximum number of requests that fail in a row without delivering a byte.
-const MAX_ATTEMPTS: u32 = 3;
 
 /// Unread rest of a range of a payload object.
 pub(super) struct ObjectReader {
