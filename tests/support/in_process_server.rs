@@ -109,8 +109,9 @@ async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClo
     Started { client, clock, public: addresses.0, admin: addresses.1, folder, settings, stop, running }
 }
 
-/// Adds warnings and errors of the services to the output of the test, which is shown if the test fails. A response
-/// does not say why the storage is unavailable; the log does.
+/// Adds warnings and errors of the services to the output of the test, which is shown if it fails.
+///
+/// A response does not say why the storage is unavailable; the log does.
 fn show_log() {
     static SHOWN: Once = Once::new();
     SHOWN.call_once(|| {
