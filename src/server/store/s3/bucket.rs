@@ -36,7 +36,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGE_ATTEMPT_TIMEOUT: Duration = Duration::from_mins(5);
 /// Maximum size of a small body in bytes; larger bodies get [`LARGE_ATTEMPT_TIMEOUT`].
 const MAX_SMALL_BODY: usize = 1 << 20;
-/// Maximum number of requests for one object, or the rest of one, that fail in a row within the response's body.
+/// Maximum number of requests for an object that fail in a row within the response's body.
 pub(super) const MAX_ATTEMPTS: u32 = 3;
 /// Maximum number of keys in one delete or list request.
 const PAGE_SIZE: usize = 1_000;
