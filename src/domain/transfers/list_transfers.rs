@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::Transfers;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, chain};
 use crate::domain::id::TokenId;
 use crate::domain::limits::page_size;
 use crate::domain::store::{IndexCursor, IndexOrder, Listed, StorageKey, TransferIndexEntry, from_json, read};
@@ -164,7 +164,7 @@ impl Transfers {
 
     /// Reads up to `size` entries of an index with their transfers.
     ///
-    /// An entry has no transfer if it is being removed.
+    /// An entry has no transfer if it is being removed, or if it cannot be read: one damaged object must not hide all others.
     pub(super) async fn read_indexed(
         &self,
         index: IndexOrder,
@@ -178,7 +178,13 @@ impl Transfers {
         let now = self.now();
         let mut found = HashMap::new();
         for (key, value) in self.store().get_all(&states).await? {
-            let transfer = self.with_deletion(from_json::<Transfer>(key.as_str(), &value)?);
+            let transfer = match from_json::<Transfer>(key.as_str(), &value) {
+                Ok(transfer) => self.with_deletion(transfer),
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "a list leaves out a transfer that cannot be read");
+                    continue;
+                }
+            };
             if !transfer.forgotten {
                 found.insert(transfer.transfer_id, TransferItem::of(&transfer, now));
             }

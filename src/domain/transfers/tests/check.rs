@@ -8,6 +8,7 @@ use crate::domain::id::PayloadId;
 use crate::domain::maintenance::check::check;
 use crate::domain::store::{Change, Condition, open_header};
 use crate::domain::transfer::LATE_UPLOAD_PERIOD;
+use crate::domain::wire::TransferQuery;
 
 impl Fixture {
     pub(super) async fn findings(&self) -> Vec<(&'static str, String)> {
@@ -82,6 +83,22 @@ async fn unreadable_objects_of_all_kinds_are_reported() {
         fixture.put(&key, before).await;
         assert_eq!(fixture.findings().await, [], "{key}");
     }
+}
+
+#[tokio::test]
+async fn an_unreadable_transfer_is_one_finding_and_hides_no_other() {
+    let fixture = Fixture::new();
+    let header = open_header(&*fixture.store, Retention::default()).await.unwrap();
+    assert!(header.transfers_indexed);
+    let [broken, whole] = [fixture.completed_transfer(None).await, fixture.completed_transfer(None).await];
+    let key = StorageKey::transfer(broken.transfer_id);
+    fixture.put(&key, "{").await;
+    let findings = fixture.findings().await;
+    let of_transfer = |code: &str| !matches!(code, "counters" | "no_transfer" | "payload");
+    let found: Vec<_> = findings.iter().filter(|(code, _)| of_transfer(code)).cloned().collect();
+    assert_eq!(found, [("unreadable", key.to_string())], "{findings:?}");
+    let listed = fixture.transfers.list_all(TransferQuery::default()).await.unwrap();
+    assert_eq!(listed.items.iter().map(|item| item.transfer_id).collect::<Vec<_>>(), [whole.transfer_id]);
 }
 
 #[tokio::test]
