@@ -1,6 +1,8 @@
 //! The CI example scripts, run against real services.
 
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{BlockingProxy, Direction, FinishedCommand, Home, content, wait_until};
@@ -37,6 +39,9 @@ fn a_job_exports_its_link_and_masks_the_key() {
     let mut command = job(&home, &serving.public, &["build.tar.gz", "--expires", "1d", "--downloads", "1"]);
     command.env("SGSEND_TOKEN", &token).env("GITHUB_OUTPUT", home.path().join("output"));
     command.env("DOTENV_FILE", "send.env").env("KEY_FILE", "key.txt");
+    // The key file of an earlier job, which all users can read.
+    let key_file = PathBuf::from(home.file("key.txt", b"earlier"));
+    std::fs::set_permissions(&key_file, Permissions::from_mode(0o644)).unwrap();
     let log = FinishedCommand::of(command.output().unwrap()).text();
     let output = std::fs::read_to_string(home.path().join("output")).unwrap();
     let value = |name: &str| {
@@ -49,6 +54,7 @@ fn a_job_exports_its_link_and_masks_the_key() {
     assert!(is_masked && log.contains(&format!("::add-mask::{key}")), "the key is visible in the log");
     let dotenv = std::fs::read_to_string(home.path().join("send.env")).unwrap();
     assert_eq!(dotenv, format!("SGSEND_LINK={link}\n"));
+    assert_eq!(key_file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let downloaded = home.run(&["download", &link, "--key-file", "key.txt", "-o", "-"]);
     assert_eq!((downloaded.exit, downloaded.stdout.as_slice()), (0, &b"built"[..]), "{}", downloaded.stderr);
 }
