@@ -68,3 +68,18 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_each_code_with_its_status() {
+        let table = include_str!("../../../docs/api.md");
+        for code in ErrorCode::ALL {
+            let row = format!("| {} | ", status_of(*code).as_u16());
+            let row = table.lines().find(|line| line.starts_with(&row)).expect("each status has a row");
+            assert!(row.contains(&format!("`{}`", code.as_str())), "{} is missing in: {row}", code.as_str());
+        }
+    }
+}
