@@ -1,4 +1,4 @@
-//! Files of the default maximum size, which no page may hold in memory completely.
+//! Upload and download of 100 MiB, the default maximum size, in a page.
 
 use crate::support::{Service, chromium, content};
 

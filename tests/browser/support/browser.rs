@@ -64,12 +64,15 @@ impl Drop for Session {
     }
 }
 
+/// Names of Firefox as a program.
+pub(super) const FIREFOX: [&str; 2] = ["firefox-esr", "firefox"];
+
 impl Kind {
     /// Returns the paths of the browser and its driver.
     fn programs(self) -> Option<(PathBuf, PathBuf)> {
         let (browser, driver, packages) = match self {
             Self::Chromium => (["chromium", "chromium-browser"], "chromedriver", "chromium chromium-driver"),
-            Self::Firefox => (["firefox-esr", "firefox"], "geckodriver", "firefox-esr, and tests/browsers.sh install"),
+            Self::Firefox => (FIREFOX, "geckodriver", "firefox-esr, and tests/browsers.sh install"),
         };
         let found = program(&browser).zip(program(&[driver]));
         if found.is_none() {

@@ -2,25 +2,32 @@
 //!
 //! Compiling takes half of the processor time of the start.
 //!
-//! Kept between tests and runs: a Firefox of another version does not use it. It contains no data of pages.
+//! Kept between tests and runs, for each version of Firefox. It contains no data of pages.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use super::browser::FIREFOX;
 use super::cache;
+use super::driver::program;
 
-/// Files of a profile: the compiled code, and the version of Firefox that compiled it.
+/// Folder of a profile with the compiled code.
 const FOLDER: &str = "startupCache";
+/// File of a profile with the version of Firefox that compiled it.
 const VERSION: &str = "compatibility.ini";
 
-/// Returns whether code is kept; otherwise the next Firefox that ends in an orderly way provides some.
+/// Returns whether code is kept. If not, it is kept of the next Firefox that exits regularly.
 pub(super) fn is_kept() -> bool {
     kept().exists()
 }
 
 fn kept() -> PathBuf {
-    cache().join("firefox-startup")
+    // An upgrade changes the time of the program.
+    let modified = program(&FIREFOX).and_then(|program| program.metadata().ok()?.modified().ok());
+    let version = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs();
+    cache().join(format!("firefox-startup-{version}"))
 }
 
 /// Copies the kept code into a new profile, if there is some.
