@@ -3,7 +3,7 @@
 #
 #   packaging/release.sh build FOLDER [TARGET...]    builds binaries for the targets (default: all below), and all files
 #   packaging/release.sh compare FOLDER [TARGET...]  builds again in another folder, and compares each file byte for byte
-#   packaging/release.sh pack FOLDER TARGET BINARY   writes archive and package of a binary
+#   packaging/release.sh pack FOLDER TARGET BINARY   writes archive, package and symbols of a binary
 #   packaging/release.sh finish FOLDER               writes source archive, formula, checksums and signature
 #
 # Targets: x86_64-unknown-linux-musl and aarch64-unknown-linux-musl, static binaries for any distribution, also in the
@@ -58,14 +58,32 @@ build_binary() {
     export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$build
     export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_RUSTFLAGS=$flags"
     export CFLAGS="-ffile-prefix-map=$source=/sgsend -ffile-prefix-map=$build=/build -ffile-prefix-map=$cargo_home=/cargo"
+    # With symbols, which `split` puts into a file of their own.
+    export CARGO_PROFILE_DIST_STRIP=none
     cargo zigbuild --locked --profile dist --features lambda --target "$target" --bin sgsend
   )
 }
 
-# pack FOLDER TARGET BINARY
+# split BINARY STRIPPED SYMBOLS: copies a binary without symbols, which name functions in profiles and core dumps, and puts
+# these into a file of their own. The copy has its name, so that debuggers find it beside the binary.
+split() {
+  local rust objcopy
+  rust=$(rustc --print sysroot)
+  # The compiler's own, since that of Debian changes binaries of this machine's architecture only.
+  objcopy=$rust/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-objcopy
+  mkdir -p "$(dirname "$2")"
+  LD_LIBRARY_PATH=$rust/lib "$objcopy" --only-keep-debug "$1" "$3"
+  chmod 644 "$3"
+  LD_LIBRARY_PATH=$rust/lib "$objcopy" --strip-all --add-gnu-debuglink="$3" "$1" "$2"
+}
+
+# pack FOLDER TARGET BINARY: writes archive, package and symbols. The binary without symbols is $work/TARGET/sgsend then.
 pack() {
-  local folder=$1 target=$2 binary=$3 name=sgsend-$version-$2
+  local folder=$1 target=$2 name=sgsend-$version-$2
+  local binary=$work/$target/sgsend symbols=$work/$target/sgsend.debug
   mkdir -p "$folder" "$work/$name/man"
+  split "$3" "$binary" "$symbols"
+  gzip -6n <"$symbols" >"$folder/$name.debug.gz"
   install -m 755 "$binary" "$work/$name/sgsend"
   install -m 644 "$root"/man/*.1 "$work/$name/man/"
   cp -r "$root/completions" "$root/LICENSE" "$root/README.md" "$root/CHANGELOG.md" "$work/$name/"
@@ -123,7 +141,7 @@ build() {
     say "== Building $target"
     build_binary "$target" "$source" "$source/target"
     pack "$folder" "$target" "$source/target/$target/dist/sgsend"
-    "$root/packaging/lambda.sh" "$source/target/$target/dist/sgsend" "$folder/sgsend-$version-lambda-${target%%-*}.zip" >/dev/null
+    "$root/packaging/lambda.sh" "$work/$target/sgsend" "$folder/sgsend-$version-lambda-${target%%-*}.zip" >/dev/null
   done
   say "== Components"
   components "$source" "$1" "$folder/sgsend-$version.cdx.json"

@@ -4,8 +4,8 @@
 #
 #   tests/packaging.sh [install]    with install, only installs the tools
 #
-# Packs SGSEND_BIN, or a debug build of this tree, as a release does: the same bytes twice, with checksums and a signature.
-# packaging/release.sh builds the real files. Makes a Lambda zip of it, too.
+# Packs SGSEND_BIN, or a debug build of this tree, as a release does: the same bytes twice, with symbols apart, checksums and
+# a signature. packaging/release.sh builds the real files. Makes a Lambda zip of it, too.
 #
 # hadolint, the schemas of Kubernetes, cfn-lint and an HCL parser come from PyPI, promtool from the Debian package
 # prometheus, which is unpacked but not installed. Everything is in target/packaging.
@@ -108,15 +108,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 name=sgsend-$version-x86_64-unknown-linux-gnu
-strip -o "$work/sgsend" "$(binary_to_test)"
 ssh-keygen -q -t ed25519 -N '' -C release -f "$work/key"
 export RELEASE_KEY=$work/key RELEASE_URL=https://files.example.org/sgsend/$version DEB_COMPRESSION=none
 for folder in first second; do
-  packaging/release.sh pack "$work/$folder" x86_64-unknown-linux-gnu "$work/sgsend"
+  packaging/release.sh pack "$work/$folder" x86_64-unknown-linux-gnu "$(binary_to_test)"
   packaging/release.sh finish "$work/$folder"
 done
 diff -r "$work/first" "$work/second"
-printf '%s\n' "$name.tar.gz" "sgsend-$version.tar.gz" sgsend.rb "sgsend_${version}_amd64.deb" SHA256SUMS SHA256SUMS.sig |
+printf '%s\n' "$name.tar.gz" "$name.debug.gz" "sgsend-$version.tar.gz" sgsend.rb "sgsend_${version}_amd64.deb" SHA256SUMS \
+  SHA256SUMS.sig |
   LC_ALL=C sort | diff - <(LC_ALL=C ls "$work/first")
 (cd "$work/first" && sha256sum --quiet --check --strict SHA256SUMS)
 echo "release $(cat "$work/key.pub")" >"$work/allowed_signers"
@@ -128,6 +128,11 @@ verified() {
 verified || fail "the signature does not verify"
 tar -xzf "$work/first/$name.tar.gz" -C "$work"
 [ "$("$work/$name/sgsend" --version)" = "sgsend $version" ] || fail "the archive has another version"
+# The symbols are in a file of their own, which debuggers find by the name in the binary.
+gunzip -c "$work/first/$name.debug.gz" >"$work/sgsend.debug"
+if readelf -SW "$work/$name/sgsend" | grep -E ' \.(symtab|debug_)'; then fail "the binary has symbols"; fi
+readelf -p .gnu_debuglink "$work/$name/sgsend" | grep ' sgsend\.debug' >/dev/null || fail "the binary does not name its symbols"
+nm "$work/sgsend.debug" | grep sgsend >/dev/null || fail "the file of symbols has none"
 for file in LICENSE README.md CHANGELOG.md man/sgsend-upload.1 completions/_sgsend; do
   cmp "$file" "$work/$name/$file"
 done
