@@ -186,7 +186,9 @@ async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
     place.home.output();
 }
 
-/// Returns whether the complete file exists. Only leftovers of killed downloads may be beside it, and none at the end.
+/// Returns whether the complete file exists.
+///
+/// Part and probe files may be beside it; once downloads have ended, no part file.
 fn has_complete_file(folder: &Path, content: &[u8], has_ended: bool) -> bool {
     let mut there = false;
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {

@@ -18,7 +18,7 @@ const MIN_WORDS: usize = 8;
 const HEAD: &str = "\
 # Fault matrix
 
-What faults can do to the [promises](../SECURITY.md#promises), and the tests that cover it. Each test is named with its
+Effects of faults on the [promises](../SECURITY.md#promises), with the tests that cover each. Each test is named with its
 module. A sentence says why a fault cannot affect a promise, or what the tests rely on.
 
 This page is generated from `tests/repository/fault_matrix.txt`: change that file, then run

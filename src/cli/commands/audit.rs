@@ -63,7 +63,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     }
     if let Some(since) = reads_since {
         let before = time::to_second(since);
-        let text = format!("reads, rejected requests and unlimited downloads before {before} are removed");
+        let text = format!(
+            "records of reads, rejected requests, client events and unlimited downloads before {before} have been removed"
+        );
         context.printer.note(&text);
     }
     Ok(())

@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the state of a transfer
     Status(status::Arguments),
-    /// Wait for what happens to this user's transfers
+    /// Show events of this user's transfers as they happen
     Watch(watch::Arguments),
     /// Delete a transfer, or close a further link of it
     Delete(delete::Arguments),
@@ -75,7 +75,7 @@ pub(crate) enum Command {
     List(list::Arguments),
     /// Show this user's uploads
     History(history::Arguments),
-    /// Make, show and import this user's key pair for transfers to this user
+    /// Create, show and import the key pair with which this user receives transfers
     Key(people::key::Arguments),
     /// Give names to the public keys of people
     Contact(people::contact::Arguments),
@@ -149,7 +149,7 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
         let mut interrupt = signals::watch()?;
         let writes_profile = command.writes_profile();
         let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), writes_profile)?;
-        // Upload, download and store commands report their own state when interrupted; other commands are dropped.
+        // Commands that transfer or change data handle interruption themselves; other commands are dropped.
         let command = match command {
             Command::Upload(arguments) => {
                 return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);

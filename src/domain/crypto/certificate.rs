@@ -44,7 +44,7 @@ impl Validity {
         self.starts_at <= now && now < self.ends_at
     }
 
-    /// Returns whether the certificate has expired, or expires so soon that its renewal seems to fail.
+    /// Returns whether the certificate has expired, or will so soon that its renewal has probably failed.
     #[must_use]
     pub fn is_ending(&self, now: Timestamp) -> bool {
         self.ends_at.since(now) <= MAX_EXPIRY_NOTICE.min(self.lifetime() / EXPIRY_NOTICE_DIVISOR)

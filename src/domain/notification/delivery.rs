@@ -76,8 +76,8 @@ struct DeliveryProgress {
 impl Outbox {
     /// Delivers one round of a target's queue, unless another server does, or the target has to wait.
     ///
-    /// Notifications of one transfer are sent one after the other, those of others beside them. After failures only,
-    /// the target waits, with growing delays; otherwise, the failed notifications alone wait.
+    /// Notifications of one transfer are sent in order, those of different transfers concurrently. If a round delivers
+    /// nothing, the target waits, with growing delays; otherwise only the failed notifications wait.
     ///
     /// # Errors
     /// Errors of the store.

@@ -63,14 +63,14 @@ pub trait Store: Records + Payloads + fmt::Debug {
         Ok(())
     }
 
-    /// Ends the writes that the backend does by itself.
+    /// Stops writes that no caller requested: completing interrupted commits, and probing for free space.
     ///
-    /// Such writes complete the write of another server.
+    /// Called once the store has a newer layout.
     fn stop_writing(&self) {}
 
     /// Returns the time after which every server has written the counter changes that it buffers now.
     ///
-    /// 0 if none buffers.
+    /// Zero if no server buffers counters.
     fn counter_delay(&self) -> Duration {
         Duration::ZERO
     }
@@ -82,7 +82,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
         64
     }
 
-    /// Proves that payloads can be written and read back, by an object of its own that does not remain.
+    /// Proves that payloads can be written and read back, with a temporary object.
     ///
     /// # Errors
     /// [`PayloadProbeError`] tells which of the two fails.
@@ -107,7 +107,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
         SpaceReading::default()
     }
 
-    /// Measures the free space now, for the next call of [`Store::space`]. A full bucket is tried with a write.
+    /// Measures the free space now, for the next call of [`Store::space`]. For a full bucket, tries a write.
     async fn measure_space(&self) {}
 
     /// Returns the signer of requests between clients and the payload store; `None` if unsupported.

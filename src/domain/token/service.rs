@@ -53,12 +53,12 @@ pub(super) fn check_terms(
 pub struct Tokens {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    census: Arc<Mutex<Census>>,
+    count: Arc<Mutex<Count>>,
 }
 
-/// Count of all tokens, continued by each request for it.
+/// Count of all tokens, by page: each call reads the next one.
 #[derive(Default)]
-struct Census {
+struct Count {
     /// Counts of the tokens up to the key `after`.
     counts: TokenCounts,
     after: Option<StorageKey>,
@@ -70,7 +70,7 @@ impl Tokens {
     /// Creates the service over the tokens of `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, census: Arc::default() }
+        Self { store, clock, count: Arc::default() }
     }
 
     /// Creates a token and returns its plain form, the only copy of its secret.
@@ -155,9 +155,9 @@ impl Tokens {
     pub async fn count(&self) -> Result<TokenCounts, Error> {
         const PAGE_SIZE: usize = 1_000;
         let now = self.clock.now();
-        let mut census = self.census.lock().await;
-        let page = self.after(census.after.clone(), PAGE_SIZE).await?;
-        let mut counts = if census.after.is_some() { census.counts } else { TokenCounts::default() };
+        let mut count = self.count.lock().await;
+        let page = self.after(count.after.clone(), PAGE_SIZE).await?;
+        let mut counts = if count.after.is_some() { count.counts } else { TokenCounts::default() };
         for token in page.items.iter().filter(|token| token.owner.is_none()) {
             match token.status_at(now) {
                 TokenStatus::Active => counts.active += 1,
@@ -165,10 +165,10 @@ impl Tokens {
                 TokenStatus::Expired => counts.expired += 1,
             }
         }
-        *census = Census { counts, after: page.next, complete: census.complete };
-        if census.after.is_none() {
-            census.complete = Some(counts);
+        *count = Count { counts, after: page.next, complete: count.complete };
+        if count.after.is_none() {
+            count.complete = Some(counts);
         }
-        Ok(census.complete.unwrap_or(TokenCounts { is_partial: true, ..counts }))
+        Ok(count.complete.unwrap_or(TokenCounts { is_partial: true, ..counts }))
     }
 }

@@ -81,7 +81,7 @@ pub struct TransferPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusFilter(Vec<Status>);
 
-/// Text that names no statuses.
+/// Text that is not a list of statuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected pending, completed, expired, exhausted or deleted, or several of them separated by commas")]
 pub struct InvalidStatusFilter;

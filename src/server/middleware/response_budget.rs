@@ -1,4 +1,4 @@
-//! Rejects reads whose response is too large for the memory of buffered responses, or for the platform.
+//! Rejects reads whose response is over the memory for buffered responses, or over the limit of Lambda.
 
 use std::sync::Arc;
 

@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let retry = (context.retry_policy(), progress);
     let listing = Box::pin(download::list(&api, (status, secret), flow, &grant_file, retry, interrupt)).await?;
     if listing.is_signed {
-        context.printer.warning("signature not checked: it covers the whole content, as a saved file");
+        context.printer.warning("signature not checked: that needs a download of the complete content to a file");
     }
     print(id, &listing, context)
 }

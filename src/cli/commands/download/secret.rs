@@ -24,7 +24,8 @@ pub(crate) fn required_signature(
 ) -> Result<RequiredSignature, Failure> {
     let Some(name) = required else { return Ok(RequiredSignature::None) };
     if writes_stdout {
-        let failure = Failure::usage("a signature is verified at the end, when stdout has got the content already");
+        let failure =
+            Failure::usage("--require-signature cannot write to stdout: the signature is verified after the content");
         return Err(failure.hint("name a file with -o"));
     }
     let Some(name) = name else { return Ok(RequiredSignature::Any) };
