@@ -49,7 +49,7 @@ fn audit_show_tells_that_earlier_reads_are_removed() {
     let start = std::time::Instant::now();
     let shown = loop {
         let shown = show(false);
-        if shown.stderr.contains("are removed") && !shown.text().contains("transfer.status") {
+        if shown.stderr.contains("have been removed") && !shown.text().contains("transfer.status") {
             break shown;
         }
         assert!(start.elapsed() < Duration::from_secs(30), "{}{}", shown.text(), shown.stderr);
