@@ -164,7 +164,8 @@ impl Transfers {
 
     /// Reads up to `size` entries of an index with their transfers.
     ///
-    /// An entry has no transfer if it is being removed, or if it cannot be read: one damaged object must not hide all others.
+    /// An entry has no transfer if it is being removed, or if it cannot be read: one damaged object must not hide all
+    /// others.
     pub(super) async fn read_indexed(
         &self,
         index: IndexOrder,

@@ -3,8 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Check, PAGE_SIZE};
+use crate::domain::id::TransferId;
 use crate::domain::maintenance::repair::Repair;
-use crate::domain::store::{StorageKey, StoreError, StoreHeader, TransferIndexEntry, read};
+use crate::domain::store::{StorageKey, StoreError, StoreHeader, TransferIndexEntry};
 use crate::domain::transfer::Transfer;
 
 /// Sum of the hashes of the index entries of one transfer.
@@ -75,11 +76,20 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Notes that a transfer cannot be read, which is reported already.
+    ///
+    /// Its index entries and its payload are needed once it is restored.
+    pub(super) fn unreadable_transfer(&mut self, id: TransferId) {
+        self.has_unreadable_transfer = true;
+        self.indexed.remove(&id);
+    }
+
     /// Reports index entries that belong to no transfer.
     ///
-    /// `indexed` has only transfers whose entries did not agree when the transfer was read.
+    /// Reads only the transfers that remain in `indexed`: missing ones, and those whose entries did not agree.
     pub(super) async fn stray_entries(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.indexed).is_empty() {
+        let suspects = std::mem::take(&mut self.indexed);
+        if suspects.is_empty() {
             return Ok(());
         }
         for prefix in TransferIndexEntry::all() {
@@ -88,13 +98,9 @@ impl Check<'_> {
                 let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
                 let Some(last) = keys.last().cloned() else { break };
                 for key in keys {
-                    let Some(id) = TransferIndexEntry::transfer_of(&key) else { continue };
-                    let transfer = match read::<Transfer>(self.store, &StorageKey::transfer(id)).await {
-                        Ok(found) => found.map(|found| found.value),
-                        // Reported as unreadable. The entries are needed once it is restored from a backup.
-                        Err(StoreError::Corrupt { .. }) => continue,
-                        Err(error) => return Err(error),
-                    };
+                    let id = TransferIndexEntry::transfer_of(&key).filter(|id| suspects.contains_key(id));
+                    let Some(id) = id else { continue };
+                    let transfer = self.read_transfer(id).await?;
                     if !transfer.is_some_and(|transfer| TransferIndexEntry::keys_of(&transfer).contains(&key)) {
                         let advice = "no action needed: lists leave it out";
                         let problem = "the index entry belongs to no transfer";

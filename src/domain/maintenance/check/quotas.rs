@@ -101,7 +101,7 @@ impl Check<'_> {
     }
 
     /// Reads a transfer; `None` if the transfer is missing or unreadable, which the transfer check reports.
-    async fn read_transfer(&self, id: TransferId) -> Result<Option<Transfer>, StoreError> {
+    pub(super) async fn read_transfer(&self, id: TransferId) -> Result<Option<Transfer>, StoreError> {
         match read::<Transfer>(self.store, &StorageKey::transfer(id)).await {
             Ok(found) => Ok(found.map(|found| found.value)),
             Err(StoreError::Corrupt { .. }) => Ok(None),

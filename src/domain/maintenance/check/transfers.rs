@@ -57,13 +57,13 @@ impl Check<'_> {
             return Ok(());
         };
         let Some(transfer) = self.parse::<Transfer>(&key, &found.value) else {
-            self.has_unreadable_transfer = true;
+            self.unreadable_transfer(id);
             return Ok(());
         };
         if transfer.transfer_id != id {
             let advice = "restore this object from a backup: its content belongs to another object";
             self.find("wrong_id", &key, format!("the id inside the object is {}", transfer.transfer_id), advice);
-            self.has_unreadable_transfer = true;
+            self.unreadable_transfer(id);
             return Ok(());
         }
         self.count(&transfer);

@@ -86,17 +86,30 @@ async fn unreadable_objects_of_all_kinds_are_reported() {
 }
 
 #[tokio::test]
-async fn an_unreadable_transfer_is_one_finding_and_hides_no_other() {
+async fn the_index_entries_of_an_unreadable_transfer_are_no_findings() {
     let fixture = Fixture::new();
     let header = open_header(&*fixture.store, Retention::default()).await.unwrap();
     assert!(header.transfers_indexed);
     let [broken, whole] = [fixture.completed_transfer(None).await, fixture.completed_transfer(None).await];
     let key = StorageKey::transfer(broken.transfer_id);
-    fixture.put(&key, "{").await;
-    let findings = fixture.findings().await;
-    let of_transfer = |code: &str| !matches!(code, "counters" | "no_transfer" | "payload");
-    let found: Vec<_> = findings.iter().filter(|(code, _)| of_transfer(code)).cloned().collect();
-    assert_eq!(found, [("unreadable", key.to_string())], "{findings:?}");
+    let other = fixture.store.get(&StorageKey::transfer(whole.transfer_id)).await.unwrap().unwrap().value;
+    let payload = ("stray_payload", format!("payloads/{}/payload.enc", broken.payload_id()));
+    // The counters count the transfer, which the check cannot.
+    let counters = ("counters", "stats/2026-01-01.json".to_owned());
+    let unreadable = vec![("unreadable", key.to_string()), counters.clone()];
+    // This payload may be that of the transfer which the object belongs to.
+    let wrong_id = vec![("wrong_id", key.to_string()), payload, counters];
+    for (content, expected) in [("{".into(), unreadable), (other, wrong_id)] {
+        fixture.put(&key, content).await;
+        assert_eq!(fixture.findings().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_list_leaves_out_an_unreadable_transfer() {
+    let fixture = Fixture::new();
+    let [broken, whole] = [fixture.completed_transfer(None).await, fixture.completed_transfer(None).await];
+    fixture.put(&StorageKey::transfer(broken.transfer_id), "{").await;
     let listed = fixture.transfers.list_all(TransferQuery::default()).await.unwrap();
     assert_eq!(listed.items.iter().map(|item| item.transfer_id).collect::<Vec<_>>(), [whole.transfer_id]);
 }
