@@ -73,6 +73,11 @@ pub(crate) fn print_claim(sender: &ClaimedSender, printer: &Printer) {
     }
 }
 
+/// Warns that the signature of a transfer was not checked.
+pub(crate) fn warn_unchecked(printer: &Printer) {
+    printer.warning("signature not checked: that needs a download of the complete content to a file");
+}
+
 /// Prints who has signed a verified transfer, and remembers the key. Warns if the key of a contact has changed.
 pub(crate) fn print_verified(sender: &VerifiedSender, printer: &Printer) {
     let known = KnownSenders::of_user();

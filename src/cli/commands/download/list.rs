@@ -11,7 +11,7 @@ use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::input::link_arg::LinkArgument;
-use crate::cli::output::{escape, table, time};
+use crate::cli::output::{escape, sender, table, time};
 use crate::client::Progress;
 use crate::client::download::{self, GrantFile, Listing};
 use crate::domain::archive::{IndexEntry, IndexKind};
@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let retry = (context.retry_policy(), progress);
     let listing = Box::pin(download::list(&api, (status, secret), flow, &grant_file, retry, interrupt)).await?;
     if listing.is_signed {
-        context.printer.warning("signature not checked: that needs a download of the complete content to a file");
+        sender::warn_unchecked(&context.printer);
     }
     print(id, &listing, context)
 }

@@ -128,7 +128,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match &downloaded.decrypted.sender {
         Some(sender) => sender::print_verified(sender, &context.printer),
         None if downloaded.decrypted.metadata.as_ref().is_some_and(|metadata| metadata.signed) => {
-            context.printer.warning("signature not checked: that needs a download of the complete content to a file");
+            sender::warn_unchecked(&context.printer);
         }
         None => {}
     }
