@@ -173,8 +173,9 @@ impl Bucket {
     /// The SDK retries a request up to the response's headers, and this function reads the object again if the connection
     /// ends within the body.
     pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<RawObject>, StoreError> {
-        let mut failures = 0;
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let request = self.client.get_object().bucket(&self.name).key(self.object_key(key));
             let mut response = match request.send().await {
                 Ok(response) => response,
@@ -185,10 +186,9 @@ impl Bucket {
             let content_length = response.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
             // An unparsable length becomes one that exceeds every body, which `StoredObject::parse` rejects.
             let content_length = content_length.map(|length| length.parse().unwrap_or(usize::MAX));
-            failures += 1;
             match response.body.collect().await {
                 Ok(body) => return Ok(Some(RawObject { etag, body: body.into_bytes(), content_length })),
-                Err(error) if failures == MAX_ATTEMPTS => return Err(StoreError::unavailable(error)),
+                Err(error) if attempts == MAX_ATTEMPTS => return Err(StoreError::unavailable(error)),
                 Err(error) => tracing::debug!(error = %chain(&error), key = key.as_str(), "reading an object again"),
             }
         }
