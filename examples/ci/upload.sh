@@ -58,8 +58,8 @@ if [ -n "${DOTENV_FILE:-}" ]; then
   printf 'SGSEND_LINK=%s\n' "$link" >>"$DOTENV_FILE"
 fi
 if [ -n "${KEY_FILE:-}" ]; then
-  # A file of an earlier job would keep its mode.
-  rm -f -- "$KEY_FILE"
+  # A file of an earlier job would keep its mode. A link, such as /dev/stdout, stays.
+  if [ -f "$KEY_FILE" ] && [ ! -L "$KEY_FILE" ]; then rm -- "$KEY_FILE"; fi
   (umask 077 && printf '%s\n' "$key" >"$KEY_FILE")
 fi
 echo "$link"
