@@ -3,7 +3,8 @@
 #
 #   benches/signing.sh [SIZE] [ROUNDS]      (default: 1GiB and 5)
 #
-# Prints the median times, and the medians of the per-round ratios. Signing hashes each encrypted segment. Needs ssh-keygen. Builds sgsend first, unless SGSEND_BIN names the binary to measure.
+# Prints the median times, and the medians of the per-round ratios. Signing hashes each encrypted segment. Needs
+# ssh-keygen. Builds sgsend first, unless SGSEND_BIN names the binary to measure.
 set -euo pipefail
 
 size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
